@@ -1,0 +1,1 @@
+"""Comparing states, and whose hand changed them; pure."""

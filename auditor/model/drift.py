@@ -1,0 +1,72 @@
+"""What is not as agreed, and by whose hand."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from auditor.model.resource import Address
+from auditor.model.snapshot import Gap
+from auditor.model.source import Source
+from auditor.model.value import Value
+
+ChangeKind = Literal["added", "removed", "changed"]
+Hand = Literal["plan", "out of band", "package", "unknown"]
+
+
+class Attribution(msgspec.Struct, frozen=True):
+    """By whose hand: a plan of ours (``reference`` is its id), by hand, by a package, or unknown. ``text`` says it."""
+
+    hand: Hand
+    text: str = ""
+    reference: str = ""
+
+
+class AttributeChange(msgspec.Struct, frozen=True):
+    """One difference. ``before`` and ``after`` are None where the resource or attribute was not there.
+
+    For a resource as a whole, ``address.attribute`` is empty. ``agreed_by`` names the baseline whose value is not
+    met; empty means: the agreed state of the store.
+    """
+
+    address: Address
+    kind: ChangeKind
+    before: Value | None
+    after: Value | None
+    before_source: Source | None = None
+    after_source: Source | None = None
+    agreed_by: str = ""
+    effect_of: Address | None = None
+    attribution: Attribution = Attribution("unknown")
+
+
+class TextChange(msgspec.Struct, frozen=True):
+    """Lines of a document that changed: one-based; an empty side means inserted or removed lines."""
+
+    document: str
+    before_line: int
+    before: tuple[str, ...]
+    after_line: int
+    after: tuple[str, ...]
+
+
+class TargetDrift(msgspec.Struct, frozen=True):
+    """The drift of one target since a reference. ``seen`` is False where the target could not be read at all."""
+
+    target: str
+    surface: str
+    seen: bool
+    changes: tuple[AttributeChange, ...] = ()
+    text_changes: tuple[TextChange, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    since: str = ""
+    since_revision: str = ""
+
+
+class DriftReport(msgspec.Struct, frozen=True):
+    """Drift of several targets; ``complete`` is False when a target could not be seen or compared."""
+
+    targets: tuple[TargetDrift, ...]
+    complete: bool
+    taken_at: str = ""

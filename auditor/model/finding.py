@@ -1,0 +1,87 @@
+"""What a check found: outcomes, findings and their count."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from auditor.model.policy import Severity
+from auditor.model.resource import Address
+from auditor.model.snapshot import Gap
+from auditor.model.source import Source
+
+Outcome = Literal["pass", "fail", "waived", "not applicable", "not evaluated"]
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """A place that supports a finding, with what stands there."""
+
+    source: Source
+    text: str = ""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A rule that one resource does not meet, with its evidence.
+
+    ``message`` is the rule's, filled in. ``source`` is the place to look first; ``evidence`` the others.
+    ``fingerprint`` names the finding across runs (rule and address; no line numbers), 16 hexadecimal digits.
+    ``remedies`` are the addresses and wanted values a plan would ask for.
+    """
+
+    rule: str
+    title: str
+    severity: Severity
+    address: Address
+    message: str
+    fingerprint: str
+    source: Source | None = None
+    evidence: tuple[Evidence, ...] = ()
+    rationale: str = ""
+    references: tuple[str, ...] = ()
+    known: bool = False
+
+
+class RuleResult(msgspec.Struct, frozen=True):
+    """One rule on one target: its outcome and, where it could not be evaluated or was waived, why.
+
+    The outcome is the worst of its resources': fail, not evaluated, waived, pass, not applicable.
+    ``examined`` counts the resources looked at.
+    """
+
+    rule: str
+    title: str
+    severity: Severity
+    target: str
+    outcome: Outcome
+    examined: int = 0
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
+    waived: tuple[Finding, ...] = ()
+    not_evaluated: tuple[tuple[Address, str], ...] = ()
+
+
+class TargetCheck(msgspec.Struct, frozen=True):
+    """All rules on one target, with what could not be seen of it."""
+
+    target: str
+    surface: str
+    results: tuple[RuleResult, ...]
+    gaps: tuple[Gap, ...] = ()
+
+
+class CheckReport(msgspec.Struct, frozen=True):
+    """A check of several targets. ``rules`` counts the rules that apply to the surfaces seen.
+
+    ``complete`` is False when a target or a rule could not be examined, or nothing was examined at all.
+    """
+
+    targets: tuple[TargetCheck, ...]
+    rules: int
+    complete: bool
+    taken_at: str = ""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every finding, in order of target, rule and address."""
+        return tuple(finding for target in self.targets for result in target.results for finding in result.findings)

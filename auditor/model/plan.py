@@ -1,0 +1,229 @@
+"""The change plan: one canonical document, its steps, and the journal of its execution.
+
+The document is ``auditor.plan/v1``; its identity is the SHA-256 of its canonical JSON (keys sorted, no white space,
+UTF-8). Nothing in it is filled in later: approvals, signatures, journal and rehearsal stand beside it and name its id.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from auditor.model.resource import Address
+from auditor.model.value import Value
+
+FORMAT = "auditor.plan/v1"
+
+Disruption = Literal["none", "reload", "restart", "stop and start", "iLO reset", "reboot"]
+DISRUPTIONS: tuple[Disruption, ...] = ("none", "reload", "restart", "stop and start", "iLO reset", "reboot")
+
+
+class DirectiveEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="httpd.edit"):
+    """Replaces the physical lines ``line`` to ``last_line`` (one-based) of one file.
+
+    ``before`` and ``after`` are the lines' bytes as latin-1 text, line ends included, with secrets as keyed digests;
+    an empty ``after`` removes them, an empty ``before`` (``last_line`` = ``line`` - 1) inserts in front of ``line``.
+    A secret that stands in both is taken from the live file where its digest matches; else the step is refused.
+    """
+
+    file: str
+    line: int
+    last_line: int
+    before: str
+    after: str
+
+
+class RedfishPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="ilo.patch"):
+    """PATCHes members of one Redfish resource. ``members`` are JSON pointers with JSON-encoded values, sorted."""
+
+    uri: str
+    members: tuple[tuple[str, str], ...]
+
+
+class BiosAttributes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="ilo.bios"):
+    """Sets BIOS attributes by the pending settings, resets the system, waits for POST and reads the verdict.
+
+    ``attributes`` are names with JSON-encoded values, in the order of dependency.
+    """
+
+    uri: str
+    settings_uri: str
+    attributes: tuple[tuple[str, str], ...]
+
+
+Change: TypeAlias = DirectiveEdit | RedfishPatch | BiosAttributes
+
+
+class NoUndo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="none"):
+    """The step cannot be taken back; it needs a consent of its own."""
+
+    reason: str
+
+
+Undo: TypeAlias = DirectiveEdit | RedfishPatch | BiosAttributes | NoUndo
+
+
+class DocumentIs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="document"):
+    """A document's true bytes have this keyed digest."""
+
+    document: str
+    fingerprint: str
+
+
+class AttributeIs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="attribute"):
+    """An attribute has this value; ``value`` None means: the attribute or its resource is absent.
+
+    ``address.target`` is empty: the condition holds for each target of the cohort.
+    """
+
+    address: Address
+    value: Value | None
+
+
+Condition: TypeAlias = DocumentIs | AttributeIs
+
+
+class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One change to each target of its cohort.
+
+    ``why`` is for people. ``preconditions`` are read again just before the step, ``postconditions`` after it.
+    """
+
+    id: str
+    why: str
+    change: Change
+    undo: Undo
+    disruption: Disruption
+    preconditions: tuple[Condition, ...]
+    postconditions: tuple[Condition, ...]
+
+
+class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An attribute that the plan changes, asked for or as a consequence; ``address.target`` is empty."""
+
+    address: Address
+    before: Value | None
+    after: Value | None
+    asked: bool
+
+
+class Cohort(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Targets that change alike: they share the steps, in order, and the effects."""
+
+    targets: tuple[str, ...]
+    steps: tuple[Step, ...]
+    effects: tuple[Effect, ...]
+
+
+class Wave(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Targets that are changed in one go; the plan stops when more than ``stop_after`` of them failed."""
+
+    name: str
+    targets: tuple[str, ...]
+    stop_after: int = 0
+    pause_s: int = 0
+
+
+class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the plan came from: the way and its arguments, and the states it was made against.
+
+    ``snapshot`` is a revision of the store (empty: the live state was collected for the plan), ``policy`` and
+    ``baseline`` are digests, ``key_id`` names the key of every keyed digest in the plan.
+    """
+
+    way: Literal["rule", "baseline", "set", "to", "diff"]
+    arguments: tuple[str, ...]
+    snapshot: str = ""
+    policy: str = ""
+    baseline: str = ""
+    key_id: str = ""
+
+
+class FindingRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A finding by rule and address."""
+
+    rule: str
+    address: Address
+
+
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A change plan. Times are UTC, ISO 8601 with ``Z``, whole seconds.
+
+    ``targets`` of waves and cohorts are the same set. ``irreversible_consents`` are ids of steps without undo that
+    the author consented to, one by one.
+    """
+
+    reason: str
+    author: str
+    created: str
+    expires: str
+    origin: Origin
+    waves: tuple[Wave, ...]
+    cohorts: tuple[Cohort, ...]
+    fixes: tuple[FindingRef, ...] = ()
+    introduces: tuple[FindingRef, ...] = ()
+    irreversible_consents: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    format: Literal["auditor.plan/v1"] = "auditor.plan/v1"
+
+
+class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A wanted value at an address; ``value`` None asks for the absence of what stands there."""
+
+    address: Address
+    value: Value | None
+
+
+class Proposal(msgspec.Struct, frozen=True):
+    """What a surface proposes for wishes on one target: steps in order, every effect, and what it cannot do.
+
+    ``refusals`` are sentences; a proposal with refusals and no steps makes no plan.
+    """
+
+    target: str
+    steps: tuple[Step, ...]
+    effects: tuple[Effect, ...]
+    refusals: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+Direction = Literal["forward", "back"]
+
+
+class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of a journal, on disk before the act it announces.
+
+    ``mark`` is ``intent`` before an act, ``done`` after it, ``failed`` where it failed; ``act`` names it (``prepare``,
+    ``replace``, ``reload``, ``patch``, ``reset``, ``verify``, ``outcome``…); ``detail`` holds what taking back needs.
+    """
+
+    sequence: int
+    time: str
+    plan: str
+    target: str
+    direction: Direction
+    step: str
+    act: str
+    mark: Literal["intent", "done", "failed"]
+    detail: tuple[tuple[str, str], ...] = ()
+
+
+TargetOutcome = Literal["applied", "already", "refused", "taken back", "incomplete", "not started", "rolled back"]
+
+
+class OutcomeOf(msgspec.Struct, frozen=True):
+    """What became of one target, with a sentence and the checks that were made (text, whether it held)."""
+
+    target: str
+    outcome: TargetOutcome
+    text: str = ""
+    checks: tuple[tuple[str, bool], ...] = ()
+
+
+class ApplyReport(msgspec.Struct, frozen=True):
+    """What became of a plan, target by target, in the order of its waves."""
+
+    plan: str
+    direction: Direction
+    outcomes: tuple[OutcomeOf, ...]

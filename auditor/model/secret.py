@@ -1,0 +1,50 @@
+"""Keyed digests that stand for secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from typing import Final
+
+import msgspec
+
+PREFIX: Final = "auditor-secret"
+SEALED: Final = re.compile(rb"auditor-secret:([0-9a-f]{8}):([0-9a-f]{32})")
+
+
+class Sealer(msgspec.Struct, frozen=True):
+    """Replaces secrets by keyed digests: a changed secret shows as drift, its value is never disclosed.
+
+    The key is one a fleet and stays outside every repository; ``key_id`` says which one was used without
+    disclosing it. Digests of different keys must never be compared.
+    """
+
+    key: bytes
+
+    def __repr__(self) -> str:  # the key must not reach a log by way of a traceback
+        return f"Sealer(key_id={self.key_id!r})"
+
+    @property
+    def key_id(self) -> str:
+        """Eight hexadecimal digits that name the key."""
+        return hmac.new(self.key, b"auditor key id", hashlib.sha256).hexdigest()[:8]
+
+    def seal(self, secret: bytes) -> str:
+        """``auditor-secret:KEYID:DIGEST`` for a secret; the same secret gives the same text.
+
+        A text that is already sealed with this key is returned as it is, so sealing twice equals once.
+        """
+        found = SEALED.fullmatch(secret)
+        if found and found[1].decode() == self.key_id:
+            return secret.decode()
+        digest = hmac.new(self.key, b"secret\0" + secret, hashlib.sha256).hexdigest()[:32]
+        return f"{PREFIX}:{self.key_id}:{digest}"
+
+    def fingerprint(self, content: bytes) -> str:
+        """``hmac-sha256:KEYID:DIGEST`` of a file's true bytes.
+
+        Keyed, because a plain digest of a file that holds a short secret lets it be guessed.
+        """
+        digest = hmac.new(self.key, b"content\0" + content, hashlib.sha256).hexdigest()
+        return f"hmac-sha256:{self.key_id}:{digest}"

@@ -1,0 +1,78 @@
+"""Targets: one surface of one host, and where it is reached."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+
+class LocalTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="tree"):
+    """An httpd tree on this machine. ``main_file`` is relative to ``path``; empty means: find it.
+
+    ``server`` is the command that runs this httpd, without ``-t`` or ``-k`` (``["/usr/sbin/httpd"]``); empty means
+    that no server of this tree is run from here, so it can be audited but not applied to. ``environment`` are the
+    variables the server is started with. ``state_dir`` keeps backups and the lock, root-only.
+    ``probe`` is a URL that must answer below 500 after a reload; empty means none.
+    """
+
+    path: str
+    main_file: str = ""
+    server: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    defines: tuple[str, ...] = ()
+    httpd_version: str = ""
+    state_dir: str = ""
+    probe: str = ""
+
+
+class Archive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="archive"):
+    """A tar archive (plain, gz, bz2, xz) of an httpd tree, or a sosreport. ``root`` is the tree inside it; empty: find it."""
+
+    path: str
+    root: str = ""
+    main_file: str = ""
+    httpd_version: str = ""
+
+
+class StoredSnapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="snapshot"):
+    """A state in the store: a revision of the branch ``snapshots`` (or a date) and the target's name there."""
+
+    revision: str
+    target: str
+
+
+class IloEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="ilo"):
+    """An iLO's Redfish service.
+
+    ``url`` is ``https://HOST[:PORT]``. ``cafile`` verifies its certificate (empty: the system's authorities).
+    ``verify`` is False only where the inventory says so, loudly. Credentials are named, never held:
+    ``username_env``/``password_env`` are environment variables.
+    """
+
+    url: str
+    cafile: str = ""
+    verify: bool = True
+    username_env: str = "AUDITOR_ILO_USERNAME"
+    password_env: str = "AUDITOR_ILO_PASSWORD"  # noqa: S105 - the variable's name, no password
+
+
+Location: TypeAlias = LocalTree | Archive | StoredSnapshot | IloEndpoint
+
+
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One surface of one host: ``web1/httpd``, ``web1/ilo``, or ``web1/httpd@blue`` where a host runs several.
+
+    ``groups`` are the host's groups, sorted; every host is also in ``all``.
+    """
+
+    host: str
+    surface: str
+    location: Location
+    instance: str = ""
+    groups: tuple[str, ...] = ("all",)
+
+    @property
+    def name(self) -> str:
+        """The name people use for it."""
+        return f"{self.host}/{self.surface}@{self.instance}" if self.instance else f"{self.host}/{self.surface}"

@@ -1,0 +1,1 @@
+"""Change plans: document, building, guard, approvals, journal, the apply state machine."""

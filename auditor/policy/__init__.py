@@ -1,0 +1,1 @@
+"""Loading and evaluating rules, baselines and waivers; pure."""

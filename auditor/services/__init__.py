@@ -1,0 +1,1 @@
+"""One use case a module: the order of calls, no rules of their own."""

@@ -1,0 +1,1 @@
+"""The git store: snapshots by object ids and fast-import, history, ledger."""

@@ -1,0 +1,1 @@
+"""What can be audited: one folder a surface, all with the face of :mod:`auditor.surfaces.interface`."""

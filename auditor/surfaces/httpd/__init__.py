@@ -1,0 +1,1 @@
+"""Apache httpd: reading its configuration as it does itself, and changing it safely."""

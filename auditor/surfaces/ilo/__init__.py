@@ -1,0 +1,1 @@
+"""HPE and NEC iLO over Redfish: firmware, BIOS and alerting."""

@@ -1,0 +1,1 @@
+"""A virtual iLO on loopback for the demo, the tests and rehearsals."""

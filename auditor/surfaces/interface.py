@@ -1,0 +1,151 @@
+"""What a surface must offer: collect, interpret, propose, carry out, read back.
+
+A new surface is a new folder with this face, found through the entry-point group ``auditor.surfaces``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from auditor.model.plan import Direction, Plan, Proposal, Step, Wish
+from auditor.model.resource import KindSpec
+from auditor.model.secret import Sealer
+from auditor.model.snapshot import Collected, Interpretation
+from auditor.model.target import Target
+
+Observe = Callable[[str], None]
+"""Told, in a short sentence, what is being done; the core never prints."""
+
+
+def ignore(_: str) -> None:
+    """An observer that does nothing."""
+
+
+@dataclass(frozen=True)
+class CollectOptions:
+    """How to collect.
+
+    ``environment`` is where credentials are looked up (the process's own at the edge, a mapping in tests);
+    ``deadline_s`` bounds one target in seconds.
+    """
+
+    sealer: Sealer
+    environment: Mapping[str, str] = field(default_factory=dict)
+    deadline_s: float = 120.0
+    observe: Observe = ignore
+
+
+@dataclass(frozen=True)
+class InterpretOptions:
+    """What a person knows better than the collection: httpd's version, defines, environment and modules."""
+
+    httpd_version: str = ""
+    defines: tuple[tuple[str, str], ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    modules: tuple[str, ...] = ()
+
+
+class Journal(Protocol):
+    """The write-ahead journal of one target: :meth:`intent` returns only once its line is on disk."""
+
+    def intent(self, step: str, act: str, **detail: str) -> None:
+        """Announces an act, before it."""
+        ...
+
+    def done(self, step: str, act: str, **detail: str) -> None:
+        """Says that the announced act took place."""
+        ...
+
+    def failed(self, step: str, act: str, **detail: str) -> None:
+        """Says that the announced act failed."""
+        ...
+
+    def entries(self) -> tuple[tuple[str, str, str, Mapping[str, str]], ...]:
+        """What was written so far, earlier runs included: (step, act, mark, detail), in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class ActOptions:
+    """What an act needs beside the target: the plan and its id, the journal, the sealer, credentials, an observer."""
+
+    plan: Plan
+    plan_id: str
+    journal: Journal
+    sealer: Sealer
+    environment: Mapping[str, str] = field(default_factory=dict)
+    observe: Observe = ignore
+    deadline_s: float = 900.0
+
+
+class Transaction(Protocol):
+    """The steps of one plan on one target, forward or back, as one unit: one reload or reset serves them all.
+
+    The machine calls :meth:`prepare`, then :meth:`perform`; after a failure or a kill it calls :meth:`take_back`,
+    which is idempotent and needs nothing but the journal, the target and the plan. Each act is announced in the
+    journal first. Only a re-read counts: :meth:`perform` returns when the target itself says that it took place.
+    """
+
+    async def prepare(self) -> tuple[str, ...]:
+        """Checks and stages; the target serves as before. Gives what was checked, a sentence each.
+
+        Errors:
+            RefusedError: a precondition or one of the target's own checks does not hold; nothing was changed.
+        """
+        ...
+
+    async def perform(self) -> tuple[str, ...]:
+        """Changes the target and activates the change. Gives what was done and seen, a sentence each.
+
+        Errors:
+            ApplyError: an act failed, or the target does not show it; :meth:`take_back` comes next.
+        """
+        ...
+
+    async def take_back(self) -> tuple[str, ...]:
+        """Takes back, in reverse, all that the journal says was begun, and activates that.
+
+        Errors:
+            ApplyError: it could not; a person is needed.
+        """
+        ...
+
+    async def finish(self) -> None:
+        """Releases locks and sessions; removes what was only staged. Called whatever happened."""
+        ...
+
+
+class Surface(Protocol):
+    """One kind of thing that can be audited."""
+
+    @property
+    def name(self) -> str:
+        """``httpd`` or ``ilo``."""
+        ...
+
+    @property
+    def kinds(self) -> tuple[KindSpec, ...]:
+        """The kinds of resource it knows, for validating rules, baselines and wishes."""
+        ...
+
+    async def collect(self, target: Target, options: CollectOptions) -> Collected:
+        """All that can be read of the target, secrets sealed. What cannot be read is a gap; it never raises for that.
+
+        Errors:
+            InputError: the target names something that does not exist or is of no use here (a typo, not a fault).
+        """
+        ...
+
+    def interpret(self, collected: Collected, options: InterpretOptions) -> Interpretation:
+        """What the collection means. Pure: the same collection and options give the same resources."""
+        ...
+
+    def propose(self, wishes: tuple[Wish, ...], collected: Collected, options: InterpretOptions) -> Proposal:
+        """The least steps that fulfil the wishes, with every effect on other attributes. Pure."""
+        ...
+
+    def begin(self, target: Target, steps: tuple[Step, ...], direction: Direction, options: ActOptions) -> Transaction:
+        """A transaction of these steps on the target. ``back`` performs their undos, in reverse."""
+        ...

@@ -1,0 +1,1 @@
+"""Reaching machines: reading trees on disk and in archives, running many targets at once."""
