@@ -51,7 +51,8 @@ Agreement = Literal["exactly", "at_least", "one_of", "unmanaged"]
 class AgreedValue(msgspec.Struct, frozen=True):
     """One agreed value: which attribute of which resources, and how it is compared.
 
-    ``name`` is a resource's name or a glob (``*``); ``values`` holds one value but for ``one_of``; none for ``unmanaged``.
+    ``name`` is a resource's name or a glob (``*``). ``values`` holds one value, several for ``one_of``, none for
+    ``unmanaged``.
     """
 
     kind: str

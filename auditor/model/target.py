@@ -27,7 +27,10 @@ class LocalTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
 
 
 class Archive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="archive"):
-    """A tar archive (plain, gz, bz2, xz) of an httpd tree, or a sosreport. ``root`` is the tree inside it; empty: find it."""
+    """A tar archive (plain, gz, bz2, xz) of an httpd tree, or a sosreport.
+
+    ``root`` is the tree inside it; empty: find it.
+    """
 
     path: str
     root: str = ""
