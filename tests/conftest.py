@@ -1,0 +1,56 @@
+"""Fixtures that several rooms share."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests import servers
+
+settings.register_profile("default", deadline=None, max_examples=60)
+settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def httpd() -> Path:
+    """The real httpd's binary."""
+    found = servers.httpd_binary()
+    if found is None or servers.modules_directory() is None:
+        servers.missing("httpd")
+    return found
+
+
+@pytest.fixture
+def debian_tree(tmp_path: Path) -> Path:
+    """A copy of Debian's own configuration tree, links kept."""
+    found = servers.debian_tree()
+    if found is None:
+        servers.missing("Debian's httpd tree")
+    copy = tmp_path / "debian" / "apache2"
+    shutil.copytree(found, copy, symlinks=True)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def ssh_keygen() -> str:
+    """OpenSSH's key tool, new enough to sign and verify."""
+    found = shutil.which("ssh-keygen")
+    if found is None:
+        servers.missing("ssh-keygen")
+    return found
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the keys and settings of whoever runs it."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / ".local/state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    for name in ("AUDITOR_ILO_USERNAME", "AUDITOR_ILO_PASSWORD", "AUDITOR_KEY_FILE", "GIT_DIR"):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,106 @@
+"""The real servers that tests run on loopback, and what to do where one is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+BUILT_IN = frozenset({"core", "so", "http", "unixd", "log_config", "logio", "version", "watchdog"})
+"""Modules that Debian compiles in; loading one is an error."""
+
+
+def missing(what: str) -> NoReturn:
+    """Skips the test on a laptop; with CI set, a missing server is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing: see tools/setup-servers", pytrace=False)
+    pytest.skip(f"{what} is missing (make test sets it up where it has the right to)")
+
+
+def httpd_binary() -> Path | None:
+    """The httpd at hand, or None."""
+    for name in ("apache2", "httpd"):
+        found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+        if found:
+            return Path(found)
+    return None
+
+
+def modules_directory() -> Path | None:
+    """Where that httpd's loadable modules are, or None."""
+    for path in ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules"):
+        if Path(path, "mod_proxy.so").exists():
+            return Path(path)
+    return None
+
+
+def debian_tree() -> Path | None:
+    """Debian's own configuration tree as packaged, never to be written to, or None."""
+    for path in (ROOT / ".tools/debian/etc/apache2", Path("/etc/apache2")):
+        if (path / "apache2.conf").exists():
+            return path
+    return None
+
+
+def load_modules(*names: str) -> str:
+    """LoadModule lines for modules by short name (``proxy_http``), those compiled in left out."""
+    directory = modules_directory()
+    return "".join(f"LoadModule {name}_module {directory}/mod_{name}.so\n" for name in names if name not in BUILT_IN)
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class RunningHttpd:
+    """A real httpd started from ``root`` (``-d``) with ``main_file``; its configuration must set PidFile and loopback Listen.
+
+    ``command`` is what starts it, without ``-t`` or ``-k``: what an inventory calls ``server``.
+    """
+
+    def __init__(self, root: Path, main_file: str, pid_file: Path, *, wait_port: int) -> None:
+        binary = httpd_binary()
+        assert binary is not None
+        self.command = [str(binary), "-d", str(root), "-f", str(root / main_file)]
+        self.pid_file = pid_file
+        self.wait_port = wait_port
+
+    def __enter__(self) -> RunningHttpd:
+        done = subprocess.run([*self.command, "-k", "start"], capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stderr
+        self._wait(listening=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.pid_file.exists():
+            pid = int(self.pid_file.read_text())
+            subprocess.run([*self.command, "-k", "stop"], capture_output=True, timeout=30, check=False)
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline and Path(f"/proc/{pid}").exists():
+                time.sleep(0.02)
+            if Path(f"/proc/{pid}").exists():  # a configuration that -k stop cannot read
+                os.kill(pid, 15)
+
+    def alive(self) -> bool:
+        """Whether the parent process runs."""
+        return self.pid_file.exists() and Path(f"/proc/{self.pid_file.read_text().strip()}").exists()
+
+    def _wait(self, *, listening: bool) -> None:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if (probe.connect_ex(("127.0.0.1", self.wait_port)) == 0) == listening:
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"httpd does not listen on {self.wait_port}")
