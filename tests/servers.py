@@ -64,7 +64,9 @@ def free_port() -> int:
 
 
 class RunningHttpd:
-    """A real httpd started from ``root`` (``-d``) with ``main_file``; its configuration must set PidFile and loopback Listen.
+    """A real httpd started from ``root`` (``-d``) with ``main_file``.
+
+    Its configuration must set PidFile and listen on loopback.
 
     ``command`` is what starts it, without ``-t`` or ``-k``: what an inventory calls ``server``.
     """
