@@ -1,0 +1,12 @@
+"""Runs every measurement: ``make benchmarks``, or ``python -m tests.benchmarks startup`` for one."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.benchmarks import httpd_reading, startup, store_no_change
+
+MEASUREMENTS = {"startup": startup.run, "store": store_no_change.run, "httpd": httpd_reading.run}
+
+for name in sys.argv[1:] or MEASUREMENTS:
+    print(MEASUREMENTS[name](), flush=True)

@@ -1,0 +1,75 @@
+"""Reading and resolving a large httpd tree, against httpd's own dump of it."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tests import servers
+from tests.benchmarks.timing import compare, cost_of_process, ratio_line
+
+VIRTUAL_HOSTS = 1000
+LINES_EACH = 20
+
+_READ = """
+import asyncio, sys
+from auditor.model.secret import Sealer
+from auditor.model.target import LocalTree, Target
+from auditor.surfaces.httpd.collect import collect, resolve_collected
+from auditor.surfaces.interface import CollectOptions, InterpretOptions
+tree = Target("bench", "httpd", LocalTree(sys.argv[1], httpd_version="2.4.62"))
+collected = asyncio.run(collect(tree, CollectOptions(Sealer(b"k" * 32))))
+resolved = resolve_collected(collected, InterpretOptions())
+assert not resolved.gaps, resolved.gaps
+assert len(resolved.directives) >= 15_000, len(resolved.directives)
+"""
+
+
+def write_tree(root: Path) -> None:
+    """A tree of 20,000 lines: 1,000 virtual hosts in one included file each, as hosting servers have them."""
+    (root / "conf").mkdir(parents=True)
+    (root / "conf.d").mkdir()
+    (root / "conf/httpd.conf").write_text(
+        f'ServerRoot "{root}"\nServerName bench.example\nListen 127.0.0.1:8080\nPidFile {root}/httpd.pid\n'
+        f"ErrorLog {root}/error_log\n"
+        + servers.load_modules("mpm_event", "authz_core", "proxy", "proxy_http", "headers", "rewrite", "alias", "dir")
+        + "IncludeOptional conf.d/*.conf\n"
+    )
+    for number in range(VIRTUAL_HOSTS):
+        (root / f"conf.d/site{number:04}.conf").write_text(_virtual_host(number))
+
+
+def _virtual_host(number: int) -> str:
+    routes = "".join(
+        f"    ProxyPass /app{route} http://10.0.{number // 250}.{number % 250}:80{route:02}/app{route} timeout=30\n"
+        f"    ProxyPassReverse /app{route} http://10.0.{number // 250}.{number % 250}:80{route:02}/app{route}\n"
+        for route in range(5)
+    )
+    text = (
+        "<VirtualHost *:8080>\n"
+        f"    ServerName site{number}.example\n    ServerAlias www.site{number}.example\n"
+        f"    # customer {number}\n    ProxyTimeout 60\n    <IfModule headers_module>\n"
+        '        Header always set X-Frame-Options "DENY"\n    </IfModule>\n'
+        f"{routes}</VirtualHost>\n\n"
+    )
+    assert text.count("\n") == LINES_EACH, text.count("\n")
+    return text
+
+
+def run() -> str:
+    """The ratio of CPU times, Python's start included."""
+    binary = servers.httpd_binary()
+    if binary is None:
+        return "reading 20,000 lines: no httpd here to compare with"
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "httpd"
+        write_tree(root)
+        info = servers.load_modules("info").strip()
+        dump = [str(binary), "-d", str(root), "-f", "conf/httpd.conf", "-C", info, "-t", "-D", "DUMP_CONFIG"]
+        ours, other = compare(
+            lambda: cost_of_process([sys.executable, "-c", _READ, str(root)]), lambda: cost_of_process(dump)
+        )
+    return ratio_line(
+        "20,000 lines, 1,000 virtual hosts read and resolved against httpd's dump", ours, other, 1.5, by="cpu"
+    )
