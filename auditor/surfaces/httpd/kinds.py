@@ -1,0 +1,360 @@
+"""The kinds of resource of an httpd, with every attribute a rule, baseline or wish may name.
+
+Names stay the same when lines move: ``shop.example:443 /api`` (route), ``shop.example:443 http://10.0.0.5:8080/``
+(worker), ``main`` (the main server), ``shop.example:443 > ProxyPass /api`` (directive); ``#2`` marks a repetition.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from auditor.model.resource import AttributeSpec, AttributeType, KindSpec
+
+
+def _attribute(name: str, type_: AttributeType, meaning: str, *, settable: bool = False) -> AttributeSpec:
+    return AttributeSpec(name, type_, meaning, settable)
+
+
+# What the main server and a virtual host have in common.
+_SERVER_SETTINGS: Final = (
+    _attribute("server_name", "text", "ServerName without its port; absent where none is written."),
+    _attribute("document_root", "text", "DocumentRoot in effect."),
+    _attribute(
+        "timeout",
+        "duration",
+        "Timeout in effect: the longest wait for one read or write, and the last fallback of every proxied route; "
+        "a virtual host's 0 means the main server's; -1 is no limit.",
+        settable=True,
+    ),
+    _attribute("timeout_written", "text", "The argument of this server's own Timeout; absent where it has none."),
+    _attribute(
+        "timeout_valid",
+        "boolean",
+        "False where this server's own Timeout is written so that httpd takes it for something else: not a number "
+        "(means 0), 0, negative, or with a unit that is dropped. Absent where it has none.",
+    ),
+    _attribute("timeout_unit_dropped", "boolean", "Whether Timeout is written with a unit, which httpd drops."),
+    _attribute(
+        "timeout_inherits",
+        "boolean",
+        "Whether a virtual host's own Timeout of 0 (or of no number) silently means the main server's.",
+    ),
+    _attribute(
+        "proxy_timeout",
+        "duration",
+        "ProxyTimeout in effect when a request is served (the virtual host's, else the main server's); absent: none.",
+        settable=True,
+    ),
+    _attribute("proxy_timeout_written", "text", "The argument of this server's own last ProxyTimeout."),
+    _attribute("proxy_timeout_unit_dropped", "boolean", "Whether ProxyTimeout has a unit, which httpd drops."),
+    _attribute(
+        "proxy_timeout_missed_by",
+        "list",
+        "Routes of this server whose worker was made before the last ProxyTimeout was read and keeps an earlier one.",
+    ),
+    _attribute("keep_alive", "boolean", "KeepAlive in effect."),
+    _attribute(
+        "keep_alive_timeout", "duration", "KeepAliveTimeout in effect: the wait for the next request.", settable=True
+    ),
+    _attribute("max_keep_alive_requests", "number", "MaxKeepAliveRequests in effect; 0 is written for no limit."),
+    _attribute("log_level", "text", "The LogLevel of modules that have none of their own, lower-case."),
+    _attribute("log_level_modules", "list", "LogLevels of single modules, as written (``proxy:debug``)."),
+    _attribute("request_read_timeout", "text", "RequestReadTimeout's arguments in effect; absent where none."),
+    _attribute(
+        "request_read_timeout_header",
+        "duration",
+        "The longest time a client may take for the header of a request; no limit where mod_reqtimeout is not loaded "
+        "or says 0.",
+    ),
+    _attribute(
+        "request_read_timeout_body",
+        "duration",
+        "The time a client may take for the body before its rate counts; no limit where mod_reqtimeout is not loaded "
+        "or says 0.",
+    ),
+    _attribute("error_log", "text", "Where the error log goes."),
+    _attribute("access_logs", "list", "Where the access logs that are written for this server's requests go."),
+    _attribute("proxy_requests", "boolean", "Whether ProxyRequests makes it a forward proxy."),
+    _attribute("routes", "list", "Names of the proxied routes, inherited ones included."),
+    _attribute("trace_enable", "text", "TraceEnable in effect, lower-case."),
+    _attribute("server_signature", "text", "ServerSignature in effect, lower-case."),
+)
+
+SERVER: Final = KindSpec(
+    "httpd.server",
+    "The main server: settings outside every virtual host, and what the whole process has once.",
+    (
+        *_SERVER_SETTINGS,
+        _attribute("version", "version", "The version of httpd."),
+        _attribute("mpm", "text", "The processing module: event, worker or prefork."),
+        _attribute("listen", "list", "The Listen directives' addresses."),
+        _attribute("server_root", "text", "ServerRoot."),
+        _attribute("user", "text", "The user the children run as."),
+        _attribute("group", "text", "The group the children run as."),
+        _attribute("server_tokens", "text", "ServerTokens, lower-case."),
+        _attribute("max_request_workers", "number", "MaxRequestWorkers (or its older name MaxClients)."),
+        _attribute("track_first_byte", "boolean", "Whether LogIOTrackTTFB makes the first-byte field available."),
+        _attribute(
+            "request_ids", "boolean", "Whether mod_unique_id is loaded, so that a request can be named to the back end."
+        ),
+    ),
+)
+
+VHOST: Final = KindSpec(
+    "httpd.vhost",
+    "A virtual host.",
+    (
+        *_SERVER_SETTINGS,
+        _attribute("addresses", "list", "The addresses of <VirtualHost>, as written."),
+        _attribute("server_aliases", "list", "ServerAlias names, as written."),
+        _attribute("default_for", "list", "The addresses for which it answers requests of unknown names."),
+        _attribute("tls", "boolean", "Whether SSLEngine is on."),
+        _attribute(
+            "inherit_off_ineffective",
+            "boolean",
+            "Whether ProxyPassInherit Off is written while the main server's ProxyPass lines still apply.",
+        ),
+        _attribute("inherited_routes", "list", "Routes that come from the main server's ProxyPass lines."),
+    ),
+)
+
+ROUTE: Final = KindSpec(
+    "httpd.route",
+    "A path that is proxied (or excluded from it): ProxyPass, ProxyPassMatch, RewriteRule [P], SetHandler proxy:.",
+    (
+        _attribute("server", "text", "The server it belongs to: ``main`` or the virtual host's name."),
+        _attribute("path", "text", "The path, or the regular expression, as written."),
+        _attribute("match", "text", "How it is matched: prefix, regex, location, rewrite or handler."),
+        _attribute("excluded", "boolean", "Whether it ends the search without proxying (``!``)."),
+        _attribute("url", "text", "Where it goes, as written."),
+        _attribute("scheme", "text", "The protocol spoken, lower-case: http, https, h2c, fcgi, ajp, balancer …"),
+        _attribute("socket", "text", "The Unix socket it names; absent where none."),
+        _attribute("host", "text", "The host it names, lower-case; absent for a balancer."),
+        _attribute("port", "number", "The port it names or its protocol's."),
+        _attribute("worker", "text", "Name of the proxy worker that governs it; absent for the generic one."),
+        _attribute("generic_worker", "boolean", "Whether no worker matches: no reuse, ProxyTimeout or Timeout rule."),
+        _attribute("balancer", "text", "Name of the balancer it goes through; absent where none."),
+        _attribute(
+            "read_timeout",
+            "duration",
+            "How long one read from the back end may stall, in effect; of a balancer's members the longest.",
+            settable=True,
+        ),
+        _attribute(
+            "connect_timeout",
+            "duration",
+            "How long connecting may take, in effect; of a balancer's members the longest.",
+            settable=True,
+        ),
+        _attribute("own_timeout", "duration", "What timeout= on its own line would mean; absent where none."),
+        _attribute("own_timeout_written", "text", "timeout= on its own line, as written."),
+        _attribute(
+            "own_timeout_ignored",
+            "boolean",
+            "Whether timeout= on its own line has no effect on the read time-out, because another worker or another "
+            "setting governs.",
+        ),
+        _attribute(
+            "own_timeout_is_wait",
+            "boolean",
+            "Whether timeout= on its own line goes to a balancer, where it is the wait for a usable member and never "
+            "a read time-out.",
+        ),
+        _attribute(
+            "timeout_unit_dropped", "boolean", "Whether the setting that governs is written with a unit httpd drops."
+        ),
+        _attribute("ignored_parameters", "list", "Parameters on its line that httpd ignores, as written."),
+        _attribute("governed_by", "text", "The setting that governs the read time-out, as written; or ``default``."),
+        _attribute(
+            "governed_by_scope",
+            "text",
+            "Where that setting stands: worker, balancer member, ProxyTimeout at definition, ProxyTimeout, Timeout, "
+            "fixed or default.",
+        ),
+        _attribute(
+            "missed_proxy_timeout",
+            "boolean",
+            "Whether the same server has a ProxyTimeout below that its worker, made earlier, does not take.",
+        ),
+        _attribute("shared_with", "list", "Other routes of the same server that share its worker."),
+        _attribute(
+            "captured_by_prefix",
+            "boolean",
+            "Whether its worker is another route's that matches only as a string, not at a path's segment "
+            "(/app takes /apple).",
+        ),
+        _attribute(
+            "governed_by_main", "boolean", "Whether a worker of the main server governs a virtual host's own route."
+        ),
+        _attribute("overridden_by_proxyset", "boolean", "Whether ProxySet or <Proxy> overrides timeout= on its line."),
+        _attribute("socket_ignored", "boolean", "Whether its Unix socket is ignored for that of another route."),
+        _attribute("inherited_from_main", "boolean", "Whether the main server's line makes this route."),
+        _attribute("inherit_off_ineffective", "boolean", "Whether it is inherited in spite of ProxyPassInherit Off."),
+        _attribute(
+            "escapes_own_timeout",
+            "boolean",
+            "Whether timeout= of its ProxyPassMatch fails to apply: always before 2.4.47, for short URLs since.",
+        ),
+        _attribute(
+            "fixed_fcgi_limit",
+            "boolean",
+            "Whether mod_proxy_fcgi's fixed 30 seconds govern (before 2.4.7, no timeout= on the worker).",
+        ),
+        _attribute("on_timeout_status", "number", "The status a client gets when the read time-out strikes."),
+        _attribute("on_timeout_log_ids", "list", "The identifiers in the error log when it strikes."),
+        _attribute("fails_over", "boolean", "Whether a read time-out is tried again on another member (AJP, GET)."),
+        _attribute("ping", "duration", "ping= of its worker; absent where none."),
+        _attribute("retry", "duration", "How long a failed back end is left alone (retry=)."),
+        _attribute(
+            "retry_ineffective",
+            "boolean",
+            "Whether retry= says less than it seems: forcerecovery retries at once when every member is in error.",
+        ),
+        _attribute("reuse", "boolean", "Whether connections to the back end are reused."),
+        _attribute("ttl", "duration", "How long an idle connection may be reused (ttl=); absent where none."),
+        _attribute(
+            "tunnel_limit",
+            "duration",
+            "How long a ws:// tunnel may be idle; no limit at all before 2.4.47. Absent for other protocols.",
+        ),
+        _attribute("shadowed_by", "text", "The earlier route that takes every request of this one; absent: none."),
+    ),
+)
+
+WORKER: Final = KindSpec(
+    "httpd.worker",
+    "A proxy worker: one back end with its pool and time-outs, as ProxyPass, BalancerMember or <Proxy> makes it.",
+    (
+        _attribute("server", "text", "The server it belongs to: ``main`` or the virtual host's name."),
+        _attribute("url", "text", "Its name as httpd compares it: scheme and host lower-case, no default port."),
+        _attribute("scheme", "text", "Its protocol, lower-case."),
+        _attribute("host", "text", "Its host, lower-case."),
+        _attribute("port", "number", "Its port."),
+        _attribute("socket", "text", "Its Unix socket; absent where none."),
+        _attribute("balancer", "text", "The balancer whose member it is; absent where none."),
+        _attribute("defined_by", "text", "The directive that made it."),
+        _attribute("timeout", "duration", "Its own time-out, ProxyTimeout taken over included; absent where none."),
+        _attribute("timeout_written", "text", "timeout= as written; absent where none.", settable=True),
+        _attribute("timeout_unit_dropped", "boolean", "Whether timeout= has a unit, which httpd drops."),
+        _attribute("timeout_from_proxy_timeout", "boolean", "Whether it took ProxyTimeout over when it was made."),
+        _attribute(
+            "connection_timeout", "duration", "connectiontimeout=, units honoured; absent where none.", settable=True
+        ),
+        _attribute("ping", "duration", "ping=; absent where none."),
+        _attribute("acquire", "duration", "acquire=: the wait for a free connection; no limit where none."),
+        _attribute("retry", "duration", "retry=, or httpd's 60 seconds."),
+        _attribute("ttl", "duration", "ttl=; absent where none."),
+        _attribute("max", "number", "max=; absent: as many as threads in a child."),
+        _attribute("reuse", "boolean", "Whether its connections are reused."),
+        _attribute("routes", "list", "The routes it governs."),
+        _attribute("captures_beyond_segment", "list", "Routes it takes only because its name is a string prefix."),
+        _attribute("ignored_parameters", "list", "Parameters of other lines that share it and are ignored."),
+        _attribute("socket_shared_with", "list", "Other sockets named with the same URL, which are never used."),
+        _attribute("overridden_by_main", "boolean", "Whether the main server's worker of the same name wins."),
+        _attribute("proxyset_overrides", "boolean", "Whether ProxySet or <Proxy> changed what ProxyPass set."),
+    ),
+)
+
+BALANCER: Final = KindSpec(
+    "httpd.balancer",
+    "A balancer and its members.",
+    (
+        _attribute("server", "text", "The server it belongs to: ``main`` or the virtual host's name."),
+        _attribute("url", "text", "Its URL, lower-case."),
+        _attribute("members", "list", "The members' URLs, in order."),
+        _attribute("members_lost", "list", "Members that are never used: the main server's balancer has the name."),
+        _attribute("hot_spares", "list", "Members that serve only when no other can (status=+H)."),
+        _attribute("routes", "list", "The routes that go through it."),
+        _attribute("method", "text", "lbmethod=, or byrequests."),
+        _attribute("wait_timeout", "duration", "timeout=: the wait for a usable member; absent where none."),
+        _attribute("force_recovery", "boolean", "forcerecovery: retry all at once when every member is in error."),
+        _attribute("fail_on_timeout", "boolean", "failontimeout: a member that timed out is put in error."),
+        _attribute("fail_on_status", "list", "failonstatus: answers that put a member in error."),
+        _attribute("max_attempts", "number", "maxattempts: how often a request is tried again on other members."),
+        _attribute(
+            "retry_without_effect",
+            "boolean",
+            "Whether forcerecovery is on while members set retry=: it counts for nothing when all are in error.",
+        ),
+        _attribute("member_read_timeouts", "list", "The members' read time-outs, in order."),
+        _attribute("members_differ", "boolean", "Whether the members' read time-outs differ."),
+        _attribute("sticky_session", "text", "stickysession=; absent where none."),
+    ),
+)
+
+LOG: Final = KindSpec(
+    "httpd.log",
+    "One log that is written: CustomLog, TransferLog or ErrorLog.",
+    (
+        _attribute("server", "text", "The server that writes it: ``main`` or the virtual host's name."),
+        _attribute("kind", "text", "access or error."),
+        _attribute("path", "text", "The file, or the program where it is piped."),
+        _attribute("piped", "boolean", "Whether a program takes the lines."),
+        _attribute("format", "text", "The format's text, quotes and backslashes as httpd reads them.", settable=True),
+        _attribute("format_name", "text", "The LogFormat's nickname; absent where the format stands in CustomLog."),
+        _attribute("format_missing", "boolean", "Whether the nickname is defined nowhere: it is then the format."),
+        _attribute("conditional", "boolean", "Whether only some requests are written (env= or expr=)."),
+        _attribute("records_duration", "boolean", "Access: whether the time taken is written."),
+        _attribute(
+            "duration_in_seconds_only", "boolean", "Access: whether the time taken is written in whole seconds only."
+        ),
+        _attribute("records_first_byte", "boolean", "Access: whether the time to the first byte is written."),
+        _attribute("records_worker", "boolean", "Access: whether the balancer's member is written."),
+        _attribute("records_request_id", "boolean", "Whether the request's log id is written: joins both logs."),
+        _attribute("records_begin", "boolean", "Access: whether the start is written in milliseconds or finer."),
+        _attribute("records_bytes", "boolean", "Access: whether bytes in and out with headers are written."),
+        _attribute("records_connection_state", "boolean", "Access: whether the state at the end (%X) is written."),
+        _attribute("records_process", "boolean", "Whether the process that served the request is written."),
+        _attribute("records_vhost", "boolean", "Access: whether the virtual host's name is written."),
+        _attribute("records_client", "boolean", "Whether the client's address is written."),
+        _attribute("records_microseconds", "boolean", "Error: whether its times have microseconds."),
+        _attribute("valid_for_version", "boolean", "Whether this version of httpd knows every field as meant."),
+        _attribute("misunderstood", "list", "Fields this version refuses or takes for something else."),
+    ),
+)
+
+MODULE: Final = KindSpec(
+    "httpd.module",
+    "A module that is loaded or compiled in; its name is the identifier, as in ``proxy_module``.",
+    (
+        _attribute("file", "text", "The file LoadModule names; absent where compiled in."),
+        _attribute("built_in", "boolean", "Whether it is compiled in."),
+    ),
+)
+
+DIRECTIVE: Final = KindSpec(
+    "httpd.directive",
+    "A directive that httpd carries out, in its context.",
+    (
+        _attribute("directive", "text", "Its name as documented (letter case of the first to write it is kept)."),
+        _attribute("arguments", "text", "Its arguments, variables expanded.", settable=True),
+        _attribute("context", "text", "The enclosing sections, outermost first, joined with `` > ``; empty: none."),
+        _attribute("server", "text", "The server it belongs to: ``main`` or the virtual host's name."),
+        _attribute("unit_dropped", "boolean", "Whether a time is written with a unit that httpd drops."),
+        _attribute("dropped_units", "list", "The parts whose unit is dropped, as written (``timeout=500ms``)."),
+        _attribute("meaning", "text", "What httpd takes such a time for: ``timeout=500ms means 500 s``."),
+        _attribute("present", "boolean", "False only where it hangs on a conditional that is undecided: undetermined."),
+    ),
+)
+
+FILE: Final = KindSpec(
+    "httpd.file",
+    "A file of the tree; its name is its path.",
+    (
+        _attribute("mode", "text", "Permission bits, octal."),
+        _attribute("owner", "text", "Owner."),
+        _attribute("group", "text", "Group."),
+        _attribute("link", "text", "What it links to; absent where it is no symbolic link."),
+        _attribute("digest", "text", "SHA-256 of the collected content (secrets replaced); absent for a link."),
+        _attribute("holds_secrets", "boolean", "Whether secrets in it were replaced by keyed digests."),
+        _attribute("read", "boolean", "Whether the configuration reads it."),
+    ),
+)
+
+PACKAGE: Final = KindSpec(
+    "httpd.package",
+    "An installed package that the server depends on.",
+    (_attribute("version", "version", "Its version and release."),),
+)
+
+KINDS: Final = (SERVER, VHOST, ROUTE, WORKER, BALANCER, LOG, MODULE, DIRECTIVE, FILE, PACKAGE)
