@@ -1,0 +1,95 @@
+"""The kinds of resource of an iLO: their attributes, types and meaning.
+
+Most attributes stand for one member of a Redfish body (:mod:`auditor.surfaces.ilo.members`); those listed here in
+``_COMPUTED`` are worked out from several. BIOS attributes keep the names of the machine's attribute registry.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from auditor.model.resource import AttributeSpec, KindSpec
+from auditor.surfaces.ilo.members import members_of
+
+_LICENSED: Final = AttributeSpec(
+    "licensed",
+    "boolean",
+    "The licence has this feature; false means that it cannot be switched on here. Absent where no licence was read.",
+)
+
+_COMPUTED: Final[dict[str, tuple[AttributeSpec, ...]]] = {
+    "ilo.manager": (
+        AttributeSpec(
+            "alert_channels",
+            "list",
+            "Every way by which an alert leaves this machine: SNMP destinations while alerts and the matching traps "
+            "are on, mail and syslog while on and complete, event subscriptions. Undetermined where none was seen "
+            "but not all could be read.",
+        ),
+        AttributeSpec("downgrade_policy_licensed", "boolean", "The licence lets the downgrade policy be set."),
+    ),
+    "ilo.snmp": (
+        AttributeSpec("destinations", "number", "How many alert destinations there are."),
+        AttributeSpec("users", "number", "How many SNMP v3 users there are."),
+    ),
+    "ilo.alert_mail": (_LICENSED,),
+    "ilo.remote_syslog": (_LICENSED,),
+    "ilo.event_subscription": (),
+    "ilo.time": (
+        AttributeSpec("ntp_from_dhcp", "boolean", "DHCP names the time servers; then they cannot be set here."),
+        AttributeSpec(
+            "synchronised_by",
+            "list",
+            "The time servers that count: those set by people, or `DHCP` where it names them. None: nobody does.",
+        ),
+    ),
+    "ilo.security": (AttributeSpec("risks", "list", "What the iLO itself calls a risk and nobody chose to ignore."),),
+    "ilo.licence": (AttributeSpec("features", "list", "The features that the licence has, sorted."),),
+}
+
+_MEANING: Final = {
+    "ilo.manager": "The iLO itself and its policy for firmware; named by the manager's id, usually `1`.",
+    "ilo.firmware": "A component's firmware; named by the component (and its place, where several are alike).",
+    "ilo.snmp": "The SNMP service; named by its manager's id.",
+    "ilo.snmp_destination": "A destination of SNMP alerts; named by its address.",
+    "ilo.alert_mail": "Alerts by mail; named by its manager's id.",
+    "ilo.remote_syslog": "Events to a syslog server; named by its manager's id.",
+    "ilo.event_subscription": "A Redfish event subscription; named by its destination.",
+    "ilo.threshold": "A temperature sensor's thresholds; `cooling` and `power` hold those of fans and power supply.",
+    "ilo.network_protocol": "The iLO's network services; named by its manager's id.",
+    "ilo.time": "Clock and time servers; named by its manager's id.",
+    "ilo.security": "Ciphers, protocol versions, Secure Boot, the iLO's own dashboard; named by its manager's id.",
+    "ilo.account_policy": "Passwords and refused log-ins; named `accounts`.",
+    "ilo.licence": "The licence; named by its manager's id.",
+}
+
+
+def _kind(name: str) -> KindSpec:
+    specs = (*(member.spec for member in members_of(name)), *_COMPUTED.get(name, ()))
+    return KindSpec(name, _MEANING[name], tuple(sorted(specs, key=lambda spec: spec.name)))
+
+
+BIOS: Final = KindSpec(
+    "ilo.bios",
+    "The BIOS settings of a system, named by its id (`1`): current values under the names of its attribute registry "
+    "(`BootMode`, `AutoPowerOn`, `WorkloadProfile`…), and what is waiting. Attributes that are read-only, unique to "
+    "the machine or only written are left out.",
+    (
+        AttributeSpec("pending", "list", "Names of attributes that are set and wait for the next boot, sorted."),
+        AttributeSpec(
+            "verdict",
+            "text",
+            "What POST said of the last change: `applied`, `rejected`, or `none` where it said nothing.",
+        ),
+        AttributeSpec("rejected", "list", "The messages of a rejected change; none where it was applied."),
+        AttributeSpec("registry", "text", "The attribute registry's name and version."),
+    ),
+    open=True,
+)
+
+STATE_OF_BIOS: Final = frozenset(spec.name for spec in BIOS.attributes)
+"""Attributes of ``ilo.bios`` that are ours, not the registry's."""
+
+KINDS: Final[tuple[KindSpec, ...]] = tuple(
+    sorted((BIOS, *(_kind(name) for name in _MEANING)), key=lambda kind: kind.name)
+)
