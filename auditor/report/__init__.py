@@ -1,1 +1,1 @@
-"""One pure renderer a format."""
+"""How results are shown: one pure renderer a format, fixed texts in English and Japanese."""

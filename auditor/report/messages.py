@@ -1,0 +1,200 @@
+"""The fixed texts of reports, in English and Japanese."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from auditor.report.interface import Language
+
+_TEXTS: Final[dict[str, tuple[str, str]]] = {
+    # counted things: singular|plural
+    "count.rule": ("{n} rule|{n} rules", "ルール {n} 件"),
+    "count.target": ("{n} target|{n} targets", "対象 {n} 件"),
+    "count.change": ("{n} change|{n} changes", "変更 {n} 件"),
+    "count.resource": ("{n} resource|{n} resources", "リソース {n} 件"),
+    "count.place": ("{n} more place|{n} more places", "ほか {n} 箇所"),
+    "count.finding": ("{n} finding|{n} findings", "違反 {n} 件"),
+    "count.gap": ("{n} gap|{n} gaps", "未収集 {n} 件"),
+    "count.line": ("{n} more line|{n} more lines", "ほか {n} 行"),
+    "count.event": ("{n} event|{n} events", "記録 {n} 件"),
+    "count.document": ("{n} document|{n} documents", "文書 {n} 件"),
+    # outcomes and severities
+    "outcome.pass": ("pass", "準拠"),
+    "outcome.fail": ("fail", "違反"),
+    "outcome.waived": ("waived", "猶予"),
+    "outcome.not applicable": ("not applicable", "対象外"),
+    "outcome.not evaluated": ("could not be evaluated", "評価不能"),
+    "severity.info": ("info", "情報"),
+    "severity.low": ("low", "低"),
+    "severity.medium": ("medium", "中"),
+    "severity.high": ("high", "高"),
+    "severity.critical": ("critical", "重大"),
+    # gaps
+    "cause.absent": ("absent", "存在しません"),
+    "cause.refused": ("refused", "拒否されました"),
+    "cause.not permitted": ("not permitted", "権限がありません"),
+    "cause.licence": ("not in the licence", "ライセンス対象外です"),
+    "cause.timed out": ("timed out", "時間切れです"),
+    "cause.unreachable": ("unreachable", "到達できません"),
+    "cause.malformed": ("malformed", "形式が不正です"),
+    "cause.too large": ("too large", "大きすぎます"),
+    "cause.not trusted": ("not trusted", "信頼されていません"),
+    "cause.unsupported": ("unsupported", "未対応です"),
+    "cause.undetermined": ("undetermined", "確定できません"),
+    "cause.not recognised": ("not recognised", "認識できません"),
+    "gap.whole": ("nothing could be seen of it", "全体が未収集です"),
+    "gap.hides": ("may hide {kinds}", "{kinds} が隠れている可能性があります"),
+    # check
+    "check.title": ("Check", "検査報告"),
+    "check.clean": ("No findings.", "違反はありません。"),
+    "check.nothing": (
+        "Nothing was examined: this is no pass.",
+        "何も検査されていません。準拠とは見なしません。",
+    ),
+    "check.on": ("{rules} on {targets}: {outcomes}", "{targets}に対する{rules}: {outcomes}"),
+    "check.affected": (
+        "{n} resources are affected; --verbose lists them",
+        "影響範囲はリソース {n} 件です。--verbose で一覧します",
+    ),
+    "check.more": ("{places}; --verbose lists them", "{places}あります。--verbose で一覧します"),
+    "check.waived_until": ("{n} waived ({reasons})", "猶予 {n} ({reasons})"),
+    "check.known": ("known before, does not fail the check", "既知の違反のため、判定に影響しません"),
+    "check.known_count": ("{findings} known before", "うち既知 {n} 件"),
+    "check.not_evaluated": ("Could not be evaluated", "評価不能"),
+    "check.not_evaluated_on": ("on {target}", "対象 {target}"),
+    "check.not_seen": ("Not seen", "未収集"),
+    "check.complete_gaps": ("Not there to be seen (does not count)", "存在しないもの (判定に影響しません)"),
+    "check.verdict.pass": ("Complete. Nothing at fault.", "検査は完了しました。違反はありません。"),
+    "check.verdict.fail": ("Complete. {findings}.", "検査は完了しました。{findings}です。"),
+    "check.verdict.incomplete": (
+        "Incomplete: what could not be examined is no pass. {findings} so far.",
+        "検査は不完全です。検査できなかったものは準拠と見なしません。現時点で{findings}です。",
+    ),
+    # drift
+    "drift.title": ("Drift", "ドリフト報告"),
+    "drift.none": ("no change", "変更なし"),
+    "drift.not_seen": ("NOT SEEN", "未収集"),
+    "drift.coverage": ("coverage {seen} of {all}", "網羅率 {all} 件中 {seen} 件"),
+    "drift.since": ("{changes} since {since}", "{since} 以降の{changes}"),
+    "drift.removed": ("removed", "削除"),
+    "drift.added": ("added", "追加"),
+    "drift.absent": ("absent", "なし"),
+    "drift.agreed_by": ("agreed in {baseline}", "基準 {baseline}"),
+    "drift.effect": (
+        "effective {attribute} of {routes}: {before} → {after}",
+        "{routes}の実効値 {attribute}: {before} → {after}",
+    ),
+    "drift.effect_one": (
+        "effective {attribute} of {name}: {before} → {after}",
+        "{name} の実効値 {attribute}: {before} → {after}",
+    ),
+    "drift.text": ("lines changed", "変更された行"),
+    "drift.compare_gap": ("could not be compared", "比較不能"),
+    "drift.look": ("Who and when:  auditor history '{address}'", "変更者の確認:  auditor history '{address}'"),
+    "drift.lists": ("--verbose lists them", "--verbose で一覧します"),
+    "drift.verdict.none": ("Everything is as agreed.", "すべて合意どおりです。"),
+    "drift.verdict.changed": ("Not as agreed: {changes}.", "合意と異なります: {changes}。"),
+    "drift.verdict.incomplete": (
+        "Incomplete: what was not seen is not unchanged. {changes} so far.",
+        "比較は不完全です。未収集のものは変更なしと見なしません。現時点で{changes}です。",
+    ),
+    "hand.plan": ("plan", "変更計画"),
+    "hand.out of band": ("out of band", "想定外の変更"),
+    "hand.package": ("package update", "パッケージ更新"),
+    "hand.unknown": ("unknown", "不明"),
+    # explain
+    "explain.virtual_host": ("virtual host", "仮想ホスト"),
+    "explain.mapped_by": ("mapped by", "対応付け"),
+    "explain.worker": ("worker", "ワーカー"),
+    "explain.read": ("read time-out", "読み取りタイムアウト"),
+    "explain.connect": ("connect time-out", "接続タイムアウト"),
+    "explain.no_limit": ("no limit", "無制限"),
+    "explain.default": ("compiled default", "組み込みの既定値"),
+    "explain.chain": ("How it came about", "根拠"),
+    "explain.strikes": (
+        "When it strikes: status {status} after {after}, {ids} in the error log.",
+        "時間切れの場合: {after} 後に状態 {status}、エラーログに {ids} が出ます。",
+    ),
+    "explain.strikes_plain": (
+        "When it strikes: status {status} after {after}.",
+        "時間切れの場合: {after} 後に状態 {status} になります。",
+    ),
+    "explain.never": (
+        "It never strikes: a stalled back end holds the connection for good.",
+        "時間切れは起こりません。応答しないバックエンドが接続を占有し続けます。",
+    ),
+    "explain.not_proxied": ("not handed to a back end", "バックエンドへの転送なし"),
+    "explain.undetermined": ("Undetermined", "確定できないこと"),
+    "explain.and": (" and ", "、"),
+    # general
+    "incomplete": ("incomplete", "不完全"),
+    "taken_at": ("taken {when}", "取得 {when}"),
+    "exit": ("exit {code}", "終了コード {code}"),
+    "html.findings": ("Findings", "違反"),
+    "html.gaps": ("Could not be seen or evaluated", "未収集・評価不能"),
+    "html.passes": ("All rules", "全ルール"),
+    "html.rule": ("Rule", "ルール"),
+    "html.title": ("Title", "題名"),
+    "html.severity": ("Severity", "重要度"),
+    "html.outcome": ("Outcome", "判定"),
+    "html.examined": ("Examined", "検査数"),
+    "html.target": ("Target", "対象"),
+    "html.source": ("Source", "根拠"),
+    "html.message": ("What", "内容"),
+    "html.address": ("Address", "アドレス"),
+    "html.why": ("Why", "理由"),
+    "html.cause": ("Cause", "原因"),
+    "html.next": ("What to do", "対処"),
+    "html.rationale": ("Why it matters", "背景"),
+    "html.references": ("References", "参考"),
+    "html.waived": ("Waived", "猶予中"),
+    "html.before": ("Before", "変更前"),
+    "html.after": ("After", "変更後"),
+    "html.hand": ("By whose hand", "変更者"),
+    "html.changes": ("Changes", "変更"),
+    "html.unchanged": ("Unchanged", "変更なし"),
+    "html.produced": ("auditor {version}", "auditor {version}"),
+    "html.evidence": ("See also", "関連箇所"),
+}
+
+
+class Words:
+    """The texts of one language."""
+
+    def __init__(self, lang: Language) -> None:
+        self.lang: Language = lang
+        self._column = 1 if lang == "ja" else 0
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text of that key with its values filled in; a key that is not in the catalogue is an error."""
+        return _TEXTS[key][self._column].format(**values)
+
+    def count(self, thing: str, number: int) -> str:
+        """``3 rules``: a number with what it counts, in the form the number asks for."""
+        forms = _TEXTS[f"count.{thing}"][self._column].split("|")
+        return forms[0 if number == 1 else -1].format(n=self.number(number))
+
+    def number(self, number: int) -> str:
+        """The number with the language's separators."""
+        if -1000 < number < 1000:
+            return str(number)
+        from babel.numbers import format_decimal
+
+        return format_decimal(number, locale=self.lang)
+
+    def moment(self, iso: str) -> str:
+        """A moment as people of that language write it, in UTC; a text that is no ISO 8601 moment stays as it is."""
+        try:
+            moment = datetime.fromisoformat(iso)
+        except ValueError:
+            return iso
+        from babel.dates import format_datetime, get_timezone
+
+        pattern = "y年M月d日 HH:mm 'UTC'" if self.lang == "ja" else "yyyy-MM-dd HH:mm 'UTC'"
+        return format_datetime(moment, pattern, tzinfo=get_timezone("UTC"), locale=self.lang)
+
+
+def keys() -> tuple[str, ...]:
+    """Every key of the catalogue."""
+    return tuple(_TEXTS)

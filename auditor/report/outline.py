@@ -1,0 +1,123 @@
+"""What several formats say alike of a result: groups, counts and labels, so that no two formats disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from auditor.model.drift import AttributeChange, DriftReport, TargetDrift
+from auditor.model.finding import CheckReport, Finding, Outcome, RuleResult
+from auditor.model.policy import SEVERITIES
+from auditor.model.source import FactSource, FileSource, RedfishSource, Source
+from auditor.model.value import Value, show
+from auditor.report.escape import one_line
+
+OUTCOMES: tuple[Outcome, ...] = ("pass", "fail", "waived", "not evaluated", "not applicable")
+_WORST: tuple[Outcome, ...] = ("fail", "not evaluated", "waived", "pass", "not applicable")
+
+
+class RuleGroup(msgspec.Struct, frozen=True):
+    """All findings of one rule, over all targets."""
+
+    rule: str
+    title: str
+    severity: str
+    findings: tuple[Finding, ...]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Findings of one rule that point at the same place of one target."""
+
+    target: str
+    source: Source | None
+    findings: tuple[Finding, ...]
+
+
+def rule_groups(report: CheckReport) -> tuple[RuleGroup, ...]:
+    """The findings by rule: the most severe first, then by rule identity."""
+    by_rule: dict[str, list[Finding]] = {}
+    for finding in report.findings:
+        by_rule.setdefault(finding.rule, []).append(finding)
+    groups = [
+        RuleGroup(rule, found[0].title, max((one.severity for one in found), key=SEVERITIES.index), tuple(found))
+        for rule, found in by_rule.items()
+    ]
+    return tuple(sorted(groups, key=lambda group: (-SEVERITIES.index(group.severity), group.rule)))
+
+
+def places(findings: Iterable[Finding]) -> tuple[Place, ...]:
+    """The findings by target and source, in their order."""
+    by_place: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        by_place.setdefault((finding.address.target, str(finding.source)), []).append(finding)
+    return tuple(Place(key[0], found[0].source, tuple(found)) for key, found in by_place.items())
+
+
+def outcome_counts(report: CheckReport) -> dict[Outcome, int]:
+    """How many rules had which outcome; a rule on several targets counts once, with its worst outcome."""
+    worst: dict[str, Outcome] = {}
+    for target in report.targets:
+        for result in target.results:
+            before = worst.get(result.rule)
+            if before is None or _WORST.index(result.outcome) < _WORST.index(before):
+                worst[result.rule] = result.outcome
+    counts = dict.fromkeys(OUTCOMES, 0)
+    for outcome in worst.values():
+        counts[outcome] += 1
+    return counts
+
+
+def not_evaluated(report: CheckReport) -> tuple[tuple[RuleResult, str], ...]:
+    """Each rule result that was not, or only in part, evaluated, with the reasons."""
+    found: list[tuple[RuleResult, str]] = []
+    for target in report.targets:
+        for result in target.results:
+            reasons = list(dict.fromkeys(reason for _, reason in result.not_evaluated if reason))
+            if result.outcome == "not evaluated" and result.reason and not reasons:
+                reasons = [result.reason]
+            if reasons or result.outcome == "not evaluated":
+                found.append((result, "; ".join(reasons) or result.reason))
+    return tuple(found)
+
+
+def source_text(source: Source | None, *, lines: bool = False) -> str:
+    """``conf.d/shop.conf:12`` (with ``lines`` also ``12-14``), a URI with its pointer, or a fact; safe to show."""
+    match source:
+        case None:
+            return ""
+        case FileSource(file, line, last_line):
+            return one_line(f"{file}:{line}-{last_line}" if lines and last_line != line else f"{file}:{line}")
+        case RedfishSource() | FactSource():
+            return one_line(str(source))
+
+
+def value_text(value: Value | None, absent: str) -> str:
+    """The value as a person reads it, safe to show; ``absent`` where there is none."""
+    return absent if value is None else one_line(show(value))
+
+
+def causes_and_effects(
+    drift: TargetDrift,
+) -> tuple[tuple[AttributeChange, tuple[AttributeChange, ...]], ...]:
+    """Each change that stands for itself, with the effective changes that it caused, in order."""
+    present = {change.address for change in drift.changes}
+    effects: dict[object, list[AttributeChange]] = {}
+    for change in drift.changes:
+        if change.effect_of is not None and change.effect_of in present:
+            effects.setdefault(change.effect_of, []).append(change)
+    return tuple(
+        (change, tuple(effects.get(change.address, ())))
+        for change in drift.changes
+        if change.effect_of is None or change.effect_of not in present
+    )
+
+
+def coverage(report: DriftReport) -> tuple[int, int]:
+    """How many targets were seen, and how many there are."""
+    return sum(target.seen for target in report.targets), len(report.targets)
+
+
+def change_count(report: DriftReport) -> int:
+    """How many changes stand for themselves (effects of others not counted), lines of text apart."""
+    return sum(len(causes_and_effects(target)) or len(target.text_changes) for target in report.targets)
