@@ -1,1 +1,1 @@
-"""Change plans: document, building, guard, approvals, journal, the apply state machine."""
+"""Change plans: the document, approvals, the guard, the journal, and the machine that carries them out."""

@@ -1,0 +1,206 @@
+"""Builds a plan from what the surfaces propose. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from auditor.errors import InputError, RefusedError
+from auditor.model.plan import (
+    DISRUPTIONS,
+    AttributeIs,
+    Cohort,
+    Condition,
+    Disruption,
+    Effect,
+    FindingRef,
+    NoUndo,
+    Origin,
+    Plan,
+    Proposal,
+    Step,
+    Wave,
+)
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """Who wants what and why. ``author`` is the principal that will sign; ``expiry_hours`` comes from the fleet."""
+
+    reason: str
+    author: str
+    origin: Origin
+    created: datetime
+    expiry_hours: int = 72
+    fixes: tuple[FindingRef, ...] = ()
+    introduces: tuple[FindingRef, ...] = ()
+    consents: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    waves: tuple[Wave, ...] = field(default=())
+
+
+def build_plan(proposals: Sequence[Proposal], request: PlanRequest) -> Plan:
+    """One plan of what was proposed for each target. Targets whose steps and effects are the same share a cohort.
+
+    Without waves of its own the plan changes one target first, then the others; any failure stops it.
+
+    Errors:
+        RefusedError: nothing to do, or a step that cannot be taken back without a consent to it.
+        InputError: the reason or author is empty, steps share an id, waves and targets differ.
+    """
+    _check_request(request)
+    with_steps = [one for one in proposals if one.steps]
+    refusals = [f"{one.target}: {refusal}" for one in proposals for refusal in one.refusals]
+    if not with_steps:
+        raise RefusedError(
+            "nothing can be planned: " + "; ".join(refusals)
+            if refusals
+            else "nothing is to be changed: it is so already.",
+            untouched="No plan was written.",
+        )
+    cohorts = _cohorts(with_steps)
+    _check_steps(cohorts, request.consents)
+    targets = tuple(sorted(one.target for one in with_steps))
+    notes = (
+        *request.notes,
+        *(f"not part of this plan: {refusal}" for refusal in refusals),
+        *dict.fromkeys(f"{one.target}: {note}" for one in with_steps for note in one.notes),
+    )
+    created = request.created.astimezone(UTC).replace(microsecond=0)
+    return Plan(
+        reason=request.reason.strip(),
+        author=request.author,
+        created=stamp(created),
+        expires=stamp(created + timedelta(hours=request.expiry_hours)),
+        origin=request.origin,
+        waves=_waves(targets, request.waves),
+        cohorts=cohorts,
+        fixes=tuple(sorted(request.fixes, key=lambda ref: (ref.rule, ref.address))),
+        introduces=tuple(sorted(request.introduces, key=lambda ref: (ref.rule, ref.address))),
+        irreversible_consents=tuple(sorted(request.consents)),
+        notes=notes,
+    )
+
+
+def stamp(moment: datetime) -> str:
+    """A time as plans write it: UTC, whole seconds, ``Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def moment_of(text: str) -> datetime:
+    """The time that a plan wrote.
+
+    Errors:
+        InputError: the text is no such time.
+    """
+    try:
+        if not _STAMP.fullmatch(text):
+            raise ValueError("not YYYY-MM-DDThh:mm:ssZ")
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"{text!r} is not a time in UTC: {error}") from error
+
+
+def cohort_of(plan: Plan, target: str) -> Cohort:
+    """The cohort that a target of the plan belongs to.
+
+    Errors:
+        InputError: the plan does not name the target.
+    """
+    for cohort in plan.cohorts:
+        if target in cohort.targets:
+            return cohort
+    raise InputError(f"the plan does not name {target}")
+
+
+def disruption_of(steps: Sequence[Step]) -> Disruption:
+    """The heaviest disruption among the steps: one reload or reset serves them all."""
+    return max((step.disruption for step in steps), key=DISRUPTIONS.index, default="none")
+
+
+def check_plan(plan: Plan) -> None:
+    """Refuses a plan that no builder of ours makes, whoever signed it.
+
+    Errors:
+        InputError: waves and cohorts name other targets, a target stands twice, steps share an id, times are no times.
+        RefusedError: a step that cannot be taken back, without a consent to it.
+    """
+    moment_of(plan.created)
+    moment_of(plan.expires)
+    in_cohorts = [target for cohort in plan.cohorts for target in cohort.targets]
+    in_waves = [target for wave in plan.waves for target in wave.targets]
+    if sorted(in_cohorts) != sorted(in_waves) or len(set(in_cohorts)) != len(in_cohorts) or not in_cohorts:
+        raise InputError("the plan's waves and cohorts do not name the same targets, each once")
+    if any(wave.stop_after < 0 or wave.pause_s < 0 for wave in plan.waves):
+        raise InputError("a wave of the plan has a negative number")
+    _check_steps(plan.cohorts, plan.irreversible_consents)
+
+
+def _check_request(request: PlanRequest) -> None:
+    if not request.reason.strip():
+        raise InputError("a plan needs a reason", next_step='Say why:  auditor plan … --reason "…"')
+    if not request.author.strip():
+        raise InputError("a plan needs an author", next_step="Say who you are, as the file  approvers  names you.")
+    if request.expiry_hours <= 0:
+        raise InputError("a plan must be valid for at least an hour")
+
+
+def _cohorts(proposals: Sequence[Proposal]) -> tuple[Cohort, ...]:
+    """Groups the proposals by what they do, in the order of their first target."""
+    groups: dict[bytes, tuple[list[str], tuple[Step, ...], tuple[Effect, ...]]] = {}
+    for proposal in sorted(proposals, key=lambda one: one.target):
+        steps = tuple(_for_any_target(step) for step in proposal.steps)
+        effects = tuple(
+            msgspec.structs.replace(effect, address=msgspec.structs.replace(effect.address, target=""))
+            for effect in proposal.effects
+        )
+        key = msgspec.json.encode((steps, effects), order="sorted")
+        groups.setdefault(key, ([], steps, effects))[0].append(proposal.target)
+    return tuple(Cohort(tuple(targets), steps, effects) for targets, steps, effects in groups.values())
+
+
+def _for_any_target(step: Step) -> Step:
+    """The step without the name of the target it was proposed for."""
+
+    def free(condition: Condition) -> Condition:
+        if isinstance(condition, AttributeIs):
+            return msgspec.structs.replace(condition, address=msgspec.structs.replace(condition.address, target=""))
+        return condition
+
+    return msgspec.structs.replace(
+        step,
+        preconditions=tuple(free(one) for one in step.preconditions),
+        postconditions=tuple(free(one) for one in step.postconditions),
+    )
+
+
+def _check_steps(cohorts: Sequence[Cohort], consents: Sequence[str]) -> None:
+    for cohort in cohorts:
+        ids = [step.id for step in cohort.steps]
+        if len(set(ids)) != len(ids) or not all(ids):
+            raise InputError(f"the steps for {cohort.targets[0]} do not have ids of their own: {', '.join(ids)}")
+        for step in cohort.steps:
+            if isinstance(step.undo, NoUndo) and step.id not in consents:
+                raise RefusedError(
+                    f"step {step.id} cannot be taken back: {step.undo.reason}",
+                    untouched="Nothing was changed.",
+                    next_step=f"Consent to it by itself, if you must:  --irreversible {step.id}",
+                )
+
+
+def _waves(targets: tuple[str, ...], wanted: tuple[Wave, ...]) -> tuple[Wave, ...]:
+    if wanted:
+        named = [target for wave in wanted for target in wave.targets]
+        if sorted(named) != sorted(targets):
+            raise InputError("the waves do not name the targets of the plan, each once")
+        return wanted
+    if len(targets) == 1:
+        return (Wave("all", targets),)
+    return (Wave("canary", targets[:1]), Wave("all", targets[1:]))

@@ -1,0 +1,123 @@
+"""Plans on disk: ``plans/<id>/plan.json`` with its signatures beside it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from auditor.errors import InputError
+from auditor.model.plan import Plan
+from auditor.plan.document import LIMIT, decode_plan, encode_plan, id_of
+from auditor.transport.acts import Acts
+
+SHORTEST: Final = 6
+"""The fewest digits of an id that name a plan."""
+
+_SIGNATURE_LIMIT: Final = 64 * 1024
+_MOST_APPROVALS: Final = 100
+
+
+@dataclass(frozen=True)
+class StoredPlan:
+    """A plan with its id, its folder, and the signatures beside it, unverified.
+
+    ``approvals`` are (file name without ``.sig``, bytes), sorted. A signature file that is too large is empty here,
+    so that it is refused and named like any other garbage.
+    """
+
+    id: str
+    plan: Plan
+    folder: Path
+    author_signature: bytes | None
+    approvals: tuple[tuple[str, bytes], ...]
+
+
+def write_plan(plans: Path, plan: Plan, acts: Acts | None = None) -> str:
+    """Writes the plan's canonical bytes below ``plans`` and gives its id; writing it again changes nothing."""
+    acts = acts or Acts()
+    content = encode_plan(plan)
+    identity = id_of(content)
+    folder = plans / identity
+    acts.make_directory(folder, 0o755)
+    acts.store(folder / "plan.json", content, 0o644)
+    return identity
+
+
+def write_signature(stored: Path, name: str, signature: bytes, acts: Acts | None = None) -> Path:
+    """Puts a signature beside a plan: ``author`` as ``author.sig``, others below ``approvals/``. Gives its path."""
+    acts = acts or Acts()
+    path = stored / "author.sig" if name == "author" else stored / "approvals" / f"{file_name(name)}.sig"
+    acts.make_directory(path.parent, 0o755)
+    acts.store(path, signature, 0o644)
+    return path
+
+
+def file_name(principal: str) -> str:
+    """A principal as a file name."""
+    return re.sub(r"[^A-Za-z0-9@+_.-]", "_", principal).lstrip(".")[:100] or "_"
+
+
+def find_plan(plans: Path, words: str) -> str:
+    """The full id of the plan that a unique prefix of at least six digits names.
+
+    Errors:
+        InputError: no digits, too few, no such plan, or several.
+    """
+    prefix = words.strip().lower()
+    if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST},64}}", prefix):
+        raise InputError(
+            f"{words!r} does not name a plan",
+            next_step=f"Give at least {SHORTEST} hexadecimal digits of its id, as  auditor plan  printed it.",
+        )
+    found = sorted(
+        folder.name
+        for folder in (plans.iterdir() if plans.is_dir() else ())
+        if folder.name.startswith(prefix) and len(folder.name) == 64 and (folder / "plan.json").is_file()
+    )
+    if not found:
+        raise InputError(f"there is no plan {prefix} below {plans}", next_step=f"Look:  ls {plans}")
+    if len(found) > 1:
+        several = ", ".join(name[: len(prefix) + 4] for name in found[:5])
+        raise InputError(f"{prefix} names {len(found)} plans: {several}", next_step="Give more digits.")
+    return found[0]
+
+
+def read_plan(plans: Path, words: str) -> StoredPlan:
+    """The plan that the words name, its id recomputed from its bytes.
+
+    Errors:
+        InputError: no such plan, malformed, or its bytes do not have the id of its folder.
+    """
+    identity = find_plan(plans, words)
+    folder = plans / identity
+    path = folder / "plan.json"
+    content = _read(path, LIMIT + 1)
+    if content is None:
+        raise InputError("the plan cannot be read", where=str(path))
+    if id_of(content) != identity:
+        raise InputError(
+            "the plan's bytes were changed: they do not have the id of their folder.",
+            where=str(path),
+            next_step=f"Restore it:  git checkout -- {path.name}   or plan again:  auditor plan …",
+        )
+    approvals = folder / "approvals"
+    names = sorted(one.stem for one in approvals.glob("*.sig"))[:_MOST_APPROVALS] if approvals.is_dir() else []
+    return StoredPlan(
+        identity,
+        decode_plan(content, str(path)),
+        folder,
+        _read(folder / "author.sig", _SIGNATURE_LIMIT),
+        tuple((name, _read(approvals / f"{name}.sig", _SIGNATURE_LIMIT) or b"") for name in names),
+    )
+
+
+def _read(path: Path, limit: int) -> bytes | None:
+    """The bytes of a file, None where there is none, empty where it is larger than the limit."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError:
+        return None
+    return content if len(content) <= limit else b""

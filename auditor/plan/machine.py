@@ -1,0 +1,381 @@
+"""The apply machine: carries a plan out target by target, or back, and takes back what fails.
+
+It decides nothing: what is changed stands in the plan, how a target is changed is its surface's, whether the change may
+begin was the guard's. It orders the calls, writes the journal, looks again, and believes only what it sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from auditor.errors import AuditorError, IncompleteError, RefusedError, StoreError, TakenBackError
+from auditor.model.plan import ApplyReport, Condition, Direction, OutcomeOf, Plan, Step, TargetOutcome
+from auditor.model.secret import Sealer
+from auditor.model.value import show
+from auditor.plan.build import cohort_of
+from auditor.plan.conditions import Held, Seen, changed, examine, unlisted, value_at, values_of
+from auditor.plan.journal import FileJournal
+from auditor.surfaces.interface import Journal, Observe, Transaction, ignore
+
+T = TypeVar("T")
+Checks = tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How the machine reaches one target.
+
+    ``begin`` makes a transaction of steps; ``look`` collects and interprets anew. ``traces`` are (kind, name,
+    attribute) that every change leaves by itself (a file's digest, the verdict of the last POST); an empty name means
+    every resource of the kind.
+    """
+
+    begin: Callable[[tuple[Step, ...], Direction, Journal], Transaction]
+    look: Callable[[], Awaitable[Seen]]
+    traces: frozenset[tuple[str, str, str]] = frozenset()
+
+
+@dataclass
+class Machine:
+    """One run of a plan. ``ended`` is told each target's outcome as soon as it is in the journal.
+
+    ``skip`` are targets that this run leaves alone, with the outcome to report for them.
+    """
+
+    plan: Plan
+    plan_id: str
+    direction: Direction
+    sealer: Sealer
+    reach: Mapping[str, Reach]
+    journal: Callable[[str, Direction], FileJournal]
+    ended: Callable[[OutcomeOf], None] = lambda _: None
+    observe: Observe = ignore
+    skip: Mapping[str, OutcomeOf] = field(default_factory=dict)
+    _interrupted: bool = False
+
+    async def run(self) -> ApplyReport:
+        """Carries the plan out, wave by wave.
+
+        Errors:
+            RefusedError: a precondition does not hold on some target; nothing was changed on any.
+        """
+        already = await self._examine_all() if self.direction == "forward" else {}
+        outcomes: list[OutcomeOf] = []
+        stopped = ""
+        for number, wave in enumerate(self.plan.waves):
+            failed = 0
+            for target in wave.targets:
+                settled = self.skip.get(target) or already.get(target)
+                if settled or stopped:
+                    outcomes.append(settled or OutcomeOf(target, "not started", stopped))
+                    continue
+                outcome = await self._one(target)
+                outcomes.append(outcome)
+                self.ended(outcome)
+                failed += outcome.outcome in ("refused", "taken back", "incomplete")
+                if self._interrupted:
+                    stopped = "the run was interrupted"
+                elif outcome.outcome == "incomplete" or failed > wave.stop_after:
+                    stopped = f"stopped after {target}"
+            if not stopped and wave.pause_s and number + 1 < len(self.plan.waves):
+                self.observe(f"waiting {wave.pause_s} s before the next wave")
+                stopped = await self._pause(wave.pause_s)
+        return ApplyReport(self.plan_id, self.direction, tuple(outcomes))
+
+    async def recover(self, target: str) -> OutcomeOf | None:
+        """Takes back what an ended run left on a target; None where its last run is complete.
+
+        Errors:
+            StoreError: the journal is damaged.
+        """
+        journal = self.journal(target, self.direction).open()
+        try:
+            runs = journal.runs()
+            if not runs or not runs[-1].unfinished:
+                return None
+            journal.direction = runs[-1].direction
+            self.observe(f"{target}: an earlier run was ended midway; taking back")
+            reach, steps = self.reach[target], cohort_of(self.plan, target).steps
+            transaction = reach.begin(steps, runs[-1].direction, journal)
+            try:
+                outcome = await self._take_back(
+                    target, transaction, journal, None, "an earlier run was ended midway", runs[-1].direction
+                )
+            finally:
+                await _whole(transaction.finish())
+        finally:
+            journal.close()
+        self.ended(outcome)
+        return outcome
+
+    async def _examine_all(self) -> dict[str, OutcomeOf]:
+        """The targets that are as wanted already.
+
+        Errors:
+            RefusedError: a target is neither as the plan found it nor as it wants it.
+        """
+        already: dict[str, OutcomeOf] = {}
+        stale: list[str] = []
+        for wave in self.plan.waves:
+            for target in wave.targets:
+                if target in self.skip:
+                    continue
+                found = self._stale(target, await self.reach[target].look())
+                if isinstance(found, OutcomeOf):
+                    already[target] = found
+                elif found:
+                    stale.append(f"{target} changed since the plan was made: {'; '.join(found[:5])}")
+        if stale:
+            raise RefusedError(
+                "; ".join(stale[:10]) + ".",
+                untouched="Nothing was changed.",
+                next_step=f"Look:  auditor show {self.plan_id[:8]}      Plan again:  auditor plan …",
+            )
+        return already
+
+    def _stale(self, target: str, seen: Seen) -> OutcomeOf | tuple[str, ...]:
+        """Why the target is not as the plan found it (nothing: it is), or that it is as wanted already."""
+        steps = cohort_of(self.plan, target).steps
+        failed = [held for held in self._examine(_preconditions(steps), seen) if not held.holds]
+        if not failed:
+            return ()
+        after = self._examine(_postconditions(steps), seen)
+        if after and all(held.holds for held in after):
+            return OutcomeOf(target, "already", "it is so already; nothing was changed", _checks(after))
+        return tuple(held.sentence for held in failed)
+
+    async def _one(self, target: str) -> OutcomeOf:
+        """One target, from its journal's first line to its outcome."""
+        reach, cohort = self.reach[target], cohort_of(self.plan, target)
+        journal = self.journal(target, self.direction).open()
+        try:
+            journal.begin()
+            before: Seen | None = None
+            try:
+                if self.direction == "forward":
+                    before = await reach.look()
+                    stale = self._stale(target, before)
+                    if stale:
+                        text = stale.text if isinstance(stale, OutcomeOf) else "; ".join(stale)
+                        return self._end(journal, OutcomeOf(target, "refused", f"changed meanwhile: {text}"))
+                transaction = reach.begin(cohort.steps, self.direction, journal)
+            except (Exception, asyncio.CancelledError, KeyboardInterrupt) as error:
+                self._note_interruption(error)
+                return self._end(journal, OutcomeOf(target, "refused", _sentence(error)))
+            try:
+                return await self._carry_out(target, transaction, journal, before)
+            finally:
+                await _whole(transaction.finish())
+        finally:
+            journal.close()
+
+    async def _carry_out(
+        self, target: str, transaction: Transaction, journal: FileJournal, before: Seen | None
+    ) -> OutcomeOf:
+        try:
+            checks: Checks = tuple((text, True) for text in await transaction.prepare())
+        except (Exception, asyncio.CancelledError, KeyboardInterrupt) as error:
+            self._note_interruption(error)
+            return self._end(journal, OutcomeOf(target, "refused", _sentence(error)))
+        for text, _ in checks:
+            self.observe(f"{target}: {text}")
+        try:
+            done = await transaction.perform()
+            checks += tuple((text, True) for text in done)
+            checks += await self._verify(target, before)
+        except (Exception, asyncio.CancelledError, KeyboardInterrupt) as error:
+            self._note_interruption(error)
+            self.observe(f"{target}: failed, taking back: {_sentence(error)}")
+            return await self._take_back(target, transaction, journal, before, _sentence(error), self.direction)
+        outcome: TargetOutcome = "applied" if self.direction == "forward" else "rolled back"
+        return self._end(journal, OutcomeOf(target, outcome, "; ".join(done), checks))
+
+    async def _verify(self, target: str, before: Seen | None) -> Checks:
+        """Looks again. Going forward, everything must be as the plan says and nothing else may differ.
+
+        Going back the transaction has compared bytes and values; here it is only said what is seen now, since other
+        files may have changed since, or not parse.
+
+        Errors:
+            ApplyError: it is not as planned.
+        """
+        reach, cohort = self.reach[target], cohort_of(self.plan, target)
+        if self.direction == "back":
+            try:
+                seen = await reach.look()
+            except AuditorError as error:
+                return ((f"read back: {_sentence(error)}", False),)
+            return _checks(self._examine(_preconditions(cohort.steps), seen))
+        after = await reach.look()
+        held = self._examine(_postconditions(cohort.steps), after)
+        wrong = [one.sentence for one in held if not one.holds]
+        if before is not None:
+            found = changed(values_of(before.interpretation), values_of(after.interpretation), reach.traces)
+            wrong += [
+                f"{effect.address} changed from {_shown(effect.before)} to {_shown(effect.after)}, "
+                "which the plan does not list"
+                for effect in unlisted(found, cohort.effects)
+            ]
+        if wrong:
+            raise StoppedError("; ".join(wrong[:10]))
+        missed = tuple(
+            (f"{effect.address} was to become {_shown(effect.after)}", False)
+            for effect in cohort.effects
+            if effect.address.attribute and value_at(after.interpretation, effect.address) != effect.after
+        )
+        return _checks(held) + (missed or (("nothing else changed", True),))
+
+    async def _take_back(
+        self,
+        target: str,
+        transaction: Transaction,
+        journal: FileJournal,
+        before: Seen | None,
+        why: str,
+        direction: Direction,
+    ) -> OutcomeOf:
+        """Takes back, looks again, and says whether everything is as before."""
+        try:
+            done = await _whole(transaction.take_back())
+        except Exception as error:
+            text = f"{why}; and taking back failed: {_sentence(error)}"
+            return self._end(journal, OutcomeOf(target, "incomplete", text))
+        checks: Checks = tuple((text, True) for text in done)
+        try:
+            seen = await _whole(_awaited(self.reach[target].look()))
+        except Exception as error:
+            text = f"{why}; taken back, but it cannot be read to verify that: {_sentence(error)}"
+            return self._end(journal, OutcomeOf(target, "incomplete", text, checks))
+        wrong = self._not_as_before(target, before, seen, direction)
+        if wrong:
+            text = f"{why}; taken back, yet not as before: {'; '.join(wrong[:10])}"
+            return self._end(journal, OutcomeOf(target, "incomplete", text, checks))
+        return self._end(journal, OutcomeOf(target, "taken back", why, (*checks, ("as before", True))))
+
+    def _not_as_before(self, target: str, before: Seen | None, seen: Seen, direction: Direction) -> list[str]:
+        reach, cohort = self.reach[target], cohort_of(self.plan, target)
+        if before is not None:
+            found = changed(values_of(before.interpretation), values_of(seen.interpretation), reach.traces)
+            return [f"{effect.address} was {_shown(effect.before)} and is {_shown(effect.after)}" for effect in found]
+        # Without a look from before, the plan says how it was; going back, other edits since are not ours to judge.
+        if direction == "back":
+            return []
+        return [held.sentence for held in self._examine(_preconditions(cohort.steps), seen) if not held.holds]
+
+    def _examine(self, conditions: Sequence[Condition], seen: Seen) -> tuple[Held, ...]:
+        return examine(conditions, seen, self.sealer)
+
+    def _end(self, journal: FileJournal, outcome: OutcomeOf) -> OutcomeOf:
+        """Writes the outcome, on disk before anybody is told."""
+        try:
+            journal.end(outcome.outcome, outcome.text[:2000])
+        except StoreError as error:
+            text = f"{outcome.text}; and the journal could not be ended: {error.what}"
+            return OutcomeOf(outcome.target, "incomplete", text, outcome.checks)
+        return outcome
+
+    def _note_interruption(self, error: BaseException) -> None:
+        if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+            self._interrupted = True
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+
+    async def _pause(self, seconds: int) -> str:
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError as error:
+            self._note_interruption(error)
+            return "the run was interrupted between two waves"
+        return ""
+
+
+class StoppedError(AuditorError):
+    """What was seen after the change is not what the plan says; taking back comes next."""
+
+
+def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | RefusedError | None:
+    """The error that a run amounts to; None where every target is as wanted.
+
+    A target that refused while another was changed counts as taken back: something had changed.
+    """
+    by_outcome: dict[TargetOutcome, list[OutcomeOf]] = {}
+    for outcome in report.outcomes:
+        by_outcome.setdefault(outcome.outcome, []).append(outcome)
+    stand = [one.target for one in (*by_outcome.get("applied", ()), *by_outcome.get("rolled back", ()))]
+    still = f" {', '.join(stand)}: changed and verified." if stand else ""
+    short = report.plan[:8]
+    if incomplete := by_outcome.get("incomplete"):
+        return IncompleteError(
+            f"{_listed(incomplete)}.{still}",
+            untouched="A person is needed.",
+            next_step=f"Look:  auditor show {short}      Take back again:  auditor rollback {short}",
+        )
+    if taken_back := by_outcome.get("taken back"):
+        return TakenBackError(
+            f"{_listed(taken_back)}.{still}",
+            untouched="Taken back and verified: as before.",
+            next_step=f"Take the others back too:  auditor rollback {short}" if stand else None,
+        )
+    refused = by_outcome.get("refused")
+    if refused and stand:
+        return TakenBackError(
+            f"{_listed(refused)}, not changed.{still}",
+            next_step=f"Take the others back too:  auditor rollback {short}",
+        )
+    if refused or by_outcome.get("not started"):
+        return RefusedError(_listed(refused or by_outcome["not started"]) + ".", untouched="Nothing was changed.")
+    return None
+
+
+async def _whole(work: Coroutine[Any, Any, T]) -> T:
+    """Runs to its end whatever cancels the caller: what was begun is never left half."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+            current = asyncio.current_task()
+            if current is not None:
+                current.uncancel()
+    return task.result()
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
+
+
+def _preconditions(steps: Sequence[Step]) -> tuple[Condition, ...]:
+    return tuple(dict.fromkeys(condition for step in steps for condition in step.preconditions))
+
+
+def _postconditions(steps: Sequence[Step]) -> tuple[Condition, ...]:
+    return tuple(dict.fromkeys(condition for step in steps for condition in step.postconditions))
+
+
+def _checks(held: Sequence[Held]) -> Checks:
+    return tuple((one.sentence, one.holds) for one in held)
+
+
+def _shown(value: Any) -> str:
+    return "absent" if value is None else show(value)
+
+
+def _listed(outcomes: Sequence[OutcomeOf]) -> str:
+    return "; ".join(f"{one.target}: {one.text}" for one in outcomes[:10])
+
+
+def _sentence(error: BaseException) -> str:
+    """An error in words: ours speak for themselves, others say what they are."""
+    if isinstance(error, AuditorError):
+        return (f"{error.where}: {error.what}" if error.where else error.what).rstrip(".")
+    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    return f"an internal fault ({type(error).__name__}: {error})"

@@ -1,0 +1,47 @@
+"""Locks: one run at a time on a fleet, and one on a target."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from auditor.errors import RefusedError
+
+
+@contextmanager
+def hold(path: Path, what: str, holder: str) -> Iterator[None]:
+    """Holds an exclusive lock on a file that is never deleted; the kernel frees it when the process ends.
+
+    ``what`` is locked, for people (``the fleet``); ``holder`` is written into the file for whoever comes second.
+
+    Errors:
+        RefusedError: another run holds it, or the file cannot be opened.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise RefusedError(
+            f"the lock of {what} cannot be opened: {error.strerror}.",
+            where=str(path),
+            untouched="Nothing was changed.",
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            who = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another run"
+            raise RefusedError(
+                f"{what} is locked by {who}.",
+                where=str(path),
+                untouched="Nothing was changed.",
+                next_step="Wait until it has ended, then try again.",
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()}: {holder}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
