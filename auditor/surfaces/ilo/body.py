@@ -1,0 +1,164 @@
+"""Redfish bodies: decoding hostile JSON within bounds, JSON pointers, comparing and judging URIs."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final, TypeAlias, cast
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Body: TypeAlias = "dict[str, Json]"
+
+MAX_DEPTH: Final = 40
+MAX_NODES: Final = 300_000
+MAX_URI: Final = 400
+_ROOT: Final = "/redfish/v1"
+_SEGMENT: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@{}\- ]+")
+
+
+class MalformedError(ValueError):
+    """A body is no JSON object within bounds; the text says what is wrong with it."""
+
+
+def decode(raw: bytes) -> Body:
+    """The JSON object in ``raw``.
+
+    Errors:
+        MalformedError: it is no JSON, no object, nested too deeply, or holds too many values.
+    """
+    if len(raw) > 2 and _deep(raw):
+        raise MalformedError(f"nested more than {MAX_DEPTH} deep")
+    try:
+        decoded = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise MalformedError(f"no JSON: {str(error)[:120]}") from error
+    if not isinstance(decoded, dict):
+        raise MalformedError("no JSON object")
+    _count(decoded)
+    return decoded
+
+
+def _deep(raw: bytes) -> bool:
+    """Whether brackets nest too deeply; looked at before decoding, so that no decoder's stack is at stake."""
+    depth = 0
+    for token in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', raw):
+        first = token.group()[:1]
+        if first in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif first in b"]}":
+            depth -= 1
+    return False
+
+
+def _count(value: Json) -> None:
+    nodes, pending = 0, [value]
+    while pending:
+        one = pending.pop()
+        nodes += 1
+        if nodes > MAX_NODES:
+            raise MalformedError(f"more than {MAX_NODES} values")
+        if isinstance(one, dict):
+            pending.extend(one.values())
+        elif isinstance(one, list):
+            pending.extend(one)
+
+
+def canonical(body: Json) -> bytes:
+    """The one way a body is written: keys sorted, indented by one, UTF-8, a line feed at the end."""
+    text = json.dumps(body, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def at(body: Json, pointer: str) -> Json:
+    """The value at a JSON pointer (RFC 6901), or None where there is none."""
+    found, value = find(body, pointer)
+    return value if found else None
+
+
+def find(body: Json, pointer: str) -> tuple[bool, Json]:
+    """Whether there is a value at a JSON pointer, and the value; ``null`` is a value."""
+    value = body
+    for token in pointer.split("/")[1:]:
+        name = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+        elif isinstance(value, list) and name.isascii() and name.isdigit() and int(name[:6]) < len(value):
+            value = value[int(name[:6])]
+        else:
+            return False, None
+    return True, value
+
+
+def escape(name: str) -> str:
+    """A member's name as a token of a JSON pointer."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def nest(members: tuple[tuple[str, Json], ...]) -> Body:
+    """The body that sets these members: pointers become nested objects."""
+    whole: Body = {}
+    for pointer, value in members:
+        tokens = [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+        inner = whole
+        for token in tokens[:-1]:
+            inner = cast(Body, inner.setdefault(token, {}))
+        inner[tokens[-1]] = value
+    return whole
+
+
+def link(body: Json, pointer: str) -> str | None:
+    """The URI of the resource linked at a pointer: a path below the Redfish root of this very service, or None.
+
+    A link to another origin, outside the root, with ``..``, control characters or a query is none.
+    """
+    value = at(body, pointer)
+    if isinstance(value, dict):
+        value = value.get("@odata.id", value.get("extref"))
+    return path_of(value) if isinstance(value, str) else None
+
+
+def path_of(uri: str) -> str | None:
+    """A URI as a path below the Redfish root, as the service spelled it without its fragment; None where it is none."""
+    if len(uri) > MAX_URI:
+        return None
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return None
+    if parts.scheme or parts.netloc or parts.query:
+        return None
+    segments = [unquote(segment) for segment in parts.path.strip("/").split("/")]
+    if any(segment in (".", "..") or not _SEGMENT.fullmatch(segment) for segment in segments):
+        return None
+    return parts.path if same_path(parts.path, _ROOT) or key_of(parts.path).startswith(f"{_ROOT}/") else None
+
+
+def key_of(uri: str) -> str:
+    """What two spellings of one path have in common: no case, no trailing slash, no fragment."""
+    return uri.split("#", 1)[0].rstrip("/").casefold()
+
+
+def same_path(one: str, other: str) -> bool:
+    """Whether two URIs name one resource: iLO compares neither case nor the trailing slash."""
+    return key_of(one) == key_of(other)
+
+
+def store_path_of(uri: str) -> str:
+    """Where the document of a URI stands in the store: in lower case, so that a change of case renames nothing.
+
+    Only letters, digits and ``._-`` are kept; any other character becomes ``%`` and two hexadecimal digits a byte.
+    """
+    segments = [unquote(segment) for segment in key_of(uri).strip("/").split("/") if segment]
+    kept = ["".join(_kept(character) for character in segment) for segment in segments]
+    return "/".join(f"%2E{segment[1:]}" if segment.startswith(".") else segment for segment in kept) + ".json"
+
+
+def _kept(character: str) -> str:
+    if character.isascii() and (character.isalnum() or character in "._-"):
+        return character
+    return "".join(f"%{byte:02X}" for byte in character.encode())
