@@ -1,0 +1,115 @@
+"""The ledger: one JSON file an event on the branch ``ledger``, appended and never changed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from auditor.errors import StoreError
+from auditor.model.event import FORMAT, Event
+from auditor.store import lock
+from auditor.store.process import NOBODY, Repository
+from auditor.store.times import epoch
+from auditor.store.writer import tree_of
+
+LEDGER: Final = "refs/heads/ledger"
+_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+
+
+def encode_event(event: Event) -> bytes:
+    """The event's file: ``auditor.event/v1``, keys sorted, one trailing line end."""
+    body = {"format": FORMAT, **msgspec.to_builtins(event)}
+    return msgspec.json.format(msgspec.json.encode(body, order="sorted"), indent=1) + b"\n"
+
+
+def decode_event(content: bytes) -> Event:
+    """Reads an event's file.
+
+    Errors:
+        ValueError: it is none, or of a version that this auditor does not know.
+    """
+    body: Any = msgspec.json.decode(content)
+    if not isinstance(body, dict) or body.pop("format", None) != FORMAT:
+        raise ValueError(f"not an event of format {FORMAT}")
+    return msgspec.convert(body, Event)
+
+
+def append(repository: Repository, event: Event, wait_s: float) -> Event:
+    """Appends an event and gives it with its id. The same event twice is one event.
+
+    Errors:
+        RefusedError: another process is writing.
+        StoreError: the store could not be written to.
+    """
+    if not _TIME.fullmatch(event.time):
+        raise ValueError(f"an event's time is UTC in whole seconds with Z, not {event.time!r}")
+    bare = msgspec.structs.replace(event, id="")
+    event = msgspec.structs.replace(event, id=hashlib.sha256(encode_event(bare)).hexdigest()[:12])
+    content = encode_event(event)
+    year, month = event.time[:4], event.time[5:7]
+    compact = event.time.replace("-", "").replace(":", "")
+    path = ("events", year, month, f"{compact}-{event.kind.replace(' ', '-')}-{event.id}.json")
+    with lock.writing(repository.path, wait_s), lock.importing(repository.path, wait_s):
+        before = repository.tip(LEDGER)
+        if before != NOBODY and repository.walk(bytes.fromhex(tree_of(repository, before)), path) is not None:
+            return event
+        importer = repository.importer()
+        try:
+            change = b"M 100644 inline %s\ndata %d\n%s\n" % ("/".join(path).encode("ascii"), len(content), content)
+            date = epoch(datetime.strptime(event.time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC))
+            commit = importer.commit(1, parent=before, date=date, message=_message(event), changes=iter([change]))
+            importer.finish()
+        except BaseException:
+            importer.abort()
+            raise
+        repository.move([(LEDGER, commit, before)])
+    return event
+
+
+def _message(event: Event) -> str:
+    subject = f"{event.kind}: plan {event.plan[:12]}" if event.plan else event.kind
+    return f"{subject}\n\nRun-At: {event.time}\nEvent: {event.id}\n"
+
+
+def events(
+    repository: Repository, *, plan: str = "", target: str = "", since: str = "", until: str = ""
+) -> Iterator[Event]:
+    """The events in order of time: of a plan (an id or its start), a target, a span of UTC stamps, ends included.
+
+    Errors:
+        StoreError: the ledger is damaged.
+    """
+    tip = repository.tip(LEDGER)
+    if tip == NOBODY:
+        return
+    top = repository.walk(bytes.fromhex(tree_of(repository, tip)), ("events",))
+    if top is None:
+        return
+    for year, in_year in sorted(repository.tree(top.id).items()):
+        if (since and year < since[:4]) or (until and year > until[:4]):
+            continue
+        for month, in_month in sorted(repository.tree(in_year.id).items()):
+            span = f"{year}-{month}"
+            if (since and span < since[:7]) or (until and span > until[:7]):
+                continue
+            for name, entry in sorted(repository.tree(in_month.id).items()):
+                event = _read(repository, name, entry.id)
+                if (since and event.time < since) or (until and event.time > until):
+                    continue
+                if (not plan or event.plan.startswith(plan)) and (not target or target in event.targets):
+                    yield event
+
+
+def _read(repository: Repository, name: str, blob: bytes) -> Event:
+    try:
+        return decode_event(repository.content(blob))
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise StoreError(
+            f"the ledger of the store {repository.path} cannot be read: {name}: {error}",
+            next_step="Was it written by a newer auditor? Else look:  git fsck",
+        ) from error

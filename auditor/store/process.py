@@ -1,0 +1,413 @@
+"""The store's repository and its processes, through GitPython. The only module that imports it.
+
+Nothing of the user's own git reaches it: no hooks, no signing, no identity, no configuration of user or system.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from auditor.errors import StoreError
+from auditor.store.lock import cannot_write
+from auditor.store.objects import Entry, parse_tree
+
+if TYPE_CHECKING:
+    import git
+
+NOBODY: Final = "0" * 40
+MAX_OBJECT: Final = 512 * 1024 * 1024
+_FULL: Final = re.compile(r"No space left|Disk quota exceeded|File too large", re.IGNORECASE)
+_DENIED: Final = re.compile(r"Permission denied|Read-only file system|insufficient permission", re.IGNORECASE)
+
+
+def environment_for(path: Path) -> dict[str, str]:
+    """The environment of every git process of the store; what a calling git hook may have set is overruled."""
+    return {
+        "GIT_DIR": str(path),
+        "GIT_OBJECT_DIRECTORY": str(path / "objects"),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+        "GIT_NAMESPACE": "",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_COUNT": "0",
+        "GIT_CONFIG_PARAMETERS": "",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "HOME": str(path),
+        "XDG_CONFIG_HOME": str(path),
+        "TZ": "UTC",
+    }
+
+
+@cache
+def git_version() -> tuple[int, ...]:
+    """The version of the git at hand.
+
+    Errors:
+        StoreError: there is none, or none that works.
+    """
+    try:
+        import git
+
+        return tuple(git.Git().version_info)
+    except (ImportError, git.GitCommandNotFound) as error:
+        raise StoreError(
+            "git is not installed, or not on the PATH", next_step="Install git 2.25 or newer, then run again."
+        ) from error
+
+
+def durable() -> tuple[str, ...]:
+    """Settings with which a power cut loses nothing that was reported as written.
+
+    git below 2.36 cannot flush references; :meth:`Repository.move` does it for it.
+    """
+    return ("core.fsync=all",) if git_version() >= (2, 36) else ("core.fsyncObjectFiles=true",)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("ascii") if isinstance(value, bytes) else value  # GitPython says str and gives bytes
+
+
+class Importer:
+    """One ``git fast-import``. Either :meth:`finish` or :meth:`abort` ends it."""
+
+    def __init__(self, store: Path, process: Any) -> None:
+        self._store = store
+        self._process = process
+        self.send(b"feature done\n")
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return int(self._process.pid)
+
+    def send(self, *parts: bytes) -> None:
+        """Sends bytes of the stream."""
+        try:
+            for part in parts:
+                self._process.stdin.write(part)
+        except (OSError, ValueError) as error:
+            raise self._failed(error) from error
+
+    def blob(self, content: bytes) -> None:
+        """Sends one blob."""
+        self.send(b"blob\ndata %d\n" % len(content), content, b"\n")
+
+    def commit(self, mark: int, *, parent: str, date: int, message: str, changes: Iterator[bytes]) -> str:
+        """Sends one commit, on no lasting reference, and gives its id."""
+        text = message.encode("utf-8", "backslashreplace")
+        self.send(
+            b"commit refs/auditor/import\nmark :%d\n" % mark,
+            b"author auditor <auditor@localhost> %d +0000\n" % date,
+            b"committer auditor <auditor@localhost> %d +0000\n" % date,
+            b"data %d\n" % len(text),
+            text,
+            b"\n",
+        )
+        if parent != NOBODY:
+            self.send(b"from %s\n" % parent.encode("ascii"))
+        for change in changes:
+            self.send(change)
+        # A branch that is reset is not written when the import ends: the commit is taken by its mark.
+        self.send(b"\nget-mark :%d\nreset refs/auditor/import\n\n" % mark)
+        try:
+            self._process.stdin.flush()
+            answer: bytes = self._process.stdout.readline()
+        except (OSError, ValueError) as error:
+            raise self._failed(error) from error
+        if not re.fullmatch(rb"[0-9a-f]{40}\n", answer):
+            raise self._failed(None)
+        return answer.decode("ascii").strip()
+
+    def finish(self) -> None:
+        """Ends the import: everything sent is in the store, on disk, though no reference leads to it."""
+        try:
+            self._process.stdin.write(b"done\n")
+            out, error = self._process.communicate()
+        except (OSError, ValueError) as broken:
+            raise self._failed(broken) from broken
+        del out
+        if self._process.returncode != 0:
+            raise failure(self._store, "fast-import", error)
+
+    def abort(self) -> None:
+        """Ends the import at once; what it wrote is swept away later."""
+        with contextlib.suppress(OSError, ValueError):
+            self._process.kill()
+        with contextlib.suppress(OSError, ValueError):
+            self._process.communicate()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.close()
+        (self._store / f"fast_import_crash_{self.pid}").unlink(missing_ok=True)
+
+    def _failed(self, cause: BaseException | None) -> StoreError:
+        words = b""
+        with contextlib.suppress(OSError, ValueError):
+            self._process.stdin.close()
+        with contextlib.suppress(OSError, ValueError):
+            words = self._process.stderr.read()
+        return failure(self._store, "fast-import", words or str(cause or "it ended early").encode())
+
+
+def failure(store: Path, command: str, words: bytes) -> StoreError:
+    """The error for a git process that failed, in words that lead somewhere."""
+    text = words.decode("utf-8", "replace").strip()
+    if _FULL.search(text):
+        return cannot_write(store, OSError(28, "No space left on device"))
+    if _DENIED.search(text):
+        return cannot_write(store, OSError(13, "Permission denied"))
+    lines = [line for line in text.splitlines() if line.strip()]
+    first = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[0] if lines else "no reason")
+    return StoreError(
+        f"git {command} failed in the store {store}: {first[:300]}",
+        untouched="The references of the store are as they were before.",
+        next_step=f"Look:  git -C {store} fsck",
+    )
+
+
+class Repository:
+    """A bare repository: objects by id, references, imports and logs.
+
+    Not for several threads at once. Close it, or use it as a context manager.
+    """
+
+    def __init__(self, path: Path) -> None:
+        git_version()
+        import git
+
+        self.path = path
+        try:
+            self._repository = git.Repo(path)
+            bare = self._repository.bare
+        except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
+            raise StoreError(
+                f"there is no store at {path}",
+                next_step="Make one:  auditor init   (or set store.path in auditor.yaml)",
+            ) from error
+        except (OSError, ValueError, git.GitError) as error:
+            raise StoreError(f"the store {path} cannot be opened: {error}") from error
+        except Exception as error:  # GitPython's configuration reader raises its own kinds
+            raise StoreError(
+                f"the store {path} is damaged: {str(error).splitlines()[0][:200]}",
+                next_step=f"Look:  git -C {path} fsck",
+            ) from error
+        if not bare:
+            self._repository.close()
+            raise StoreError(
+                f"{path} is a repository with a work tree, not a store",
+                untouched="Nothing was changed.",
+                next_step="Name a folder of its own in store.path of auditor.yaml.",
+            )
+        self._set_up(self._repository.git)
+
+    def _set_up(self, command: git.Git) -> None:
+        command.update_environment(**environment_for(self.path))
+        command.set_persistent_git_options(
+            c=[
+                *durable(),
+                "core.hooksPath=" + os.devnull,
+                "gc.auto=0",
+                "core.quotePath=false",
+                "log.showSignature=false",
+            ]
+        )
+
+    @classmethod
+    def create(cls, path: Path) -> Repository:
+        """A new, empty repository.
+
+        Errors:
+            StoreError: something else stands at the path, or it cannot be written to.
+        """
+        git_version()
+        import git
+
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700, exist_ok=True)
+            if any(path.iterdir()):
+                raise StoreError(
+                    f"{path} is not empty, so no store is made there",
+                    untouched="Nothing was changed.",
+                    next_step="Name a folder of its own in store.path of auditor.yaml.",
+                )
+            command = git.Git(path)
+            command.update_environment(**environment_for(path))
+            command.init(
+                "--quiet", "--bare", "--template=", *(["--object-format=sha1"] if git_version() >= (2, 29) else [])
+            )
+            command.symbolic_ref("HEAD", "refs/heads/snapshots")
+            for name, value in (("gc.auto", "0"), ("core.fsync", "all"), ("core.logAllRefUpdates", "true")):
+                command.config(name, value)
+        except git.GitCommandError as error:
+            raise failure(path, "init", str(error.stderr).encode()) from error
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        return cls(path)
+
+    def close(self) -> None:
+        """Ends every process."""
+        self._repository.close()
+
+    def __enter__(self) -> Repository:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Objects
+
+    def object(self, name: str) -> tuple[str, str, bytes] | None:
+        """Id, type and content of what a name leads to, or None where it leads nowhere.
+
+        Errors:
+            StoreError: the object is damaged or not of a sensible size.
+        """
+        if not name or any(one in name for one in "\n\0") or not name.isprintable():
+            return None
+        command = self._repository.git
+        try:
+            found, kind, size, stream = command.stream_object_data(name)
+            if size > MAX_OBJECT:
+                command.clear_cache()
+                raise StoreError(f"an object of {size} bytes stands in the store {self.path}: not read")
+            return _text(found), _text(kind), stream.read(size)
+        except ValueError as error:
+            if re.search(r"could not be resolved.*(missing|ambiguous)", str(error), re.DOTALL):
+                return None
+            words = self._last_words()
+            raise self._damaged(words or str(error)) from error
+        except OSError as error:
+            raise self._damaged(self._last_words() or str(error)) from error
+
+    def _last_words(self) -> str:
+        process = self._repository.git.cat_file_all
+        self._repository.git.cat_file_all = None
+        if process is None:
+            return ""
+        with contextlib.suppress(OSError, ValueError):
+            process.stdin.close()
+            words: bytes = process.stderr.read(4000)
+            return words.decode("utf-8", "replace").strip()
+        return ""
+
+    def _damaged(self, words: str) -> StoreError:
+        return StoreError(
+            f"the store {self.path} is damaged: {words.splitlines()[0][:200] if words else 'an object is missing'}",
+            untouched="Nothing was changed.",
+            next_step=f"Look:  git -C {self.path} fsck   Then restore the store from its remote or a backup.",
+        )
+
+    def content(self, blob: bytes) -> bytes:
+        """The content of an object that a tree of the store names."""
+        found = self.object(blob.hex())
+        if found is None:
+            raise self._damaged(f"object {blob.hex()} is missing")
+        return found[2]
+
+    def tree(self, tree: bytes) -> dict[str, Entry]:
+        """The entries of a folder that a tree or commit of the store names."""
+        body = self.content(tree)
+        try:
+            return parse_tree(body)
+        except ValueError as error:
+            raise self._damaged(f"tree {tree.hex()} cannot be read") from error
+
+    def children(self, entry: Entry) -> Mapping[str, Entry]:
+        """The entries of a folder, whether built here or in the store."""
+        return entry.tree.entries if entry.tree is not None else self.tree(entry.id)
+
+    def walk(self, tree: bytes, path: Sequence[str]) -> Entry | None:
+        """The entry at a path below a folder, or None."""
+        entry = Entry("40000", tree)
+        for part in path:
+            if entry.mode != "40000":
+                return None
+            found = self.tree(entry.id).get(part)
+            if found is None:
+                return None
+            entry = found
+        return entry
+
+    # References
+
+    def tip(self, reference: str) -> str:
+        """The commit that a full reference leads to, or forty zeros."""
+        found = self.object(f"{reference}^{{commit}}")
+        return NOBODY if found is None else found[0]
+
+    def move(self, moves: Sequence[tuple[str, str, str]]) -> None:
+        """Moves references (name, new, old) in one transaction: all or none; ``old`` must still hold.
+
+        Errors:
+            StoreError: a reference stood elsewhere than ``old``.
+        """
+        script = "".join(f"update {name} {new} {old}\n" for name, new, old in moves)
+        self.run("update_ref", "--stdin", "-m", "auditor", "--create-reflog", input=script.encode("ascii"))
+        if git_version() < (2, 36):
+            self._flush(name for name, _, _ in moves)
+
+    def _flush(self, names: Iterator[str] | Any) -> None:
+        for name in names:
+            for path in (self.path / name, (self.path / name).parent):
+                with contextlib.suppress(OSError):
+                    file = os.open(path, os.O_RDONLY)
+                    try:
+                        os.fsync(file)
+                    finally:
+                        os.close(file)
+
+    # Processes
+
+    def _start(self, command: str, *arguments: str) -> Any:
+        import git
+
+        try:
+            return getattr(self._repository.git, command)(*arguments, as_process=True, istream=-1)
+        except (OSError, git.GitCommandNotFound) as error:
+            raise StoreError(f"git cannot be started: {error}") from error
+
+    def run(self, command: str, *arguments: str, input: bytes = b"") -> bytes:
+        """What a git command prints.
+
+        Errors:
+            StoreError: it failed.
+        """
+        process = self._start(command, *arguments)
+        out, error = process.communicate(input)
+        if process.returncode != 0:
+            raise failure(self.path, command.replace("_", "-"), error)
+        printed: bytes = out
+        return printed
+
+    def lines(self, command: str, *arguments: str) -> Iterator[bytes]:
+        """The lines that a git command prints, as they come; a reader that stops early ends it."""
+        process = self._start(command, *arguments)
+        ended = False
+        try:
+            process.stdin.close()
+            for line in process.stdout:
+                yield line.rstrip(b"\n")
+            ended = True
+        finally:
+            if not ended:
+                process.kill()
+            words = process.stderr.read()
+            process.stdout.close()
+            process.stderr.close()
+            status = process.proc.wait()
+        if status != 0:
+            raise failure(self.path, command.replace("_", "-"), words)
+
+    def importer(self) -> Importer:
+        """Starts an import; the importers' lock must be held."""
+        return Importer(self.path, self._start("fast_import", "--quiet", "--date-format=raw"))
