@@ -68,6 +68,12 @@ def lasting(gap: Gap) -> Gap:
     return Gap(gap.what, gap.cause, kinds=gap.kinds, complete=gap.complete) if gap.cause in _PASSING else gap
 
 
+def lasting_gaps(collected: Collected) -> list[Gap]:
+    """The collection's gaps without what differs from night to night, sorted, each once."""
+    gaps = {lasting(gap) for gap in collected.gaps}
+    return sorted(gaps, key=lambda gap: (gap.what, gap.cause, gap.detail))
+
+
 def was_seen(collected: Collected) -> bool:
     """Whether anything of the target was seen: an unreachable target must never pass for an empty one."""
     return bool(collected.documents) or not any(gap.what == WHOLE for gap in collected.gaps)
@@ -103,9 +109,9 @@ def build(collected: Collected) -> tuple[Tree, dict[bytes, bytes]]:
         for one in sorted(collected.documents, key=lambda document: document.name)
     ]
     put((DOCUMENTS,), BLOB, encode_lines(entries))
-    put((FACTS,), BLOB, encode_lines(sorted(collected.facts, key=lambda fact: fact.name)))
-    gaps = sorted({lasting(gap) for gap in collected.gaps}, key=lambda gap: (gap.what, gap.cause, gap.detail))
-    put((GAPS,), BLOB, encode_lines(gaps))
+    facts = sorted(collected.facts, key=lambda fact: fact.name)
+    put((FACTS,), BLOB, encode_lines(facts))
+    put((GAPS,), BLOB, encode_lines(lasting_gaps(collected)))
     tree.seal()
     return tree, blobs
 

@@ -242,9 +242,8 @@ class Repository:
                 )
             command = git.Git(path)
             command.update_environment(**environment_for(path))
-            command.init(
-                "--quiet", "--bare", "--template=", *(["--object-format=sha1"] if git_version() >= (2, 29) else [])
-            )
+            form = ["--object-format=sha1"] if git_version() >= (2, 29) else []
+            command.init("--quiet", "--bare", "--template=", *form)
             command.symbolic_ref("HEAD", "refs/heads/snapshots")
             for name, value in (("gc.auto", "0"), ("core.fsync", "all"), ("core.logAllRefUpdates", "true")):
                 command.config(name, value)

@@ -103,7 +103,7 @@ class Store:
             elif reader.unseen_gaps(self._repository, commit, name):
                 mistakes.append(
                     InputError(
-                        f"{name} was not seen when the snapshot {commit[:12]} was taken, so there is nothing to agree to",
+                        f"{name} was not seen when the snapshot {commit[:12]} was taken: nothing to agree to",
                         next_step=f"Take one:  auditor snapshot {name} --agree",
                     )
                 )

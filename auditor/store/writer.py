@@ -18,7 +18,7 @@ import msgspec
 from auditor.errors import RefusedError, StoreError
 from auditor.model.snapshot import Collected, Gap
 from auditor.store import lock
-from auditor.store.documents import build, encode_lines, lasting, was_seen
+from auditor.store.documents import build, encode_lines, lasting_gaps, was_seen
 from auditor.store.names import DOCUMENTS, FACTS, GAPS, Path, decode, target_path, to_bytes, unseen_path
 from auditor.store.objects import BLOB, Difference, Entry, blob_id, differences
 from auditor.store.process import NOBODY, Importer, Repository
@@ -153,7 +153,7 @@ class Session:
 
     def _not_seen(self, collected: Collected) -> TargetWritten:
         at = unseen_path(collected.target)
-        content = encode_lines(sorted({lasting(gap) for gap in collected.gaps}, key=lambda gap: (gap.what, gap.cause)))
+        content = encode_lines(lasting_gaps(collected))
         blob = blob_id(content)
         before = self._base.entry(at)
         if before is None or before.id != blob:
