@@ -13,9 +13,16 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "count.target": ("{n} target|{n} targets", "対象 {n} 件"),
     "count.change": ("{n} change|{n} changes", "変更 {n} 件"),
     "count.resource": ("{n} resource|{n} resources", "リソース {n} 件"),
+    "count.httpd.route": ("{n} route|{n} routes", "ルート {n} 件"),
+    "count.httpd.worker": ("{n} proxy worker|{n} proxy workers", "プロキシワーカー {n} 件"),
+    "count.httpd.balancer": ("{n} balancer|{n} balancers", "バランサー {n} 件"),
+    "count.httpd.vhost": ("{n} virtual host|{n} virtual hosts", "仮想ホスト {n} 件"),
+    "count.httpd.log": ("{n} log|{n} logs", "ログ {n} 件"),
+    "count.httpd.file": ("{n} file|{n} files", "ファイル {n} 件"),
     "count.place": ("{n} more place|{n} more places", "ほか {n} 箇所"),
     "count.finding": ("{n} finding|{n} findings", "違反 {n} 件"),
     "count.gap": ("{n} gap|{n} gaps", "未収集 {n} 件"),
+    "count.effect": ("{n} more effect|{n} more effects", "ほかの影響 {n} 件"),
     "count.line": ("{n} more line|{n} more lines", "ほか {n} 行"),
     "count.event": ("{n} event|{n} events", "記録 {n} 件"),
     "count.document": ("{n} document|{n} documents", "文書 {n} 件"),
@@ -54,8 +61,8 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "check.on": ("{rules} on {targets}: {outcomes}", "{targets}に対する{rules}: {outcomes}"),
     "check.affected": (
-        "{n} resources are affected; --verbose lists them",
-        "影響範囲はリソース {n} 件です。--verbose で一覧します",
+        "{resources} are affected; --verbose lists them",
+        "影響範囲は{resources}です。--verbose で一覧します",
     ),
     "check.more": ("{places}; --verbose lists them", "{places}あります。--verbose で一覧します"),
     "check.waived_until": ("{n} waived ({reasons})", "猶予 {n} ({reasons})"),
@@ -91,7 +98,8 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "drift.text": ("lines changed", "変更された行"),
     "drift.compare_gap": ("could not be compared", "比較不能"),
-    "drift.look": ("Who and when:  auditor history '{address}'", "変更者の確認:  auditor history '{address}'"),
+    "drift.look": ("Who changed it, and when:", "変更者と時刻の確認:"),
+    "drift.more": ("{effects}; --verbose lists them", "{effects}。--verbose で一覧します"),
     "drift.lists": ("--verbose lists them", "--verbose で一覧します"),
     "drift.verdict.none": ("Everything is as agreed.", "すべて合意どおりです。"),
     "drift.verdict.changed": ("Not as agreed: {changes}.", "合意と異なります: {changes}。"),
@@ -171,8 +179,8 @@ class Words:
         return _TEXTS[key][self._column].format(**values)
 
     def count(self, thing: str, number: int) -> str:
-        """``3 rules``: a number with what it counts, in the form the number asks for."""
-        forms = _TEXTS[f"count.{thing}"][self._column].split("|")
+        """``3 rules``: a number with what it counts (a kind of resource too), in the form the number asks for."""
+        forms = _TEXTS.get(f"count.{thing}", _TEXTS["count.resource"])[self._column].split("|")
         return forms[0 if number == 1 else -1].format(n=self.number(number))
 
     def number(self, number: int) -> str:

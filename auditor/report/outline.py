@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from auditor.model.drift import AttributeChange, DriftReport, TargetDrift
+from auditor.model.drift import AttributeChange, DriftReport, TargetDrift, TextChange
 from auditor.model.finding import CheckReport, Finding, Outcome, RuleResult
 from auditor.model.policy import SEVERITIES
+from auditor.model.resource import Address
 from auditor.model.source import FactSource, FileSource, RedfishSource, Source
-from auditor.model.value import Value, show
-from auditor.report.escape import one_line
+from auditor.model.value import Text, Value, show
+from auditor.report.escape import one_line, visible
 
 OUTCOMES: tuple[Outcome, ...] = ("pass", "fail", "waived", "not evaluated", "not applicable")
 _WORST: tuple[Outcome, ...] = ("fail", "not evaluated", "waived", "pass", "not applicable")
@@ -121,3 +122,62 @@ def coverage(report: DriftReport) -> tuple[int, int]:
 def change_count(report: DriftReport) -> int:
     """How many changes stand for themselves (effects of others not counted), lines of text apart."""
     return sum(len(causes_and_effects(target)) or len(target.text_changes) for target in report.targets)
+
+
+def value_pair(change: AttributeChange, absent: str) -> tuple[str, str]:
+    """Both values, safe to show; of two long texts only the words that differ, with ``…`` for the others."""
+    before, after = value_text(change.before, absent), value_text(change.after, absent)
+    if not (isinstance(change.before, Text) and isinstance(change.after, Text)) or len(before) + len(after) < 40:
+        return before, after
+    old, new = before.split(" "), after.split(" ")
+    head = _alike(old, new)
+    tail = _alike(old[head:][::-1], new[head:][::-1])
+    if not head and not tail:
+        return before, after
+    return _cut(old, head, tail), _cut(new, head, tail)
+
+
+def _alike(one: list[str], other: list[str]) -> int:
+    """How many words both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (left, right) in pairs if left != right), min(len(one), len(other)))
+
+
+def _cut(words: list[str], head: int, tail: int) -> str:
+    kept = words[head : len(words) - tail]
+    return " ".join(["…"] * bool(head) + kept + ["…"] * bool(tail))
+
+
+def changed_thing(address: Address) -> str:
+    """What changed, for people: a directive by its place alone, anything else with its kind and attribute."""
+    name = one_line(address.name)
+    if address.kind == "httpd.directive":
+        return name if address.attribute in ("", "arguments") else f"{name}, {attribute_text(address.attribute)}"
+    return f"{address.kind} {name}" + (f"  {attribute_text(address.attribute)}" if address.attribute else "")
+
+
+def attribute_text(name: str) -> str:
+    """An attribute of ours in words (``read time-out``); a machine's own (``BootMode``) as it is."""
+    shown = visible(name)
+    return shown.replace("_timeout", " time-out").replace("_", " ") if shown.islower() else shown
+
+
+def effect_rank(change: AttributeChange) -> int:
+    """The order in which effects are told: effective time-outs of routes first, bookkeeping last."""
+    if change.address.attribute in ("read_timeout", "connect_timeout"):
+        return 0
+    if change.address.attribute.endswith("timeout"):
+        return 1 if change.address.kind != "httpd.worker" else 2
+    return 9 if change.address.kind == "httpd.file" else 3
+
+
+def untold_texts(drift: TargetDrift) -> tuple[TextChange, ...]:
+    """The changed lines of documents that no listed change of a directive or member points into."""
+    told = {
+        getattr(source, "file", getattr(source, "uri", ""))
+        for change in drift.changes
+        if change.address.kind != "httpd.file"
+        for source in (change.before_source, change.after_source)
+        if source is not None
+    }
+    return tuple(change for change in drift.text_changes if change.document not in told)

@@ -74,7 +74,8 @@ def _place(place: outline.Place, several: bool, words: Words, style: Style) -> I
         for finding in place.findings:
             yield from _finding_lines(finding, messages[0], words)
     elif len(place.findings) > 1:
-        yield paragraph(words("check.affected", n=words.number(len(place.findings))), 4)
+        kind = place.findings[0].address.kind
+        yield paragraph(words("check.affected", resources=words.count(kind, len(place.findings))), 4)
 
 
 def _message(finding: Finding, words: Words) -> str:
@@ -83,7 +84,7 @@ def _message(finding: Finding, words: Words) -> str:
 
 
 def _finding_lines(finding: Finding, said: str, words: Words) -> Iterable[str]:
-    yield paragraph(one_line(str(finding.address)), 4, 6)
+    yield f"    {one_line(str(finding.address))}"  # whole, so that it can be copied
     message = _message(finding, words)
     if message != said:
         yield paragraph(message, 6)
@@ -169,8 +170,13 @@ def _gap(target: str, gap: Gap, words: Words) -> Iterable[str]:
     detail = one_line(gap.detail)
     cause = words(f"cause.{gap.cause}")
     yield entry(label, f"{cause}: {detail}" if detail else cause)
-    if gap.next_step:
-        yield paragraph(one_line(gap.next_step), 6)
+    yield from _next_step(gap)
+
+
+def _next_step(gap: Gap) -> Iterable[str]:
+    """What to do; a command stays on one line, so that it can be copied."""
+    for line in filter(None, gap.next_step.split("\n")):
+        yield f"      {one_line(line)}" if "auditor " in line else paragraph(one_line(line), 6)
 
 
 def _target_block(target: TargetDrift, words: Words, style: Style) -> Iterable[str]:
@@ -182,18 +188,15 @@ def _target_block(target: TargetDrift, words: Words, style: Style) -> Iterable[s
     for change, effects in pairs:
         yield from _change(change, words)
         yield from _effects(effects, words, style)
-    yield from _texts(target.text_changes, words, style)
+    yield from _texts(target.text_changes if style.verbose else outline.untold_texts(target), words, style)
     if pairs:
-        first = pairs[0][0].address
-        yield paragraph(words("drift.look", address=one_line(str(first))), 2, 6)
+        yield f"  {words('drift.look')}"
+        yield f"    auditor history '{one_line(str(pairs[0][0].address))}'"
 
 
 def _change(change: AttributeChange, words: Words) -> Iterable[str]:
     source = outline.source_text(change.after_source or change.before_source)
-    what = one_line(f"{change.address.kind} {change.address.name}")
-    if change.address.attribute:
-        what += f" {visible(change.address.attribute)}"
-    text = f"{what}  {_difference(change, words)}"
+    text = f"{outline.changed_thing(change.address)}  {_difference(change, words)}"
     yield entry(source, text) if source else paragraph(text, 2, 6)
     yield paragraph(_hand(change, words), 6)
 
@@ -202,7 +205,7 @@ def _difference(change: AttributeChange, words: Words) -> str:
     absent = words("drift.absent")
     if not change.address.attribute and change.kind != "changed":
         return words(f"drift.{change.kind}")
-    return f"{outline.value_text(change.before, absent)} → {outline.value_text(change.after, absent)}"
+    return " → ".join(outline.value_pair(change, absent))
 
 
 def _hand(change: AttributeChange, words: Words) -> str:
@@ -214,27 +217,30 @@ def _hand(change: AttributeChange, words: Words) -> str:
 
 
 def _effects(effects: Sequence[AttributeChange], words: Words, style: Style) -> Iterable[str]:
-    def alike(change: AttributeChange) -> tuple[str, str, str, str]:
-        absent = words("drift.absent")
-        before, after = outline.value_text(change.before, absent), outline.value_text(change.after, absent)
-        return change.address.kind, change.address.attribute, before, after
+    def alike(change: AttributeChange) -> tuple[int, str, str, str, str]:
+        before, after = outline.value_pair(change, words("drift.absent"))
+        return outline.effect_rank(change), change.address.kind, change.address.attribute, before, after
 
     lines: list[str] = []
-    for (kind, attribute, before, after), found in groupby(sorted(effects, key=alike), key=alike):
+    for (_, kind, attribute, before, after), found in groupby(sorted(effects, key=alike), key=alike):
         group = list(found)
-        what = visible(attribute or kind)
+        if not attribute:
+            names = ", ".join(one_line(one.address.name) for one in group)
+            lines.append(f"{kind} {names}  {_difference(group[0], words)}")
+            continue
+        what = outline.attribute_text(attribute)
         if len(group) == 1 or style.verbose:
             lines += [
                 words("drift.effect_one", attribute=what, name=one_line(one.address.name), before=before, after=after)
                 for one in group
             ]
         else:
-            routes = words.count("resource", len(group))
-            lines.append(words("drift.effect", attribute=what, routes=routes, before=before, after=after))
+            several = words.count(kind, len(group))
+            lines.append(words("drift.effect", attribute=what, routes=several, before=before, after=after))
     shown = lines if style.verbose else lines[:_EFFECTS]
     yield from (paragraph(line, 8, 10) for line in shown)
     if len(lines) > len(shown):
-        yield " " * 8 + words("check.more", places=words.count("place", len(lines) - len(shown)))
+        yield " " * 8 + words("drift.more", effects=words.count("effect", len(lines) - len(shown)))
 
 
 def _texts(changes: Sequence[TextChange], words: Words, style: Style) -> Iterable[str]:
@@ -256,8 +262,7 @@ def _unseen(target: TargetDrift, words: Words, style: Style) -> Iterable[str]:
     causes = [one_line(gap.detail) or words(f"cause.{gap.cause}") for gap in target.gaps]
     yield f"{head}: {causes[0]}" if causes else head
     for gap in target.gaps:
-        if gap.next_step:
-            yield paragraph(one_line(gap.next_step), 6)
+        yield from _next_step(gap)
 
 
 def _summary(report: DriftReport, same: Sequence[TargetDrift], words: Words, style: Style) -> Iterable[str]:
