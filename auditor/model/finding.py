@@ -10,6 +10,7 @@ from auditor.model.policy import Severity
 from auditor.model.resource import Address
 from auditor.model.snapshot import Gap
 from auditor.model.source import Source
+from auditor.model.value import Value
 
 Outcome = Literal["pass", "fail", "waived", "not applicable", "not evaluated"]
 
@@ -26,7 +27,8 @@ class Finding(msgspec.Struct, frozen=True):
 
     ``message`` is the rule's, filled in. ``source`` is the place to look first; ``evidence`` the others.
     ``fingerprint`` names the finding across runs (rule and address; no line numbers), 16 hexadecimal digits.
-    ``remedies`` are the addresses and wanted values a plan would ask for.
+    ``remedies`` are the addresses and wanted values a plan would ask for; ``remedy_safe`` says that it changes
+    nothing else. ``known`` marks a finding that was recorded before: it is shown, and does not count as new.
     """
 
     rule: str
@@ -40,6 +42,8 @@ class Finding(msgspec.Struct, frozen=True):
     rationale: str = ""
     references: tuple[str, ...] = ()
     known: bool = False
+    remedies: tuple[tuple[Address, Value], ...] = ()
+    remedy_safe: bool = False
 
 
 class RuleResult(msgspec.Struct, frozen=True):
@@ -74,12 +78,14 @@ class CheckReport(msgspec.Struct, frozen=True):
     """A check of several targets. ``rules`` counts the rules that apply to the surfaces seen.
 
     ``complete`` is False when a target or a rule could not be examined, or nothing was examined at all.
+    ``notes`` are sentences on what was asked with: expired waivers, waivers of rules that do not exist.
     """
 
     targets: tuple[TargetCheck, ...]
     rules: int
     complete: bool
     taken_at: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -1,0 +1,276 @@
+"""Baselines: agreed values, and what is not as agreed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from auditor.errors import InputError
+from auditor.model.drift import AttributeChange
+from auditor.model.policy import AgreedValue, Agreement, Baseline
+from auditor.model.resource import Address, KindSpec, Resource
+from auditor.model.snapshot import Interpretation, hides
+from auditor.model.target import Target
+from auditor.model.value import Many, Text, Undetermined, Value, texts
+from auditor.policy.document import Item, load_document, mistake, suggestion
+from auditor.policy.forms import (
+    BASELINE_FORMAT,
+    AgreedForm,
+    BaselineForm,
+    Fields,
+    NamesForm,
+    ResourceForm,
+    read_texts,
+)
+from auditor.policy.values import compare, read_value, same, undetermined_in
+from auditor.policy.waivers import glob_matches
+
+_ORDERED: Final = frozenset({"number", "duration", "version", "any"})
+
+
+def load_baseline(file: str, content: bytes, kinds: Sequence[KindSpec]) -> Baseline:
+    """A baseline, every value read by the type of its attribute.
+
+    Errors:
+        InputError: everything that is wrong with the file, each with line, column and path.
+    """
+    mistakes: list[InputError] = []
+    root = load_document(file, content)
+    fields = Fields(root, BaselineForm, mistakes)
+    fields.choice("format", (BASELINE_FORMAT,))
+    by_name = {kind.name: kind for kind in kinds}
+    agreed: list[AgreedValue] = []
+    for item in fields.items("resources"):
+        agreed += _read_resource(item, by_name, mistakes)
+    baseline = Baseline(
+        name=fields.text("name"),
+        values=tuple(agreed),
+        groups=fields.texts("groups"),
+        hosts=fields.texts("hosts"),
+        description=fields.text("description"),
+        file=file,
+        digest=hashlib.sha256(content).hexdigest(),
+    )
+    if not (baseline.groups or baseline.hosts) and root.members is not None:
+        mistakes.append(mistake(root.place, "it names no group and no host, so it would never count"))
+    if mistakes:
+        raise InputError.gather(mistakes)
+    return baseline
+
+
+def _read_resource(item: Item, kinds: dict[str, KindSpec], mistakes: list[InputError]) -> Iterator[AgreedValue]:
+    fields = Fields(item, ResourceForm, mistakes)
+    kind_name = fields.text("kind")
+    name = fields.text("name") if item.get("name") else "*"
+    kind = kinds.get(kind_name)
+    if kind is None:
+        if kind_name:
+            hint = suggestion(kind_name, tuple(kinds)) or f"; known are {', '.join(sorted(kinds))}"
+            mistakes.append(mistake(item.place, f'unknown kind "{kind_name}"{hint}'))
+        return
+    place = item.place
+    names = item.get("names")
+    if names is not None:
+        for agreement, texts_ in _read_names(names, mistakes):
+            values = tuple(Text(text) for text in texts_)
+            yield AgreedValue(kind.name, name, "", agreement, values, place.file, names.place.line)
+    elif not fields.members("values"):
+        mistakes.append(mistake(place, "it agrees nothing: give values or names"))
+    for attribute, value in fields.members("values"):
+        found = _read_agreed(kind, name, attribute, value, mistakes)
+        if found is not None:
+            yield found
+
+
+def _read_names(item: Item, mistakes: list[InputError]) -> Iterator[tuple[Agreement, tuple[str, ...]]]:
+    Fields(item, NamesForm, mistakes)
+    given = [key for key, _ in item.members or ()]
+    if len(given) != 1:
+        mistakes.append(mistake(item.place, "give either exactly or at_least"))
+    for agreement in ("exactly", "at_least"):
+        found = item.get(agreement)
+        if found is not None:
+            yield ("exactly" if agreement == "exactly" else "at_least"), read_texts(found, mistakes)
+
+
+def _read_agreed(
+    kind: KindSpec, name: str, attribute: str, item: Item, mistakes: list[InputError]
+) -> AgreedValue | None:
+    spec = kind.get(attribute)
+    if spec is None and not kind.open:
+        hint = suggestion(attribute, [one.name for one in kind.attributes])
+        mistakes.append(mistake(item.place, f'unknown attribute "{attribute}" of {kind.name}{hint}'))
+        return None
+    type_ = spec.type if spec else "any"
+    place = item.place
+    try:
+        agreement, values = _read_agreement(item, type_, mistakes)
+    except ValueError as error:
+        mistakes.append(mistake(place, str(error)))
+        return None
+    if agreement == "at_least" and type_ not in _ORDERED:
+        mistakes.append(mistake(place, f"at_least means nothing for {attribute}, which has no order"))
+    return AgreedValue(kind.name, name, attribute, agreement, values, place.file, place.line)
+
+
+def _read_agreement(item: Item, type_: str, mistakes: list[InputError]) -> tuple[Agreement, tuple[Value, ...]]:
+    if item.text == "unmanaged" and item.plain:
+        return "unmanaged", ()
+    if item.members is None:
+        return "exactly", (read_value(item, type_),)  # type: ignore[arg-type]  # a spec's type, or "any"
+    Fields(item, AgreedForm, mistakes)
+    if len(item.members) != 1:
+        raise ValueError("give one of exactly, at_least and one_of")
+    key, value = item.members[0]
+    match key:
+        case "exactly" | "at_least":
+            return ("exactly" if key == "exactly" else "at_least"), (read_value(value, type_),)  # type: ignore[arg-type]  # as above
+        case "one_of" if value.items:
+            return "one_of", tuple(read_value(one, type_) for one in value.items)  # type: ignore[arg-type]  # as above
+        case "one_of":
+            raise ValueError("one_of needs a list of values")
+    return "unmanaged", ()
+
+
+# --- comparing --------------------------------------------------------------------------------------------------
+
+
+def applies(baseline: Baseline, target: Target) -> bool:
+    """Whether a baseline counts for a target: one of its groups or hosts matches."""
+    groups = {*target.groups, "all"}
+    return any(glob_matches(glob, group) for glob in baseline.groups for group in groups) or any(
+        glob_matches(glob, target.host) for glob in baseline.hosts
+    )
+
+
+def compare_baseline(
+    baselines: Sequence[Baseline], target: Target, interpretation: Interpretation
+) -> tuple[AttributeChange, ...]:
+    """What of a target is not as its baselines agree, in order of address.
+
+    ``before`` is the agreed value (of ``one_of`` the list of them), ``after`` the value found, None where it is
+    absent. What cannot be compared (undetermined, hidden by a gap, versions without a plain order) has an
+    :class:`Undetermined` as ``after``: no drift that is proven, and no agreement either. A version newer than an
+    ``exactly`` is a change like an older one. Where several baselines agree on one attribute the last one counts;
+    an exact name counts before a pattern.
+    """
+    surface = interpretation.surface
+    decided: dict[Address, AttributeChange | None] = {}
+    for baseline in baselines:
+        if not applies(baseline, target):
+            continue
+        # Patterns first, so that exact names overwrite what they said.
+        for agreed in sorted(baseline.values, key=lambda one: "*" not in one.name):
+            if agreed.kind.split(".", 1)[0] == surface:
+                decided.update(_judge(agreed, baseline, interpretation))
+    return tuple(decided[address] for address in sorted(decided) if decided[address] is not None)  # type: ignore[misc]  # Nones are out
+
+
+def _judge(
+    agreed: AgreedValue, baseline: Baseline, interpretation: Interpretation
+) -> Iterator[tuple[Address, AttributeChange | None]]:
+    resources = interpretation.of_kind(agreed.kind)
+    if not agreed.attribute:
+        yield from _judge_names(agreed, baseline, interpretation, resources)
+        return
+    matching = [resource for resource in resources if glob_matches(agreed.name, resource.name)]
+    if not matching and "*" not in agreed.name:
+        address = Address(interpretation.target, agreed.kind, agreed.name, agreed.attribute)
+        yield address, _absent(address, agreed, baseline, interpretation)
+    elif not matching and (cause := _hidden(agreed.kind, interpretation)):
+        address = Address(interpretation.target, agreed.kind, agreed.name, agreed.attribute)
+        yield address, _change(address, agreed, baseline, Undetermined(cause))
+    for resource in matching:
+        address = Address(interpretation.target, agreed.kind, resource.name, agreed.attribute)
+        yield address, _judge_attribute(address, agreed, baseline, resource)
+
+
+def _judge_attribute(
+    address: Address, agreed: AgreedValue, baseline: Baseline, resource: Resource
+) -> AttributeChange | None:
+    if agreed.agreement == "unmanaged":
+        return None
+    attribute = resource.get(agreed.attribute)
+    if attribute is None:
+        return _change(address, agreed, baseline, None)
+    found = attribute.value
+    verdict = meets(found, agreed)
+    if verdict is True:
+        return None
+    after = found if verdict is False else Undetermined(str(verdict))
+    change = _change(address, agreed, baseline, after)
+    return AttributeChange(
+        address,
+        "changed",
+        change.before,
+        after,
+        after_source=attribute.source or resource.source,
+        agreed_by=change.agreed_by,
+    )
+
+
+def meets(found: Value, agreed: AgreedValue) -> bool | str:
+    """Whether a value is as agreed, or the reason why that cannot be said."""
+    cause = undetermined_in(found)
+    if cause:
+        return cause
+    match agreed.agreement:
+        case "unmanaged":
+            return True
+        case "exactly":
+            return same(found, agreed.values[0])
+        case "one_of":
+            return any(same(found, value) for value in agreed.values)
+        case "at_least":
+            order = compare(found, agreed.values[0])
+            return "the two values have no plain order" if order is None else order >= 0
+
+
+def _judge_names(
+    agreed: AgreedValue, baseline: Baseline, interpretation: Interpretation, resources: tuple[Resource, ...]
+) -> Iterator[tuple[Address, AttributeChange | None]]:
+    """The set of resources: those agreed are there and, for ``exactly``, no other."""
+    wanted = {value.value for value in agreed.values if isinstance(value, Text)}
+    there = {resource.name: resource for resource in resources if glob_matches(agreed.name, resource.name)}
+    for name in sorted(wanted - there.keys()):
+        address = Address(interpretation.target, agreed.kind, name)
+        yield address, _absent(address, agreed, baseline, interpretation)
+    if agreed.agreement == "exactly":
+        for name in sorted(there.keys() - wanted):
+            address = Address(interpretation.target, agreed.kind, name)
+            yield (
+                address,
+                AttributeChange(
+                    address,
+                    "added",
+                    None,
+                    texts(name),
+                    after_source=there[name].source,
+                    agreed_by=baseline.name,
+                ),
+            )
+
+
+def _absent(
+    address: Address, agreed: AgreedValue, baseline: Baseline, interpretation: Interpretation
+) -> AttributeChange | None:
+    """A resource that is agreed and not found: gone, or hidden by a gap."""
+    if agreed.agreement == "unmanaged":
+        return None
+    cause = _hidden(agreed.kind, interpretation)
+    return _change(address, agreed, baseline, Undetermined(cause) if cause else None)
+
+
+def _hidden(kind: str, interpretation: Interpretation) -> str:
+    gaps = hides(interpretation.gaps, kind)
+    return f"{gaps[0].what} was not seen: {gaps[0].detail or gaps[0].cause}" if gaps else ""
+
+
+def _change(address: Address, agreed: AgreedValue, baseline: Baseline, after: Value | None) -> AttributeChange:
+    before: Value
+    if not address.attribute:
+        before = texts(address.name)
+    else:
+        before = agreed.values[0] if len(agreed.values) == 1 else Many(agreed.values)
+    return AttributeChange(address, "removed" if after is None else "changed", before, after, agreed_by=baseline.name)

@@ -1,0 +1,216 @@
+"""The shapes of the files that people write, and a reader that gathers every mistake.
+
+The structs name the keys; the JSON Schemas for editors are made from them (:mod:`auditor.policy.schema`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from auditor.errors import InputError
+from auditor.model.policy import Severity
+from auditor.policy.document import Item, Place, mistake, suggestion
+
+POLICY_FORMAT: Final = "auditor.policy/v1"
+BASELINE_FORMAT: Final = "auditor.baseline/v1"
+WAIVERS_FORMAT: Final = "auditor.waivers/v1"
+
+Meta = msgspec.Meta
+Written = str | int | float | bool
+RuleId = Annotated[
+    str,
+    Meta(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)+$", description="Stable, never used again: `HTTPD-TIMEOUT-001`."),
+]
+
+
+class RuleForm(msgspec.Struct, forbid_unknown_fields=True):
+    """A rule: a condition in CEL that every resource of a kind must meet."""
+
+    id: RuleId
+    title: Annotated[str, Meta(description="What holds where the rule is met, in one line.")]
+    severity: Severity
+    kind: Annotated[str, Meta(description="The kind of resource it judges: `httpd.route`.")]
+    assert_: Annotated[str, Meta(description="CEL over `self` and `host`; true is a pass.")] = msgspec.field(
+        name="assert"
+    )
+    message: Annotated[str, Meta(description="What is wrong, with attributes in braces: `{name}`, `{read_timeout}`.")]
+    where: Annotated[str, Meta(description="CEL that selects resources; left out: all of the kind.")] = ""
+    what: Annotated[str, Meta(description="What is examined.")] = ""
+    rationale: Annotated[str, Meta(description="Why it matters.")] = ""
+    limits: Annotated[str, Meta(description="What it does not see.")] = ""
+    example: Annotated[str, Meta(description="A configuration that fails, and one that passes.")] = ""
+    references: Annotated[list[str], Meta(description="The facts it rests on.")] = []
+    remedy: Annotated[dict[str, Written | list[Written]], Meta(description="Attribute and wanted value.")] = {}
+    remedy_safe: Annotated[bool, Meta(description="The remedy changes nothing but what it names.")] = False
+
+
+class PolicyForm(msgspec.Struct, forbid_unknown_fields=True):
+    """A file of rules."""
+
+    format: Literal["auditor.policy/v1"]
+    rules: list[RuleForm]
+
+
+class AgreedForm(msgspec.Struct, forbid_unknown_fields=True):
+    """How a value is agreed: one of these."""
+
+    exactly: Written | list[Written] | None = None
+    at_least: Written | None = None
+    one_of: list[Written | list[Written]] | None = None
+
+
+class NamesForm(msgspec.Struct, forbid_unknown_fields=True):
+    """Which resources of the kind there are: these and no other, or at least these."""
+
+    exactly: list[str] | None = None
+    at_least: list[str] | None = None
+
+
+class ResourceForm(msgspec.Struct, forbid_unknown_fields=True):
+    """Agreed values of resources of one kind."""
+
+    kind: str
+    name: Annotated[str, Meta(description="The resource's name, or a pattern with `*`.")] = "*"
+    names: NamesForm | None = None
+    values: Annotated[
+        dict[str, Written | list[Written] | AgreedForm], Meta(description="Attribute and agreed value, or `unmanaged`.")
+    ] = {}
+
+
+class BaselineForm(msgspec.Struct, forbid_unknown_fields=True):
+    """Agreed values for groups or hosts."""
+
+    format: Literal["auditor.baseline/v1"]
+    name: str
+    resources: list[ResourceForm]
+    description: str = ""
+    groups: Annotated[list[str], Meta(description="Names of groups, or patterns with `*`.")] = []
+    hosts: Annotated[list[str], Meta(description="Names of hosts, or patterns with `*`.")] = []
+
+
+class WaiverForm(msgspec.Struct, forbid_unknown_fields=True):
+    """A rule that is not enforced on a scope until a day."""
+
+    rule: Annotated[str, Meta(description="A rule's id, or a pattern with `*`.")]
+    scope: Annotated[str, Meta(description="A host, a target or an address, or a pattern with `*`.")]
+    owner: str
+    reason: str
+    expires: Annotated[str, Meta(description="The last day, as in 2026-12-31 (UTC).", pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    ticket: str = ""
+
+
+class WaiversForm(msgspec.Struct, forbid_unknown_fields=True):
+    """A file of waivers."""
+
+    format: Literal["auditor.waivers/v1"]
+    waivers: list[WaiverForm]
+
+
+class Fields:
+    """Reads the members of a mapping; every mistake goes to one list, and reading goes on.
+
+    What is missing or wrong reads as empty, so a caller looks at ``mistakes`` before it uses what it read.
+    """
+
+    def __init__(self, item: Item, form: type[msgspec.Struct], mistakes: list[InputError]) -> None:
+        self.item = item
+        self.mistakes = mistakes
+        info = msgspec.structs.fields(form)
+        self.known = tuple(field.encode_name for field in info)
+        if item.members is None:
+            self._say(item.place, f"a mapping with {', '.join(self.known[:4])} is expected, not {item.what()}")
+            return
+        for (key, _), place in zip(item.members, item.key_places, strict=True):
+            if key not in self.known:
+                hint = suggestion(key, self.known) or f"; known are {', '.join(self.known)}"
+                self._say(place, f'unknown key "{key}"{hint}')
+        for field in info:
+            if field.required and item.get(field.encode_name) is None:
+                self._say(item.place, f'"{field.encode_name}" is missing')
+
+    def _say(self, place: Place, what: str, next_step: str | None = None) -> None:
+        self.mistakes.append(mistake(place, what, next_step))
+
+    def text(self, key: str) -> str:
+        """A text, outer blanks removed; numbers and the like are taken as written."""
+        found = self.item.get(key)
+        if found is None:
+            return ""
+        if found.text is None:
+            self._say(found.place, f"text is expected, not {found.what()}")
+            return ""
+        text = found.text.strip()
+        if not text and key in self.known:
+            self._say(found.place, "text is expected, and nothing is there")
+        return text
+
+    def choice(self, key: str, choices: tuple[str, ...]) -> str:
+        """One of several words."""
+        text = self.text(key)
+        found = self.item.get(key)
+        if found is not None and text and text not in choices:
+            hint = suggestion(text, choices) or f"; known are {', '.join(choices)}"
+            self._say(found.place, f'"{text}" is not known{hint}')
+        return text
+
+    def flag(self, key: str) -> bool:
+        """True or false; false where it is not there."""
+        found = self.item.get(key)
+        if found is None:
+            return False
+        if not isinstance(found.scalar, bool):
+            self._say(found.place, f"true or false is expected, not {found.what()}")
+        return found.scalar is True
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts; one text alone is a list of one."""
+        found = self.item.get(key)
+        if found is None:
+            return ()
+        return read_texts(found, self.mistakes)
+
+    def items(self, key: str) -> tuple[Item, ...]:
+        """A list of anything."""
+        found = self.item.get(key)
+        if found is None:
+            return ()
+        if found.items is None:
+            self._say(found.place, f"a list is expected, not {found.what()}")
+            return ()
+        return found.items
+
+    def members(self, key: str) -> tuple[tuple[str, Item], ...]:
+        """A mapping's members, in order."""
+        found = self.item.get(key)
+        if found is None:
+            return ()
+        if found.members is None:
+            self._say(found.place, f"a mapping is expected, not {found.what()}")
+            return ()
+        return found.members
+
+
+def read_texts(item: Item, mistakes: list[InputError]) -> tuple[str, ...]:
+    """A list of texts; one text alone is a list of one."""
+    if item.text is not None:
+        return (item.text,)
+    if item.items is None:
+        mistakes.append(mistake(item.place, f"a list of texts is expected, not {item.what()}"))
+        return ()
+    mistakes += (mistake(one.place, f"text is expected, not {one.what()}") for one in item.items if one.text is None)
+    return tuple(one.text for one in item.items if one.text is not None)
+
+
+def require_format(item: Item, wanted: str, key: str, mistakes: list[InputError]) -> tuple[Item, ...]:
+    """The entries of a file: of its list ``key`` under ``format: wanted``, or of a bare list."""
+    if item.items is not None:
+        return item.items
+    if item.members is None:
+        mistakes.append(mistake(item.place, f"a file of {key} is expected, not {item.what()}"))
+        return ()
+    form: type[msgspec.Struct] = PolicyForm if wanted == POLICY_FORMAT else WaiversForm
+    fields = Fields(item, form, mistakes)
+    fields.choice("format", (wanted,))
+    return fields.items(key)

@@ -1,0 +1,187 @@
+"""Files of rules, read, checked and compiled."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any, cast
+
+from auditor.errors import InputError
+from auditor.model.policy import SEVERITIES, Policy, Rule, Severity
+from auditor.model.resource import KindSpec
+from auditor.model.value import Value
+from auditor.policy.checking import Uses, check_expression
+from auditor.policy.document import Item, load_document, mistake, suggestion
+from auditor.policy.expression import ExpressionError
+from auditor.policy.forms import POLICY_FORMAT, Fields, RuleForm, require_format
+from auditor.policy.template import Template
+from auditor.policy.values import read_value
+
+_ID = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)+")
+
+
+class Condition:
+    """A compiled expression with what it uses."""
+
+    __slots__ = ("program", "uses")
+
+    def __init__(self, program: Any, uses: Uses) -> None:
+        self.program = program
+        self.uses = uses
+
+
+class CompiledRule:
+    """A rule that is ready to be asked: compiled once, for every resource of every target."""
+
+    __slots__ = ("condition", "kind", "message", "rule", "where")
+
+    def __init__(
+        self, rule: Rule, kind: KindSpec, condition: Condition, where: Condition | None, message: Template
+    ) -> None:
+        self.rule = rule
+        self.kind = kind
+        self.condition = condition
+        self.where = where
+        self.message = message
+
+
+class LoadedPolicy(Policy, frozen=True, eq=False):
+    """A policy whose rules are checked against the kinds and compiled; ``compiled`` goes with ``rules``."""
+
+    compiled: tuple[CompiledRule, ...] = ()
+
+    def for_surface(self, surface: str) -> tuple[CompiledRule, ...]:
+        """The rules on kinds of one surface."""
+        return tuple(one for one in self.compiled if one.rule.kind.split(".", 1)[0] == surface)
+
+
+def load_policy(files: Sequence[tuple[str, bytes]], kinds: Sequence[KindSpec]) -> LoadedPolicy:
+    """The rules of several files, as one policy.
+
+    Args:
+        files: Path (for errors) and content of each file.
+        kinds: Every kind that a rule may name.
+
+    Errors:
+        InputError: everything that is wrong in any of the files, each with file, line, column and path.
+    """
+    mistakes: list[InputError] = []
+    by_name = {kind.name: kind for kind in kinds}
+    compiled: dict[str, CompiledRule] = {}
+    for file, content in files:
+        for item in _entries(file, content, mistakes):
+            before = len(mistakes)
+            one = _read_rule(item, by_name, mistakes)
+            if one is None or len(mistakes) > before:
+                continue
+            earlier = compiled.get(one.rule.id)
+            if earlier:
+                where = f"{earlier.rule.file}:{earlier.rule.line}"
+                mistakes.append(mistake(item.place, f"rule {one.rule.id} exists already ({where})"))
+                continue
+            compiled[one.rule.id] = one
+    if mistakes:
+        raise InputError.gather(mistakes)
+    ordered = tuple(compiled[key] for key in sorted(compiled))
+    return LoadedPolicy(tuple(one.rule for one in ordered), _digest(files), compiled=ordered)
+
+
+def _entries(file: str, content: bytes, mistakes: list[InputError]) -> tuple[Item, ...]:
+    try:
+        return require_format(load_document(file, content), POLICY_FORMAT, "rules", mistakes)
+    except InputError as error:
+        mistakes.append(error)
+        return ()
+
+
+def _digest(files: Sequence[tuple[str, bytes]]) -> str:
+    """Of the contents alone: the same rules have the same digest wherever they lie."""
+    digests = sorted(hashlib.sha256(content).digest() for _, content in files)
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _read_rule(item: Item, kinds: dict[str, KindSpec], mistakes: list[InputError]) -> CompiledRule | None:
+    fields = Fields(item, RuleForm, mistakes)
+    rule_id = fields.text("id")
+    if rule_id and not _ID.fullmatch(rule_id):
+        _say(item, "id", f"{rule_id!r} is not an id; write it as HTTPD-TIMEOUT-001", mistakes)
+    kind_name = fields.text("kind")
+    kind = kinds.get(kind_name)
+    if kind_name and kind is None:
+        hint = suggestion(kind_name, tuple(kinds)) or f"; known are {', '.join(sorted(kinds))}"
+        _say(item, "kind", f'unknown kind "{kind_name}"{hint}', mistakes)
+    rule = Rule(
+        id=rule_id,
+        title=fields.text("title"),
+        severity=cast(Severity, fields.choice("severity", SEVERITIES)),
+        kind=kind_name,
+        expression=fields.text("assert"),
+        message=fields.text("message"),
+        where=fields.text("where"),
+        what=fields.text("what"),
+        rationale=fields.text("rationale"),
+        limits=fields.text("limits"),
+        example=fields.text("example"),
+        references=fields.texts("references"),
+        remedy=_remedy(fields, kind, mistakes) if kind else (),
+        remedy_safe=fields.flag("remedy_safe"),
+        file=item.place.file,
+        line=item.place.line,
+    )
+    return _compile(item, rule, kind, mistakes) if kind else None
+
+
+def _compile(item: Item, rule: Rule, kind: KindSpec, mistakes: list[InputError]) -> CompiledRule | None:
+    where = _condition(item, "where", kind, None, mistakes) if rule.where else None
+    condition = _condition(item, "assert", kind, where, mistakes) if rule.expression else None
+    message = None
+    try:
+        message = Template(rule.message, kind)
+    except ExpressionError as error:
+        _say(item, "message", error.what, mistakes, error.offset)
+    if condition is None or message is None:
+        return None
+    return CompiledRule(rule, kind, condition, where, message)
+
+
+def _condition(
+    item: Item, key: str, kind: KindSpec, where: Condition | None, mistakes: list[InputError]
+) -> Condition | None:
+    """The condition under a key, compiled; what is wrong with it goes to ``mistakes``, at its place in the file."""
+    import cel  # heavy: it loads when rules do
+
+    found = item.get(key)
+    text = (found.text or "") if found else ""
+    try:
+        uses = check_expression(text, kind, where.uses.implies if where else frozenset())
+        return Condition(cel.compile(text), uses)
+    except ExpressionError as error:
+        _say(item, key, error.what, mistakes, error.offset)
+    except ValueError as error:
+        _say(item, key, f"not an expression: {str(error).splitlines()[0]}", mistakes)
+    return None
+
+
+def _remedy(fields: Fields, kind: KindSpec, mistakes: list[InputError]) -> tuple[tuple[str, Value], ...]:
+    wanted: list[tuple[str, Value]] = []
+    for name, item in fields.members("remedy"):
+        spec = kind.get(name)
+        if spec is None and not kind.open:
+            hint = suggestion(name, [one.name for one in kind.attributes])
+            mistakes.append(mistake(item.place, f'unknown attribute "{name}" of {kind.name}{hint}'))
+            continue
+        if spec is not None and not spec.settable:
+            mistakes.append(mistake(item.place, f"{kind.name}'s {name} cannot be set by a plan"))
+            continue
+        try:
+            wanted.append((name, read_value(item, spec.type if spec else "any")))
+        except ValueError as error:
+            mistakes.append(mistake(item.place, str(error)))
+    return tuple(wanted)
+
+
+def _say(item: Item, key: str, what: str, mistakes: list[InputError], offset: int = 0) -> None:
+    found = item.get(key)
+    place = found.inside(offset) if found and found.text is not None else item.place
+    mistakes.append(mistake(place, what))
