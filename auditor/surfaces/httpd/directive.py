@@ -37,8 +37,12 @@ class Directive(msgspec.Struct, frozen=True):
     lines joined as httpd joins them, outer blanks removed, ``${}`` expanded; ``written`` is the same before expansion.
     ``within`` are the enclosing sections, outermost first; conditionals that are true are left out, ``<If>`` (decided
     per request) stays in. ``doubts`` are the enclosing conditionals that could not be decided.
-    ``source`` is relative to the server root where the file lies below it; ``last_line`` is what httpd's own dumps
-    print. ``macro`` names the macro it came from, else empty; the source is then inside the macro's definition.
+    ``source`` is relative to the tree's root where the file lies below it; ``last_line`` is what httpd's own dumps
+    print. ``macro`` names the macro it came from, else empty; the source is then inside the macro's definition and
+    ``used_at`` holds the lines that used it, outermost first.
+
+    The start of a section is a directive too, with its ``<`` as part of the name (``<Proxy``) and the arguments up to
+    the last ``>``: an empty section counts, and the place where it starts. Text is latin-1, a character a byte.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Directive(msgspec.Struct, frozen=True):
     doubts: tuple[Doubt, ...] = ()
     written: str = ""
     macro: str = ""
+    used_at: tuple[FileSource, ...] = ()
 
 
 class Resolved(msgspec.Struct, frozen=True):

@@ -1,0 +1,582 @@
+"""A whole configuration in httpd's order: includes, definitions, macros and conditionals resolved.
+
+It asks for files and opens none, so a disk, an archive and a revision of the store read alike. What httpd would refuse
+is a gap of cause ``malformed`` with its place; reading goes on as well as can be, so that one mistake hides little.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
+
+import msgspec
+
+from auditor.model.snapshot import Cause, Gap
+from auditor.model.source import FileSource
+from auditor.surfaces.httpd import conditions
+from auditor.surfaces.httpd.conditions import Malformed, Unsure
+from auditor.surfaces.httpd.directive import Directive, Doubt, Resolved, Section
+from auditor.surfaces.httpd.fileset import FileSet
+from auditor.surfaces.httpd.lines import MAX_LINE, LogicalLine, read_lines, split_line, tag_arguments
+from auditor.surfaces.httpd.macros import Macro, MacroError, macro_head, substituted
+from auditor.surfaces.httpd.modules import identifier_of
+from auditor.surfaces.httpd.patterns import NoMatchError, TooDeepError, included_files
+from auditor.surfaces.httpd.variables import Variables
+from auditor.surfaces.httpd.words import as_latin, as_path, readable, split_words
+
+MAX_INCLUDE_DEPTH: Final = 128
+"""httpd's own limit."""
+MAX_DIRECTIVES: Final = 500_000
+MAX_GAPS: Final = 1_000
+_MAX_SECTION_DEPTH: Final = 1_000
+
+
+class ResolveOptions(msgspec.Struct, frozen=True):
+    """What resolving needs to know beside the files.
+
+    ``root`` is the tree's absolute path on its machine: sources below it are given relative to it, and it is the
+    server root until ``ServerRoot`` says otherwise (``server_root`` where that differs). ``defines`` are those of
+    the command line (``-D``), taken as complete; a value may be empty. ``modules`` are identifiers known to be there
+    beside those loaded; ``built_in`` the compiled-in ones, None where they are not known. ``every_branch`` follows
+    conditionals that are false too, as if in doubt: for finding files, not for judging.
+    """
+
+    root: str
+    server_root: str = ""
+    version: str = ""
+    defines: tuple[tuple[str, str], ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    modules: tuple[str, ...] = ()
+    built_in: tuple[str, ...] | None = None
+    every_branch: bool = False
+
+
+def resolve(files: FileSet, main_file: str, options: ResolveOptions) -> Resolved:
+    """The configuration that starts with a main file, given by absolute path. Pure but for what ``files`` does."""
+    return _Resolver(files, options).run(main_file)
+
+
+class _Stop(Exception):  # noqa: N818 - control flow, no error
+    """A bound was reached: what was read so far is all there is."""
+
+
+class _Open(msgspec.Struct):
+    """A section or conditional that is not closed yet, with what to go back to when it is."""
+
+    name: str
+    source: FileSource
+    within: tuple[Section, ...]
+    doubts: tuple[Doubt, ...]
+    conditional: bool
+    doubtful: bool = False
+
+
+class _Capture(msgspec.Struct):
+    """A macro's body while it is read."""
+
+    name: str
+    parameters: tuple[str, ...]
+    source: FileSource
+    body: list[LogicalLine]
+    depth: int = 1
+
+
+class _File:
+    """State of one file being read: open sections, a false conditional being skipped, a macro being recorded."""
+
+    __slots__ = ("capture", "name", "opened", "skipping")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.opened: list[_Open] = []
+        self.skipping: list[tuple[str, FileSource]] = []
+        self.capture: _Capture | None = None
+
+
+class _Frame(msgspec.Struct, frozen=True):
+    """A macro in use: its names, outermost first, the file of its definition, and where each was used."""
+
+    macros: tuple[str, ...] = ()
+    file: str = ""
+    used_at: tuple[FileSource, ...] = ()
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """A line with its variables expanded, and where it stands."""
+
+    text: str
+    name: str
+    arguments: str
+    written: str
+    source: FileSource
+    doubts: tuple[Doubt, ...]
+    state: _File
+    frame: _Frame
+
+
+_Action: TypeAlias = Callable[[_Line], None]
+_NO_FRAME: Final = _Frame()
+
+
+class _Resolver:
+    """One reading of one configuration."""
+
+    def __init__(self, files: FileSet, options: ResolveOptions) -> None:
+        self.files = files
+        self.options = options
+        self.server_root = options.server_root or options.root
+        self.variables = Variables(_latin_pairs(options.defines), dict(_latin_pairs(options.environment)))
+        self.modules: dict[str, str] = dict.fromkeys(options.built_in or (), "")
+        self.modules |= {identifier_of(name): "" for name in options.modules}
+        self.doubtful_modules: dict[str, Doubt] = {}
+        self.macros: dict[str, Macro] = {}
+        self.directives: list[Directive] = []
+        self.gaps: dict[Gap, None] = {}
+        self.within: tuple[Section, ...] = ()
+        self.doubts: tuple[Doubt, ...] = ()
+        self.depth = 0
+        self.lines: dict[str, tuple[LogicalLine, ...]] = {}
+        self.prefix = options.root.rstrip("/") + "/"
+        self.actions: dict[str, _Action | None] = {}  # by name as written; None: nothing but a directive
+
+    def run(self, main_file: str) -> Resolved:
+        """Reads everything."""
+        try:
+            self.read_file(main_file, None)
+        except _Stop:
+            pass
+        except RecursionError:
+            self.gap("whole configuration", "too large", "sections, macros and includes nest too deep to be followed")
+        return Resolved(
+            directives=tuple(self.directives),
+            server_root=self.server_root,
+            main_file=self.relative(main_file),
+            modules=tuple(self.modules.items()),
+            modules_known=self.options.built_in is not None,
+            defines=self.variables.all(),
+            gaps=tuple(self.gaps),
+        )
+
+    # Files
+
+    def read_file(self, path: str, asked_by: FileSource | None) -> None:
+        """Reads one file and all that it includes; ``asked_by`` is the Include, None for the main file."""
+        if self.depth > MAX_INCLUDE_DEPTH:
+            self.gap(str(asked_by), "malformed", f"includes nest deeper than httpd's {MAX_INCLUDE_DEPTH}: a cycle?")
+            raise _Stop
+        lines = self.lines.get(path)
+        if lines is None:
+            content = self.files.read(path)
+            if content is None:
+                self.not_read(path, asked_by)
+                return
+            lines = self.lines[path] = read_lines(content)
+            self.look_at(content, lines, path)
+        state = _File(self.relative(path))
+        within, doubts = self.within, self.doubts
+        self.depth += 1
+        self.consume(lines, state, _NO_FRAME)
+        self.depth -= 1
+        self.end_file(state)
+        self.within, self.doubts = within, doubts
+
+    def look_at(self, content: bytes, lines: tuple[LogicalLine, ...], path: str) -> None:
+        """Notes what httpd refuses about a file as a whole."""
+        if content.startswith(b"\xef\xbb\xbf"):
+            self.gap(
+                f"{self.relative(path)}:1", "malformed", "the file starts with a byte-order mark; httpd refuses it"
+            )
+        if len(content) >= MAX_LINE:
+            for line in lines:
+                if len(line.text) >= MAX_LINE:
+                    self.gap(f"{self.relative(path)}:{line.line}", "malformed", "the line is too long for httpd")
+
+    def not_read(self, path: str, asked_by: FileSource | None) -> None:
+        """Notes why a file is missing."""
+        known = self.files.gap(path)
+        if known is not None:
+            self.add_gap(known)
+            return
+        by = f"included at {asked_by}" if asked_by else "the main file"
+        if self.files.standing(path) == "unknown":
+            self.gap(self.relative(path), "absent", f"{by}, outside of what was collected")
+        else:
+            self.gap(self.relative(path), "absent", f"{by}, does not exist; httpd does not start")
+
+    def end_file(self, state: _File) -> None:
+        """Notes what the file leaves open."""
+        if state.capture is not None:
+            self.malformed(state.capture.source, "<Macro> is not closed")
+        for name, source in state.skipping[:1]:
+            self.malformed(source, f"<{name}> is not closed")
+        # httpd does not notice what stays open inside a conditional that is true.
+        for opened in state.opened:
+            if opened.conditional and not opened.doubtful:
+                break
+            self.malformed(opened.source, f"<{opened.name}> is not closed")
+
+    # Lines
+
+    def consume(self, lines: Iterable[LogicalLine], state: _File, frame: _Frame) -> None:
+        """Carries out lines one after the other."""
+        directives, actions = self.directives, self.actions
+        append = directives.append
+        file, used_at = frame.file or state.name, frame.used_at
+        macro = frame.macros[-1] if frame.macros else ""
+        for line in lines:
+            name = line.name
+            if state.capture is not None or state.skipping:
+                self.pass_over(line, state, file)
+                continue
+            if not name:
+                continue
+            source = FileSource(file, line.line, line.last_line)
+            written = arguments = line.arguments
+            doubts = self.doubts
+            if "${" in line.text:
+                name, arguments, doubts = self.expand(line, source)
+                if not name:
+                    continue
+            try:
+                action = actions[name]
+            except KeyError:
+                action = self.choose(name)
+            if action is not None:
+                action(_Line(line.text, name, arguments, written, source, doubts, state, frame))
+            else:
+                append(Directive(name, arguments, source, self.within, doubts, written, macro, used_at))
+        if len(directives) > MAX_DIRECTIVES:
+            self.gap(
+                "whole configuration", "too large", f"more than {MAX_DIRECTIVES:,} directives; the rest is not read"
+            )
+            raise _Stop
+
+    def expand(self, line: LogicalLine, source: FileSource) -> tuple[str, str, tuple[Doubt, ...]]:
+        """Name and arguments after expansion, which httpd does before it looks for words; with all doubts."""
+        expanded = self.variables.expand(line.text)
+        if expanded.too_long:
+            self.malformed(source, "the line grows too long when its variables are replaced", cause="too large")
+        doubts = self.doubts + expanded.doubts
+        for unknown in dict.fromkeys(expanded.unknown):
+            name = readable(unknown)
+            cause = f"{name} is neither defined nor in the known environment; give --env {name}=VALUE"
+            doubts += (Doubt("${" + name + "}", cause, source),)
+        return *split_line(expanded.text), doubts
+
+    def pass_over(self, line: LogicalLine, state: _File, file: str) -> None:
+        """A line that is recorded for a macro, or stands inside a false conditional."""
+        if state.capture is not None:
+            self.record(line, state.capture, state)
+            return
+        name = line.name
+        if not name.startswith("<"):
+            return
+        if not name.startswith("</"):
+            state.skipping.append((name[1:], FileSource(file, line.line, line.last_line)))
+            return
+        wanted = state.skipping[-1][0]
+        closed = name[2:-1]
+        if closed.lower() != wanted.lower():
+            source = FileSource(file, line.line, line.last_line)
+            self.malformed(source, f"</{wanted}> is expected here, not </{closed}>")
+            if closed.lower() not in (one.lower() for one, _ in state.skipping):
+                return
+            while state.skipping[-1][0].lower() != closed.lower():
+                state.skipping.pop()
+        state.skipping.pop()
+
+    def record(self, line: LogicalLine, capture: _Capture, state: _File) -> None:
+        """A line of a macro's body; comments are left out, as httpd's line numbers inside a macro show."""
+        if line.comment:
+            return
+        name = line.name.lower()
+        if name == "</macro>":
+            capture.depth -= 1
+            if not capture.depth:
+                state.capture = None
+                file = capture.source.file
+                self.macros[capture.name] = Macro(capture.name, capture.parameters, tuple(capture.body), file)
+                return
+        elif name == "<macro":
+            capture.depth += 1
+        capture.body.append(line)
+
+    # Actions
+
+    def choose(self, name: str) -> _Action | None:
+        """What to do at a name; remembered by its spelling."""
+        lower = name.lower()
+        action: _Action | None = {
+            "include": self.include,
+            "includeoptional": self.include,
+            "define": self.define,
+            "undefine": self.undefine,
+            "serverroot": self.set_server_root,
+            "loadmodule": self.load_module,
+            "use": self.use,
+            "undefmacro": self.forget_macro,
+            "<macro": self.open_macro,
+        }.get(lower)
+        if action is None and lower in conditions.CONDITIONALS:
+            action = self.open_conditional
+        elif action is None and lower.startswith("<"):
+            action = self.close if lower.startswith("</") else self.open_section
+        if len(self.actions) < 10_000:
+            self.actions[name] = action
+        return action
+
+    def emit(self, line: _Line, name: str, arguments: str) -> None:
+        """Adds a directive to the flattened order."""
+        macro = line.frame.macros[-1] if line.frame.macros else ""
+        self.directives.append(
+            Directive(name, arguments, line.source, self.within, line.doubts, line.written, macro, line.frame.used_at)
+        )
+
+    def words(self, line: _Line, least: int, most: int) -> tuple[str, ...] | None:
+        """Emits the directive and gives its words; None, with a gap, where their number is not right."""
+        self.emit(line, line.name, line.arguments)
+        words = split_words(line.arguments)
+        if least <= len(words) <= most and words[0]:
+            return words
+        number = str(least) if least == most else f"{least} to {most}"
+        self.malformed(line.source, f"{line.name} takes {number} argument{'s' if most > 1 else ''}, not {len(words)}")
+        return None
+
+    def include(self, line: _Line) -> None:
+        """``Include`` and ``IncludeOptional``."""
+        words = self.words(line, 1, 1)
+        if words is None:
+            return
+        path = self.absolute(as_path(words[0]))
+        doubts = self.doubts
+        self.doubts = line.doubts
+        try:
+            for found in included_files(self.files, path, optional=line.name.lower() == "includeoptional"):
+                self.read_file(found, line.source)
+        except NoMatchError as error:
+            directory = error.args[1]
+            self.gap(
+                str(line.source),
+                "undetermined" if self.files.standing(directory) == "unknown" else "malformed",
+                f"{line.name} {readable(words[0])} matches nothing; httpd does not start",
+            )
+        except TooDeepError as error:
+            self.malformed(line.source, f"directories nest too deep below {_shown(error.args[0])}: a loop?")
+            raise _Stop from error
+        self.doubts = doubts
+
+    def define(self, line: _Line) -> None:
+        """``Define NAME [VALUE]``."""
+        words = self.words(line, 1, 2)
+        if words is not None and ":" in words[0]:
+            self.malformed(line.source, "a name of Define must not hold ':'")
+        elif words is not None:
+            self.variables.define(words[0], words[1] if len(words) > 1 else None, line.doubts)
+
+    def undefine(self, line: _Line) -> None:
+        """``UnDefine NAME``."""
+        words = self.words(line, 1, 1)
+        if words is not None:
+            self.variables.undefine(words[0], line.doubts)
+
+    def set_server_root(self, line: _Line) -> None:
+        """``ServerRoot PATH``; relative includes behind it start there."""
+        words = self.words(line, 1, 1)
+        if words is not None:
+            self.server_root = self.absolute(as_path(words[0]))
+
+    def load_module(self, line: _Line) -> None:
+        """``LoadModule IDENTIFIER FILE``; conditionals behind it know the module."""
+        words = self.words(line, 2, 2)
+        if words is None or words[0] in self.modules:
+            return
+        if line.doubts:
+            self.doubtful_modules.setdefault(words[0], line.doubts[-1])
+        else:
+            self.modules[words[0]] = readable(words[1])
+            self.doubtful_modules.pop(words[0], None)
+
+    def open_section(self, line: _Line) -> None:
+        """``<VirtualHost …>`` and all other sections, ``<If>`` included."""
+        arguments = tag_arguments(line.arguments)
+        if arguments is None:
+            self.malformed(line.source, f"{line.name} has no closing '>'")
+            arguments = line.arguments
+        self.emit(line, line.name, arguments)
+        self.push(line, conditional=False)
+        self.within = (*self.within, Section(line.name[1:], arguments, line.source))
+
+    def push(self, line: _Line, *, conditional: bool, doubtful: bool = False) -> None:
+        """Opens a section or conditional."""
+        opened = line.state.opened
+        if len(opened) > _MAX_SECTION_DEPTH:
+            self.gap(str(line.source), "too large", f"more than {_MAX_SECTION_DEPTH} sections are open")
+            raise _Stop
+        opened.append(_Open(line.name[1:], line.source, self.within, self.doubts, conditional, doubtful))
+
+    def close(self, line: _Line) -> None:
+        """``</VirtualHost>`` and the like."""
+        opened = line.state.opened
+        closed = line.name[2:].removesuffix(">")
+        if not line.name.endswith(">"):
+            self.malformed(line.source, f"{line.name} has no closing '>'")
+        if not opened:
+            self.malformed(line.source, f"</{closed}> closes nothing that this file opened")
+            return
+        if opened[-1].name.lower() != closed.lower():
+            self.malformed(line.source, f"</{opened[-1].name}> is expected here, not </{closed}>")
+            if closed.lower() not in (one.name.lower() for one in opened):
+                return
+            while opened[-1].name.lower() != closed.lower():
+                opened.pop()
+        elif opened[-1].conditional and line.arguments:
+            self.malformed(line.source, f"text behind </{closed}>; httpd takes it for another section's end")
+        last = opened.pop()
+        self.within, self.doubts = last.within, last.doubts
+
+    def open_conditional(self, line: _Line) -> None:
+        """``<IfModule …>`` and the like: nothing in ``within``, but a doubt where it cannot be decided."""
+        answer = self.judge(line)
+        if isinstance(answer, Malformed):
+            self.malformed(line.source, answer.reason)
+            answer = Unsure(answer.reason)
+        if answer is False and self.options.every_branch:
+            answer = Unsure("every branch is followed")
+        if answer is False:
+            line.state.skipping.append((line.name[1:], line.source))
+            return
+        doubtful = isinstance(answer, Unsure)
+        self.push(line, conditional=True, doubtful=doubtful)
+        self.doubts = line.doubts
+        if isinstance(answer, Unsure):
+            self.doubts += (Doubt(readable(line.text), answer.cause, line.source),)
+
+    def judge(self, line: _Line) -> bool | Unsure | Malformed:
+        """Whether what a conditional holds is in force."""
+        if len(line.doubts) > len(self.doubts):
+            return Unsure(line.doubts[-1].cause)
+        kind = line.name.lower()
+        if kind == "<ifversion":
+            return conditions.version_matches(line.arguments, self.options.version)
+        arguments = tag_arguments(line.arguments)
+        if arguments is None:
+            return Malformed(f"{line.name} has no closing '>'")
+        negated, asked = conditions.negation(arguments)
+        if not asked:
+            return Malformed(f"{line.name}> names nothing")
+        answer = self.ask(kind, asked)
+        return answer if isinstance(answer, Unsure) else answer != negated
+
+    def ask(self, kind: str, asked: str) -> bool | Unsure:
+        """The condition itself, without negation."""
+        if kind == "<ifmodule":
+            return conditions.module_loaded(
+                asked, self.modules, self.doubtful_modules, built_in_known=self.options.built_in is not None
+            )
+        if kind == "<ifdefine":
+            defined = self.variables.defined(asked)
+            return Unsure(defined.cause) if isinstance(defined, Doubt) else defined
+        if kind == "<iffile":
+            standing = self.files.standing(self.absolute(as_path(asked)))
+            if standing == "unknown":
+                return Unsure(f"whether {readable(asked)} exists cannot be told: it is outside of what was collected")
+            return standing != "absent"
+        return conditions.directive_known(asked, section=kind == "<ifsection")
+
+    # Macros
+
+    def open_macro(self, line: _Line) -> None:
+        """``<Macro NAME PARAMETER…>``: its body is recorded."""
+        arguments = tag_arguments(line.arguments)
+        try:
+            if arguments is None:
+                raise MacroError("<Macro has no closing '>'")
+            name, parameters = macro_head(arguments)
+        except MacroError as error:
+            self.malformed(line.source, str(error))
+            name, parameters = "", ()
+        line.state.capture = _Capture(name, parameters, line.source, [])
+
+    def use(self, line: _Line) -> None:
+        """``Use NAME VALUE…``: the macro's lines come next."""
+        self.emit(line, line.name, line.arguments)
+        words = split_words(line.arguments)
+        name = words[0].lower() if words else ""
+        macro = self.macros.get(name)
+        try:
+            if macro is None:
+                raise MacroError(f"macro {name!r} is not defined")
+            if name in line.frame.macros:
+                raise MacroError(f"macro {name!r} uses itself")
+            lines = _as_lines(substituted(macro, words[1:]))
+        except MacroError as error:
+            self.malformed(line.source, str(error))
+            return
+        frame = _Frame((*line.frame.macros, name), macro.file, (*line.frame.used_at, line.source))
+        doubts = self.doubts
+        self.doubts = line.doubts
+        before = len(line.state.opened)
+        self.consume(lines, line.state, frame)
+        if len(line.state.opened) == before:
+            self.doubts = doubts
+
+    def forget_macro(self, line: _Line) -> None:
+        """``UndefMacro NAME``."""
+        words = self.words(line, 1, 1)
+        if words is not None and self.macros.pop(words[0].lower(), None) is None:
+            self.malformed(line.source, f"macro {words[0]!r} is not defined")
+
+    # Paths and gaps
+
+    def absolute(self, path: str) -> str:
+        """A path as httpd makes it: relative to the server root, ``.`` and ``..`` removed as text."""
+        return "/" + posixpath.normpath(posixpath.join("/", self.server_root, path)).lstrip("/")
+
+    def relative(self, path: str) -> str:
+        """The path as sources name it."""
+        return _shown(path.removeprefix(self.prefix))
+
+    def malformed(self, source: FileSource, detail: str, cause: Cause = "malformed") -> None:
+        """Notes a mistake at a place."""
+        self.gap(str(source), cause, detail)
+
+    def gap(self, what: str, cause: Cause, detail: str) -> None:
+        """Notes something that could not be read."""
+        self.add_gap(Gap(what, cause, readable(detail)))
+
+    def add_gap(self, gap: Gap) -> None:
+        """Notes a gap once; beyond a bound they are only counted as one."""
+        if len(self.gaps) < MAX_GAPS:
+            self.gaps[gap] = None
+        else:
+            self.gaps[
+                Gap("whole configuration", "malformed", f"more than {MAX_GAPS:,} problems; the rest is not listed")
+            ] = None
+
+
+def _latin_pairs(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((as_latin(name), as_latin(value)) for name, value in pairs)
+
+
+def _shown(path: str) -> str:
+    """A path that can be printed and stored, whatever its bytes."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _as_lines(texts: tuple[tuple[str, LogicalLine], ...]) -> list[LogicalLine]:
+    """A macro's substituted lines, read again: a value may make a line a comment, or continue it."""
+    lines = []
+    gathered, first = "", None
+    for text, line in texts:
+        first = first or line
+        if text.endswith("\\"):
+            gathered += text[:-1]
+            continue
+        joined = gathered + text
+        lines.append(LogicalLine(joined, *split_line(joined), first.line, line.last_line, first.start, line.end))
+        gathered, first = "", None
+    if first is not None:
+        last = texts[-1][1]
+        lines.append(LogicalLine(gathered, *split_line(gathered), first.line, last.last_line, first.start, last.end))
+    return lines

@@ -1,0 +1,140 @@
+"""Logical lines of an httpd configuration file, by httpd's own rules.
+
+A line ends at LF and nowhere else. A backslash right before LF or CRLF continues it; a backslash with a blank behind
+it does not. ``#`` starts a comment only as the first character that is not blank, and a comment is continued like any
+line. A NUL byte hides the rest of its line. Source: ``ap_cfg_getline_core`` and ``ap_build_config_sub`` of 2.4.
+
+The text is latin-1, so that every byte survives the way to ``str`` and back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import msgspec
+
+from auditor.surfaces.httpd.words import BLANKS, next_word
+
+MAX_LINE: Final = 16 * 1024 * 1024
+"""Bytes of a logical line at which httpd 2.4 refuses the file."""
+
+_Splitter: TypeAlias = Callable[[str], tuple[str, str]]
+
+# What str.split() takes for a blank and httpd does not.
+_FOREIGN_BLANKS: Final = re.compile(r"[\x1c-\x1f\x85\xa0]")
+
+
+class LogicalLine(msgspec.Struct, frozen=True, gc=False):
+    """One logical line; blank lines and comments included, with an empty ``name``.
+
+    ``text`` is what httpd sees: continuations joined, outer blanks removed. ``name`` is the first word, a section's
+    with its ``<`` or ``</`` and without ``>``; ``arguments`` the rest, a section's with its ``>``. ``line`` and
+    ``last_line`` are the first and last physical line, one-based; ``start`` and ``end`` its bytes in the file, line
+    end included.
+    """
+
+    text: str
+    name: str
+    arguments: str
+    line: int
+    last_line: int
+    start: int
+    end: int
+
+    @property
+    def comment(self) -> bool:
+        """Whether the line is a comment."""
+        return self.text.startswith("#")
+
+
+def read_lines(content: bytes) -> tuple[LogicalLine, ...]:
+    """All logical lines of a file in order; together their spans cover every byte."""
+    text = content.decode("latin-1")
+    pieces = text.split("\n")
+    if not pieces[-1]:
+        pieces.pop()
+    split = split_line if _FOREIGN_BLANKS.search(text) else _split
+    if "\\\n" in text or "\\\r\n" in text or "\0" in text:
+        return _joined(pieces, split, text.endswith("\n"), len(text))
+    found: list[LogicalLine] = []
+    append = found.append
+    start = 0
+    for number, piece in enumerate(pieces, 1):
+        end = start + len(piece) + 1
+        stripped = piece.strip(BLANKS)
+        if not stripped or stripped[0] == "#":
+            append(LogicalLine(stripped, "", "", number, number, start, end))
+        else:
+            name, arguments = split(stripped)
+            append(LogicalLine(stripped, name, arguments, number, number, start, end))
+        start = end
+    return _ended(found, len(text))
+
+
+def _joined(pieces: list[str], split: _Splitter, ended: bool, size: int) -> tuple[LogicalLine, ...]:
+    """The same for files that hold continued lines or NUL bytes."""
+    found: list[LogicalLine] = []
+    start = end = 0
+    first = 1
+    gathered = ""
+    last = len(pieces)
+    for number, piece in enumerate(pieces, 1):
+        end += len(piece) + 1
+        nul = piece.find("\0")
+        if nul >= 0:
+            gathered += piece[:nul]
+        elif number < last or ended:
+            cut = piece.removesuffix("\r")
+            if cut.endswith("\\"):
+                gathered += cut[:-1]
+                if number < last:
+                    continue
+                number += 1  # httpd counts the line that it looked for in vain
+            else:
+                gathered += piece
+        else:
+            gathered += piece
+        text = gathered.strip(BLANKS)
+        name, arguments = ("", "") if not text or text[0] == "#" else split(text)
+        found.append(LogicalLine(text, name, arguments, first, number, start, end))
+        start, first, gathered = end, number + 1, ""
+    return _ended(found, size)
+
+
+def _ended(found: list[LogicalLine], size: int) -> tuple[LogicalLine, ...]:
+    """The lines, the last one ending where the file does: it may lack its line end."""
+    if found and found[-1].end > size:
+        found[-1] = msgspec.structs.replace(found[-1], end=size)
+    return tuple(found)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Name and arguments of a line that is neither blank nor a comment."""
+    parts = text.split(None, 1)
+    name = parts[0]
+    if name[0] in "\"'" or "\\" in name:
+        return split_line(text)
+    if name[-1] == ">" and name[1:2] != "/":
+        return name[:-1], parts[1] if len(parts) > 1 else ">" if name[0] == "<" else ""
+    return name, parts[1] if len(parts) > 1 else ""
+
+
+def split_line(text: str) -> tuple[str, str]:
+    """Name and arguments of a logical line's text, for any text; both are empty for a blank line or a comment."""
+    text = text.strip(BLANKS)
+    if not text or text[0] == "#":
+        return "", ""
+    name, arguments = next_word(text)
+    if name[1:2] != "/":
+        name = name.removesuffix(">")
+        if not arguments and name[:1] == "<":
+            arguments = ">"
+    return name, arguments
+
+
+def tag_arguments(arguments: str) -> str | None:
+    """A section's arguments up to the last ``>``, outer blanks removed; None where there is no ``>``."""
+    end = arguments.rfind(">")
+    return None if end < 0 else arguments[:end].strip(BLANKS)
