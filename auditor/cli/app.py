@@ -64,24 +64,24 @@ auditor COMMAND --help tells more. First steps:
 class LazyGroup(TyperGroup):
     """A group whose commands are modules of :mod:`auditor.cli.commands`, imported when asked for."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the framework's face
         """Every command's name, in the order of the help."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the framework's face
         """The command, its module imported now; None where there is none."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"auditor.cli.commands.{cmd_name}")
         return typer.main.get_command(module.app)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the framework's face
         """The commands by part, without importing any of them."""
         for title, part in PARTS:
             with formatter.section(title):
                 formatter.write_dl(list(part))
 
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the framework's face
         """The exit codes and first steps, as they are written."""
         formatter.write("\n" + EPILOG)
 

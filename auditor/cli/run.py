@@ -104,8 +104,8 @@ def _fault(error: BaseException) -> int:
 
 
 def _keep(report: str) -> Path | None:
-    base = os.environ.get("XDG_STATE_HOME") or ""
-    folder = (Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~/.local/state"))) / "auditor"
+    base = Path(os.environ.get("XDG_STATE_HOME") or "")
+    folder = (base if base.is_absolute() else Path("~/.local/state").expanduser()) / "auditor"
     path = folder / f"fault-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.txt"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -98,7 +98,7 @@ def _environment() -> Environment:
 
 
 def _shown(value: Any) -> Any:
-    """Text with everything unprintable visible; markup made by the templates themselves stays as it is."""
+    """What a template shows, with everything unprintable visible; markup made by the templates stays as it is."""
     from markupsafe import Markup
 
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return value if isinstance(value, Markup) else visible(str(value))

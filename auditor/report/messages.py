@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from auditor.report.escape import visible
 from auditor.report.interface import Language
 
 _TEXTS: Final[dict[str, tuple[str, str]]] = {
@@ -196,7 +197,7 @@ class Words:
         try:
             moment = datetime.fromisoformat(iso)
         except ValueError:
-            return iso
+            return visible(iso)
         from babel.dates import format_datetime, get_timezone
 
         pattern = "y年M月d日 HH:mm 'UTC'" if self.lang == "ja" else "yyyy-MM-dd HH:mm 'UTC'"

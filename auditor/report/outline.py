@@ -125,7 +125,7 @@ def change_count(report: DriftReport) -> int:
 
 
 def value_pair(change: AttributeChange, absent: str) -> tuple[str, str]:
-    """Both values, safe to show; of two long texts only the words that differ, with ``…`` for the others."""
+    """Both values, safe to show; of two long texts only the words that differ (``…``: none there)."""
     before, after = value_text(change.before, absent), value_text(change.after, absent)
     if not (isinstance(change.before, Text) and isinstance(change.after, Text)) or len(before) + len(after) < 40:
         return before, after
@@ -144,8 +144,7 @@ def _alike(one: list[str], other: list[str]) -> int:
 
 
 def _cut(words: list[str], head: int, tail: int) -> str:
-    kept = words[head : len(words) - tail]
-    return " ".join(["…"] * bool(head) + kept + ["…"] * bool(tail))
+    return " ".join(words[head : len(words) - tail]) or "…"
 
 
 def changed_thing(address: Address) -> str:

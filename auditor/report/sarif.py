@@ -53,6 +53,7 @@ def render_check(report: CheckReport, style: Style) -> str:
             results += [_waived(finding, outcome, index) for finding in outcome.waived]
         notifications += [_gap(target.target, gap) for gap in target.gaps]
     notifications += [_not_evaluated(result, reason, index) for result, reason in outline.not_evaluated(report)]
+    notifications += [_notification("note", visible(note), level="note") for note in report.notes]
     if not report.rules or not report.targets:
         notifications.append(_notification("nothing-examined", "Nothing was examined: this is no pass."))
     names = [target.target for target in report.targets]
@@ -172,7 +173,7 @@ def _location(address: Address, source: Source | None) -> Json:
 def _artifact(target: str, file: str) -> Json:
     """A relative URI below the target's tree, or below its machine's root for a file outside the tree."""
     base = f"{visible(target)} /" if file.startswith("/") else visible(target)
-    encoded = quote(file.lstrip("/").encode("utf-8", "surrogateescape"))
+    encoded = quote(file.lstrip("/").encode("utf-8", "surrogatepass"))
     return {"uri": encoded, "uriBaseId": base}
 
 

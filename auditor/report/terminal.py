@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
@@ -29,7 +30,8 @@ def render_check(report: CheckReport, style: Style) -> str:
     blocks = ["\n".join(_rule_block(group, several, words, style)) for group in outline.rule_groups(report)]
     if not blocks:
         blocks = [words("check.clean" if report.rules and report.targets else "check.nothing")]
-    blocks.append("\n".join([*_counts(report, words), *_not_evaluated(report, several, words, style)]))
+    notes = [paragraph(one_line(note), 2, 4) for note in report.notes]
+    blocks.append("\n".join([*_counts(report, words), *_not_evaluated(report, several, words, style), *notes]))
     gaps = _gaps(((target.target, target.gaps) for target in report.targets), several, words)
     if gaps:
         blocks.append("\n".join(gaps))
@@ -191,7 +193,7 @@ def _target_block(target: TargetDrift, words: Words, style: Style) -> Iterable[s
     yield from _texts(target.text_changes if style.verbose else outline.untold_texts(target), words, style)
     if pairs:
         yield f"  {words('drift.look')}"
-        yield f"    auditor history '{one_line(str(pairs[0][0].address))}'"
+        yield f"    auditor history {shlex.quote(one_line(str(pairs[0][0].address)))}"
 
 
 def _change(change: AttributeChange, words: Words) -> Iterable[str]:

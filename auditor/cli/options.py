@@ -1,0 +1,179 @@
+"""The options that several commands share, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from auditor.errors import InputError
+from auditor.model.policy import SEVERITIES
+from auditor.report.interface import FORMATS, LANGUAGES, Language, Style
+
+TARGET_HELP: Final = (
+    "A path (/etc/httpd), an archive or sosreport, ilo://HOST[:PORT], snapshot:REV:NAME, or a name, host or group "
+    "of the inventory."
+)
+
+Targets = Annotated[list[str], typer.Argument(metavar="TARGET...", help=TARGET_HELP, show_default=False)]
+MaybeTargets = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[TARGET...]", help=f"{TARGET_HELP} Without any: the whole inventory.", show_default=False),
+]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT[:PATH]",
+        envvar="AUDITOR_FORMAT",
+        help=f"One of {', '.join(FORMATS)}; may be repeated, each with a PATH of its own. The table goes to the "
+        "terminal unless another format does.",
+        show_default=False,
+    ),
+]
+FailOn = Annotated[
+    str,
+    typer.Option(
+        "--fail-on",
+        metavar="SEVERITY",
+        envvar="AUDITOR_FAIL_ON",
+        help=f"Exit 1 from this severity on: {', '.join(SEVERITIES)}, or never.",
+    ),
+]
+FailOnChange = Annotated[
+    str,
+    typer.Option(
+        "--fail-on",
+        metavar="SEVERITY",
+        envvar="AUDITOR_FAIL_ON",
+        help="A change has no severity and counts at each; never: changes do not make the exit code 1.",
+    ),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="List what is grouped otherwise.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", envvar="AUDITOR_QUIET", help="No progress, and no table beside other formats.")
+]
+Lang = Annotated[
+    str,
+    typer.Option(
+        "--lang", metavar="LANGUAGE", envvar="AUDITOR_LANG", help=f"Language of table and html: {', '.join(LANGUAGES)}."
+    ),
+]
+FleetFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--fleet",
+        metavar="DIR",
+        envvar="AUDITOR_FLEET",
+        help="The fleet repository; without it, the one around the present folder, where there is one.",
+        show_default=False,
+    ),
+]
+CaFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--cafile",
+        metavar="FILE",
+        envvar="AUDITOR_CAFILE",
+        help="Certificates (PEM) that iLOs are verified with.",
+        show_default=False,
+    ),
+]
+HttpdVersion = Annotated[
+    str,
+    typer.Option(
+        "--httpd-version",
+        metavar="VERSION",
+        envvar="AUDITOR_HTTPD_VERSION",
+        help="The version of httpd, where the tree does not say: 2.4.6",
+        show_default=False,
+    ),
+]
+Defines = Annotated[
+    list[str] | None,
+    typer.Option("--define", metavar="NAME[=VALUE]", help="As httpd -D would; may be repeated.", show_default=False),
+]
+EnvironmentOf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env",
+        metavar="NAME=VALUE",
+        help="A variable httpd is started with; may be repeated.",
+        show_default=False,
+    ),
+]
+Modules = Annotated[
+    list[str] | None,
+    typer.Option("--module", metavar="NAME", help="A module that is compiled in; may be repeated.", show_default=False),
+]
+Policies = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        envvar="AUDITOR_POLICY",
+        help="Rules to apply instead of the fleet's or the shipped ones; may be repeated.",
+        show_default=False,
+    ),
+]
+WaiversFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--waivers",
+        metavar="FILE",
+        envvar="AUDITOR_WAIVERS",
+        help="Waivers to apply instead of the fleet's.",
+        show_default=False,
+    ),
+]
+KnownFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--known",
+        metavar="FILE",
+        envvar="AUDITOR_KNOWN",
+        help="An earlier report of check in JSON: its findings are shown, but only new ones fail.",
+        show_default=False,
+    ),
+]
+
+
+def language(text: str) -> Language:
+    """The report's language.
+
+    Errors:
+        InputError: it is none of ours.
+    """
+    for one in LANGUAGES:
+        if one == text:
+            return one
+    raise InputError(
+        f"--lang {text!r}: there are no texts in that language", next_step=f"One of: {', '.join(LANGUAGES)}"
+    )
+
+
+def style_of(lang: str, *, verbose: bool = False, colour: bool = False) -> Style:
+    """How reports are written, in a language that exists."""
+    from auditor import __version__
+
+    return Style(lang=language(lang), verbose=verbose, colour=colour, version=__version__)
+
+
+def pairs(words: list[str] | None, option: str, *, value_needed: bool = False) -> tuple[tuple[str, str], ...]:
+    """``NAME=VALUE`` words as pairs, in their order; without ``=`` the value is empty where that is allowed.
+
+    Errors:
+        InputError: a word has no name, or no value where one is needed.
+    """
+    found: list[tuple[str, str]] = []
+    mistakes: list[InputError] = []
+    for word in words or ():
+        name, equals, value = word.partition("=")
+        if not name or (value_needed and not equals):
+            mistakes.append(InputError(f"{option} {word!r} is not NAME=VALUE"))
+        found.append((name, value))
+    if mistakes:
+        raise InputError.gather(mistakes)
+    return tuple(found)

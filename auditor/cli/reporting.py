@@ -1,0 +1,80 @@
+"""Where reports go: the formats asked for, checked before the work begins, written when it is done."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from auditor.cli import streams
+from auditor.errors import InputError
+from auditor.report.interface import Renderer, Style, renderer
+
+DEFAULT: Final = "table"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One report to write: ``path`` None is standard output."""
+
+    format: str
+    renderer: Renderer
+    path: Path | None
+
+
+def outputs(words: Sequence[str] | None, *, quiet: bool) -> tuple[Output, ...]:
+    """The reports that ``--format`` asks for; the table goes to standard output where no other report does.
+
+    Errors:
+        InputError: an unknown format, two reports for one place, or a folder that cannot be written to.
+    """
+    asked = [_output(word) for word in words or ()]
+    places = [one.path for one in asked]
+    for place in places:
+        if places.count(place) > 1:
+            name = place or "standard output"
+            raise InputError(f"two reports would go to {name}", next_step="Give each a place: --format FORMAT:PATH")
+    if None not in places and not quiet:
+        asked.insert(0, Output(DEFAULT, renderer(DEFAULT), None))
+    return tuple(asked)
+
+
+def emit(wanted: Sequence[Output], render: Callable[[Renderer, Style], str], style_of: Callable[[bool], Style]) -> None:
+    """Renders and writes every report; files first, so that the terminal's last word is the report for people.
+
+    ``style_of`` gives the style with colour allowed or not.
+    """
+    for one in sorted(wanted, key=lambda output: output.path is None):
+        if one.path is None:
+            text = render(one.renderer, style_of(streams.colour_wanted(sys.stdout)))
+            streams.write_out(text)
+        else:
+            streams.write_file(one.path, render(one.renderer, style_of(False)))
+
+
+def _output(word: str) -> Output:
+    name, colon, place = word.partition(":")
+    found = renderer(name)
+    if not colon or place == "-":
+        return Output(name, found, None)
+    if not place:
+        raise InputError(
+            f"--format {word!r} has no path after the colon", next_step=f"Example:  --format {name}:report"
+        )
+    path = Path(place).expanduser()
+    folder = path.resolve().parent
+    if path.is_dir():
+        raise InputError(f"the report {path} cannot be written: it is a folder", next_step="Name a file in it.")
+    if not folder.is_dir():
+        raise InputError(
+            f"the report {path} cannot be written: {folder} does not exist", next_step="Make the folder first."
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(
+            f"the report {path} cannot be written: no right to write in {folder}",
+            next_step="Give a path in a folder you may write to.",
+        )
+    return Output(name, found, path)

@@ -1,0 +1,101 @@
+"""The table: 80 columns, the worst first, a value never without its source, a problem never without a next step."""
+
+from __future__ import annotations
+
+import pytest
+
+from auditor.model.finding import CheckReport, TargetCheck
+from auditor.model.source import FileSource
+from auditor.report import terminal
+from auditor.report.interface import LANGUAGES, Style
+from auditor.report.layout import width_of, wrap
+from tests.fakes import reports
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("verbose", [False, True])
+def test_lines_fit_80_columns_but_for_what_is_copied(lang: str, verbose: bool) -> None:
+    style = Style(lang=lang, verbose=verbose)
+    for text in (
+        terminal.render_check(reports.failing_check(), style),
+        terminal.render_drift(reports.changed_drift(), style),
+    ):
+        for line in text.splitlines():
+            copied = "[" in line or "auditor " in line or line.startswith(("    - ", "    + "))
+            assert copied or width_of(line) <= 80, line
+
+
+def test_the_most_severe_rule_stands_first() -> None:
+    lines = terminal.render_check(reports.failing_check(), Style()).splitlines()
+    assert lines[0] == "HTTPD-TIMEOUT-007  critical  A unit is dropped in silence"
+    assert lines[1].split() == ["conf.d/rest.conf:9", "timeout=500ms", "means", "500", "seconds", "here"] or (
+        lines[1].split()[:2] == [reports.WEB1, "conf.d/rest.conf:9"]
+    )
+
+
+def test_findings_of_one_place_are_one_line_until_verbose() -> None:
+    brief = terminal.render_check(reports.failing_check(), Style())
+    assert brief.count("timeout=60 on /api has no effect") == 1
+    assert "3 routes are affected; --verbose lists them" in brief
+    full = terminal.render_check(reports.failing_check(), Style(verbose=True))
+    for name in ("orders", "carts", "users"):
+        assert f'web1/httpd:httpd.route["shop.example:443 /api/{name}"].own_timeout_ignored' in full
+    assert full.count("timeout=300 on /app") == 3
+
+
+def test_many_places_are_cut_and_counted() -> None:
+    found = tuple(
+        reports.finding(source=FileSource("conf.d/a.conf", line, line), fingerprint=f"{line:016x}")
+        for line in range(1, 10)
+    )
+    one = reports.result("HTTPD-TIMEOUT-004", "fail", findings=found, severity="high")
+    report = CheckReport((TargetCheck(reports.WEB1, "httpd", (one,)),), 1, True)
+    brief = terminal.render_check(report, Style())
+    assert "4 more places; --verbose lists them" in brief
+    assert "conf.d/a.conf:9" in terminal.render_check(report, Style(verbose=True))
+
+
+def test_the_counts_add_up_to_the_rules() -> None:
+    text = " ".join(terminal.render_check(reports.failing_check(), Style()).split())
+    assert (
+        "7 rules on 2 targets: 1 pass, 3 fail, 1 waived (until 2026-12-31, ticket OPS-12), 1 could not be evaluated, "
+        "1 not applicable; 1 finding known before" in text
+    )
+
+
+def test_nothing_examined_is_never_called_clean() -> None:
+    text = terminal.render_check(reports.empty_check(), Style())
+    assert "no pass" in text
+    assert "No findings" not in text
+
+
+def test_drift_groups_effects_under_their_cause() -> None:
+    text = terminal.render_drift(reports.changed_drift(), Style())
+    assert "ProxyPass /app timeout=60 → timeout=300" in " ".join(text.split())
+    assert "effective read time-out of 12 routes: 60 s → 300 s" in text
+    assert text.count("60 s → 300 s") == 1
+    assert "auditor history 'web1/httpd:httpd.directive[\"shop.example:443 > ProxyPass /app\"].arguments'" in text
+
+
+def test_drift_says_who_was_not_seen_and_the_coverage() -> None:
+    text = terminal.render_drift(reports.changed_drift(), Style())
+    assert "web42/httpd  NOT SEEN: host key changed" in text
+    assert "coverage 12 of 13" in text
+
+
+def test_colour_only_on_request() -> None:
+    plain = terminal.render_check(reports.failing_check(), Style())
+    painted = terminal.render_check(reports.failing_check(), Style(colour=True))
+    assert "\x1b" not in plain
+    assert "\x1b[" in painted
+    import re
+
+    assert re.sub("\x1b\\[[0-9;]*m", "", painted) == plain
+
+
+def test_wrapping_counts_wide_characters_and_keeps_words_whole() -> None:
+    lines = wrap("日本語の文章" * 10, 20)
+    assert all(width_of(line) <= 20 for line in lines)
+    assert "".join(lines) == "日本語の文章" * 10
+    assert wrap("a " + "x" * 50 + " b", 20) == ["a", "x" * 50, "b"]
+    assert wrap("", 20) == [""]
