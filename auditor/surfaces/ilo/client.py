@@ -120,6 +120,7 @@ class IloClient:
         self.gets = 0
         self._credentials = credentials
         self._request_s = request_s
+        self._places = asyncio.Semaphore(_CONNECTIONS)  # waiting for one must not count as the iLO's slowness
         self._renewing = asyncio.Lock()
         self._renewed = False
         self._refused: CollectError | None = None
@@ -242,13 +243,14 @@ class IloClient:
         uri, _, query = path.partition("?")
         args = dict([query.split("=", 1)]) if query else None
         try:
-            if method == "GET":
-                return await client.get(uri, args=args, headers=headers)
-            if method == "PATCH":
-                return await client.patch(uri, body=body, headers=headers)
-            if method == "POST":
-                return await client.post(uri, body=body, headers=headers)
-            return await client.delete(uri, headers=headers)
+            async with self._places:
+                if method == "GET":
+                    return await client.get(uri, args=args, headers=headers)
+                if method == "PATCH":
+                    return await client.patch(uri, body=body, headers=headers)
+                if method == "POST":
+                    return await client.post(uri, body=body, headers=headers)
+                return await client.delete(uri, headers=headers)
         except RedfishError as error:
             raise await self._failed(uri, error) from error
         except (ValueError, UnicodeError) as error:  # a header or status line that no client can make sense of
@@ -482,4 +484,3 @@ def _pause(value: str | None) -> float | None:
 def _reason(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(text).split())[:200]
-

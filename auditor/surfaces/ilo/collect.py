@@ -1,0 +1,293 @@
+"""Collecting an iLO: follows links, one document a resource, every resource that could not be read a gap.
+
+A document is canonical JSON, volatile members split off and secrets sealed, so that an unchanged machine gives the
+same bytes. Unknown members are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, get_args
+
+from auditor.errors import CollectError, InputError
+from auditor.model.secret import Sealer
+from auditor.model.snapshot import Cause, Collected, Document, Fact, Gap
+from auditor.model.target import IloEndpoint, Target
+from auditor.surfaces.ilo.body import Body, at, canonical, key_of, path_of, same_path, store_path_of
+from auditor.surfaces.ilo.client import ROOT, IloClient, credentials_of
+from auditor.surfaces.ilo.links import (
+    LINKS,
+    MAX_MEMBERS,
+    MAX_OWNERS,
+    Link,
+    expanded_members,
+    links_of,
+    member_uris,
+    registry_location,
+    target_of,
+)
+from auditor.surfaces.ilo.registry import compact, read_registry
+from auditor.surfaces.ilo.secrets import Enumerated, seal_body
+from auditor.surfaces.ilo.volatile import split
+from auditor.surfaces.interface import CollectOptions
+
+MAX_DOCUMENTS: Final = 1_000
+WHOLE: Final = "whole target"
+_NO_EXPAND: Final = ("absent", "unsupported", "malformed", "unreachable", "too large", "not permitted")
+_REGISTRIES: Final = next(one for one in LINKS if one.to == "registries")
+_FACTS: Final = (
+    ("root", "redfish_version", "/RedfishVersion"),
+    ("root", "vendor", "/Vendor"),
+    ("root", "product", "/Product"),
+    ("manager", "generation", "/Model"),
+    ("manager", "firmware", "/FirmwareVersion"),
+    ("system", "system_model", "/Model"),
+    ("system", "system_rom", "/BiosVersion"),
+    ("bios", "bios_registry", "/AttributeRegistry"),
+)
+
+
+async def collect(target: Target, options: CollectOptions) -> Collected:
+    """All that can be read of the iLO. A failure is a gap with its cause; nothing is raised for one.
+
+    Errors:
+        InputError: the target is no iLO, its address is none, or its authority file cannot be used.
+    """
+    endpoint = target.location
+    if not isinstance(endpoint, IloEndpoint):
+        raise InputError(f"{target.name} is not reached as an iLO", next_step="Give it a URI  ilo://HOST[:PORT]")
+    if not endpoint.verify:
+        options.observe(f"{target.name}: WARNING: the certificate is not verified, as the inventory says")
+    walk = _Walk(options)
+    try:
+        async with asyncio.timeout(options.deadline_s):
+            credentials = credentials_of(endpoint, options.environment)
+            request_s = min(30.0, max(1.0, options.deadline_s / 2))
+            async with IloClient(endpoint, credentials, request_s=request_s) as client:
+                await walk.run(client)
+    except CollectError as error:
+        walk.gaps.append(_gap(WHOLE, error, ()))
+    except TimeoutError:
+        what = "the rest of the target" if walk.bodies else WHOLE
+        walk.gaps.append(
+            Gap(
+                what,
+                "timed out",
+                f"not read within {options.deadline_s:g} s; {len(walk.bodies)} resources were",
+                "Look at the iLO's load and the network, or allow more time.",
+            )
+        )
+    return walk.collected(target, options.sealer)
+
+
+class _Walk:
+    """One walk along the links. ``bodies`` holds what was read, by path without case and trailing slash."""
+
+    def __init__(self, options: CollectOptions) -> None:
+        self.bodies: dict[str, tuple[str, Body]] = {}
+        self.gaps: list[Gap] = []
+        self._facts: dict[str, Fact] = {}
+        self._options = options
+        self._visited: set[tuple[str, str]] = set()
+        self._reading: dict[str, asyncio.Future[Body | None]] = {}
+        self._expand = False
+        self._truncated = False
+
+    async def run(self, client: IloClient) -> None:
+        self._client = client
+        self._options.observe(f"reading {client.endpoint.url}")
+        root = await self._read(path_of(ROOT) or ROOT, ())
+        if root is None:
+            return
+        self._expand = isinstance(at(root, "/ProtocolFeaturesSupported/ExpandQuery"), dict)
+        await self._visit("root", ROOT, root)
+        await self._registries(root)
+        self._options.observe(f"read {len(self.bodies)} resources in {client.gets} requests")
+
+    async def _visit(self, role: str, uri: str, body: Body) -> None:
+        if (role, key_of(uri)) in self._visited:
+            return
+        self._visited.add((role, key_of(uri)))
+        self._note_facts(role, uri, body)
+        async with asyncio.TaskGroup() as group:
+            for one in links_of(role):
+                group.create_task(self._follow(one, uri, body))
+
+    async def _follow(self, one: Link, uri: str, body: Body) -> None:
+        wanted = target_of(one, body)
+        if wanted is None:
+            self._no_link(one, uri)
+            return
+        if not one.members:
+            found = await self._read(wanted, one.kinds)
+            if found is not None:
+                await self._visit(one.to, wanted, found)
+            return
+        members = await self._members(wanted, one)
+        if one.members in ("manager", "system", "chassis") and len(members) > MAX_OWNERS:
+            self._too_many(wanted, one, MAX_OWNERS)
+        async with asyncio.TaskGroup() as group:
+            for place, member in list(members.items())[: MAX_OWNERS if links_of(one.members) else None]:
+                group.create_task(self._visit(one.members, place, member))
+
+    def _no_link(self, one: Link, uri: str) -> None:
+        if one.quiet:
+            return
+        detail = "" if one.needed else "this generation has none"
+        self.gaps.append(
+            Gap(f"{uri}#{one.pointers[0]}", "absent", detail or "the link is missing", "", one.kinds, not one.needed)
+        )
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    async def _read(self, uri: str, kinds: tuple[str, ...], *, expand: bool = False) -> Body | None:
+        """The body at ``uri``, read once however many links lead there; None where it is a gap."""
+        key = key_of(uri)
+        if key in self._reading:
+            return await asyncio.shield(self._reading[key])
+        if len(self._reading) >= MAX_DOCUMENTS:
+            if not self._truncated:
+                self._truncated = True
+                self.gaps.append(Gap("further resources", "too large", f"more than {MAX_DOCUMENTS} resources"))
+            return None
+        waiting: asyncio.Future[Body | None] = asyncio.get_running_loop().create_future()
+        self._reading[key] = waiting
+        body: Body | None = None
+        try:
+            body = await self._ask(uri, kinds, expand=expand)
+        finally:
+            waiting.set_result(body)
+        return body
+
+    async def _ask(self, uri: str, kinds: tuple[str, ...], *, expand: bool) -> Body | None:
+        try:
+            body = (await self._client.get(uri, expand=expand)).body
+        except CollectError as error:
+            if expand and error.cause in _NO_EXPAND:
+                return await self._ask(uri, kinds, expand=False)
+            self.gaps.append(_gap(uri, error, kinds))
+            return None
+        self._keep(uri, body)
+        return body
+
+    def _keep(self, uri: str, body: Body) -> None:
+        own = body.get("@odata.id")
+        spelled = path_of(own) if isinstance(own, str) else None
+        self.bodies[key_of(uri)] = (spelled if spelled and same_path(spelled, uri) else uri, body)
+
+    async def _members(self, uri: str, one: Link) -> dict[str, Body]:
+        """The members of a collection by URI, from the expanded collection or one by one."""
+        collection = await self._read(uri, one.kinds, expand=self._expand)
+        if collection is None:
+            return {}
+        wanted = member_uris(collection)
+        self._watch_size(uri, one, collection, len(wanted))
+        found: dict[str, Body] = {}
+        for body in expanded_members(collection) or ():
+            place = path_of(str(body.get("@odata.id", "")))
+            if place is not None and any(same_path(place, one) for one in wanted):
+                self._adopt(place, body)
+                found[place] = body
+        missing = [place for place in wanted if not any(same_path(place, one) for one in found)]
+        read = await asyncio.gather(*(self._read(place, one.kinds) for place in missing))
+        found |= {place: body for place, body in zip(missing, read, strict=True) if body is not None}
+        self.bodies[key_of(uri)] = (self.bodies[key_of(uri)][0], _with_links_only(collection, wanted))
+        return found
+
+    def _adopt(self, place: str, body: Body) -> None:
+        """Takes a member's body out of an expanded collection as if it had been asked for."""
+        if key_of(place) in self._reading:
+            return
+        waiting: asyncio.Future[Body | None] = asyncio.get_running_loop().create_future()
+        waiting.set_result(body)
+        self._reading[key_of(place)] = waiting
+        self._keep(place, body)
+
+    def _watch_size(self, uri: str, one: Link, collection: Body, read: int) -> None:
+        members = collection.get("Members")
+        if not isinstance(members, list):
+            self.gaps.append(Gap(uri, "malformed", "a collection without Members", "", one.kinds))
+        elif len(members) > MAX_MEMBERS:
+            self._too_many(uri, one, MAX_MEMBERS)
+        elif read < len(members):
+            self.gaps.append(Gap(uri, "malformed", f"{len(members) - read} members name no resource", "", one.kinds))
+        if "Members@odata.nextLink" in collection:
+            self.gaps.append(Gap(uri, "undetermined", "the collection goes on elsewhere", "", one.kinds))
+
+    def _too_many(self, uri: str, one: Link, limit: int) -> None:
+        self.gaps.append(Gap(uri, "too large", f"more than {limit} members; the others were not read", "", one.kinds))
+
+    async def _registries(self, root: Body) -> None:
+        """The attribute registry of each BIOS: from the list of registries to its description to itself."""
+        listed = target_of(_REGISTRIES, root)
+        wanted = {
+            name
+            for _, body in tuple(self.bodies.values())
+            if isinstance(name := body.get("AttributeRegistry"), str) and name
+        }
+        if listed is None or not wanted:
+            return
+        collection = self.bodies.get(key_of(listed))
+        for name in sorted(wanted)[:MAX_OWNERS]:
+            uri = _named(collection[1], name) if collection else None
+            described = await self._read(uri, ("ilo.bios",)) if uri else None
+            place = registry_location(described) if described else None
+            if place is None:
+                if collection and (uri is None or described is not None):
+                    self.gaps.append(
+                        Gap(name, "absent", "the BIOS's attribute registry is not offered", "", ("ilo.bios",), True)
+                    )
+                continue
+            body = await self._read(place, ("ilo.bios",))
+            if body is not None:
+                self.bodies[key_of(place)] = (place, compact(body))
+
+    # -- the result -----------------------------------------------------------------------------------------------
+
+    def _note_facts(self, role: str, uri: str, body: Body) -> None:
+        for frm, name, pointer in _FACTS:
+            value = at(body, pointer)
+            if frm == role and isinstance(value, str) and value:
+                self._facts.setdefault(name, Fact(name, value[:200], f"{uri}#{pointer}"))
+
+    def collected(self, target: Target, sealer: Sealer) -> Collected:
+        """What the walk found, sealed and sorted."""
+        enumerated = self._enumerated()
+        documents: dict[str, Document] = {}
+        for uri, body in sorted(self.bodies.values(), key=lambda one: one[0]):
+            stable, _ = split(body)
+            place = store_path_of(uri)
+            if place in documents:
+                self.gaps.append(Gap(uri, "malformed", f"two resources would be stored as {place}"))
+                continue
+            content = canonical(seal_body(stable, sealer, enumerated=enumerated))
+            documents[place] = Document(uri, place, content)
+        ordered = tuple(sorted(documents.values(), key=lambda document: document.name))
+        gaps = tuple(sorted(set(self.gaps), key=lambda gap: (gap.what != WHOLE, gap.what, gap.cause, gap.detail)))
+        facts = tuple(self._facts[name] for name in sorted(self._facts))
+        return Collected(target.name, "ilo", ordered, facts, gaps)
+
+    def _enumerated(self) -> Enumerated | None:
+        """Whether a BIOS attribute's value is one of a few words, as the registries say; None without a registry."""
+        registries = [read_registry(body) for _, body in self.bodies.values() if "RegistryEntries" in body]
+        if not registries:
+            return None
+        names = {rule.name for registry in registries for rule in registry.rules.values() if rule.values is not None}
+        return names.__contains__
+
+
+def _gap(what: str, error: CollectError, kinds: tuple[str, ...]) -> Gap:
+    """The gap that an error is. What the licence lacks hides nothing; all else may."""
+    cause: Cause = next((one for one in get_args(Cause) if one == error.cause), "unreachable")
+    return Gap(what, cause, error.what, error.next_step or "", kinds, cause == "licence")
+
+
+def _with_links_only(collection: Body, wanted: tuple[str, ...]) -> Body:
+    """An expanded collection as it is without expanding: its members have documents of their own."""
+    return {**collection, "Members": [{"@odata.id": uri} for uri in wanted]}
+
+
+def _named(collection: Body, registry: str) -> str | None:
+    """The member of the list of registries that describes this one."""
+    name = registry.casefold()
+    return next((uri for uri in member_uris(collection) if key_of(uri).rsplit("/", 1)[-1] == name), None)

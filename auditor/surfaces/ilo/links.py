@@ -1,0 +1,200 @@
+"""Where each resource is found: by links from the service root, never by a path of our own.
+
+One table serves collecting (which asks the iLO for each link) and interpreting (which follows the same links through
+the documents), so that both agree on what a document is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from auditor.surfaces.ilo.body import Body, Json, at, find, key_of, link
+
+MAX_MEMBERS: Final = 256
+MAX_OWNERS: Final = 16
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A link from a resource of role ``frm`` at one of ``pointers`` to a resource of role ``to``.
+
+    ``members`` is the role of the members where ``to`` is a collection, else empty. ``kinds`` are the kinds of
+    resource that are hidden when it cannot be read. ``needed`` says that every supported generation has it; ``quiet``
+    that it is no news where a resource has no such link (a drive enclosure is a chassis too, without fans).
+    """
+
+    frm: str
+    to: str
+    pointers: tuple[str, ...]
+    kinds: tuple[str, ...]
+    members: str = ""
+    needed: bool = False
+    quiet: bool = False
+
+
+_HPE: Final = "/Oem/Hpe"
+
+_OF_MANAGERS: Final = (
+    "ilo.alert_mail",
+    "ilo.licence",
+    "ilo.manager",
+    "ilo.network_protocol",
+    "ilo.remote_syslog",
+    "ilo.security",
+    "ilo.snmp",
+    "ilo.snmp_destination",
+    "ilo.time",
+)
+
+LINKS: Final = (
+    Link("root", "managers", ("/Managers",), _OF_MANAGERS, "manager", needed=True),
+    Link("root", "systems", ("/Systems",), ("ilo.bios", "ilo.manager", "ilo.security"), "system", needed=True),
+    Link("root", "chassis_list", ("/Chassis",), ("ilo.threshold",), "chassis", needed=True),
+    Link("root", "update_service", ("/UpdateService",), ("ilo.firmware", "ilo.manager"), needed=True),
+    Link("root", "event_service", ("/EventService",), ("ilo.event_subscription", "ilo.manager"), needed=True),
+    Link("root", "account_service", ("/AccountService",), ("ilo.account_policy",), needed=True),
+    Link("root", "registries", ("/Registries",), ("ilo.bios",)),
+    Link(
+        "manager",
+        "network_protocol",
+        ("/NetworkProtocol", f"{_HPE}/Links/NetworkService"),
+        ("ilo.network_protocol", "ilo.alert_mail", "ilo.remote_syslog", "ilo.manager"),
+        needed=True,
+    ),
+    Link(
+        "manager",
+        "snmp",
+        (f"{_HPE}/Links/SNMPService",),
+        ("ilo.snmp", "ilo.snmp_destination", "ilo.manager"),
+        needed=True,
+    ),
+    Link("manager", "date_time", (f"{_HPE}/Links/DateTimeService",), ("ilo.time",), needed=True),
+    Link("manager", "security", (f"{_HPE}/Links/SecurityService",), ("ilo.security",), needed=True),
+    Link("manager", "licences", ("/LicenseService", f"{_HPE}/Links/LicenseService"), ("ilo.licence",), "licence"),
+    Link("manager", "manager_interfaces", ("/EthernetInterfaces",), ("ilo.time",), "manager_interface"),
+    Link(
+        "snmp",
+        "snmp_destinations",
+        ("/SNMPAlertDestinations",),
+        ("ilo.snmp_destination", "ilo.manager", "ilo.snmp"),
+        "snmp_destination",
+    ),
+    Link("snmp", "snmp_users", ("/SNMPUsers",), ("ilo.snmp",), "snmp_user"),
+    Link("security", "security_dashboard", ("/Links/SecurityDashboard",), ("ilo.security",)),
+    Link("security_dashboard", "security_params", ("/SecurityParameters",), ("ilo.security",), "security_param"),
+    Link("system", "bios", ("/Bios", f"{_HPE}/Links/Bios"), ("ilo.bios",), needed=True),
+    Link("system", "secure_boot", ("/SecureBoot",), ("ilo.security",)),
+    Link("bios", "bios_settings", ("/@Redfish.Settings/SettingsObject",), ("ilo.bios",), needed=True),
+    Link("bios", "bios_boot", (f"{_HPE}/Links/Boot",), ("ilo.bios",), quiet=True),
+    Link("bios", "bios_tls", (f"{_HPE}/Links/TlsConfig",), ("ilo.bios",), quiet=True),
+    Link("update_service", "firmware_list", ("/FirmwareInventory",), ("ilo.firmware",), "firmware", needed=True),
+    Link(
+        "event_service",
+        "event_subscriptions",
+        ("/Subscriptions",),
+        ("ilo.event_subscription", "ilo.manager"),
+        "event_subscription",
+        needed=True,
+    ),
+    Link("account_service", "accounts", ("/Accounts",), ("ilo.account_policy",), "account"),
+    Link("chassis", "thermal", ("/Thermal",), ("ilo.threshold",), quiet=True),
+    Link("chassis", "power", ("/Power",), ("ilo.threshold",), quiet=True),
+)
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A resource: its role, its URI as the service spelled it, its body, and whose it is.
+
+    ``owner`` is the id of the manager, system or chassis that it belongs to; empty for the service's own.
+    """
+
+    role: str
+    uri: str
+    body: Body
+    owner: str
+
+
+def links_of(role: str) -> tuple[Link, ...]:
+    """The links to follow from a resource of that role."""
+    return tuple(one for one in LINKS if one.frm == role)
+
+
+def target_of(one: Link, body: Body) -> str | None:
+    """The URI that a body links to, or None where it has no such link. iLO 4's ``Oem.Hp`` is looked at too."""
+    for pointer in one.pointers:
+        for spelling in (pointer, pointer.replace("/Oem/Hpe/", "/Oem/Hp/")):
+            if uri := link(body, spelling):
+                return uri
+    return None
+
+
+def member_uris(body: Body) -> tuple[str, ...]:
+    """The URIs of a collection's members, in its order, each once; a bounded number of them."""
+    members = at(body, "/Members")
+    found: dict[str, str] = {}
+    for member in members[:MAX_MEMBERS] if isinstance(members, list) else []:
+        if uri := link(member, ""):
+            found.setdefault(key_of(uri), uri)
+    return tuple(found.values())
+
+
+def expanded_members(body: Body) -> tuple[Body, ...] | None:
+    """The members' bodies where the collection holds them whole, else None.
+
+    A member that is only its link (an iLO that ignores ``$expand``) makes it None.
+    """
+    members = at(body, "/Members")
+    if not isinstance(members, list):
+        return None
+    whole = [one for one in members if isinstance(one, dict) and len(one) > 1]
+    return tuple(whole) if len(whole) == len(members) else None
+
+
+def owner_of(role: str, body: Body, inherited: str) -> str:
+    """Whose a resource is: managers, systems and chassis own what they link to."""
+    if role in ("manager", "system", "chassis"):
+        return str(body.get("Id") or str(body.get("@odata.id", "")).rstrip("/").rsplit("/", 1)[-1])
+    return inherited
+
+
+def follow(root_uri: str, lookup: Callable[[str], Body | None]) -> tuple[Found, ...]:
+    """Every resource that can be reached through ``lookup``, in the table's order; cycles end where they close."""
+    found: list[Found] = []
+    seen: set[tuple[str, str]] = set()
+
+    def visit(role: str, uri: str, owner: str) -> None:
+        body = lookup(uri)
+        if body is None or (role, key_of(uri)) in seen:
+            return
+        seen.add((role, key_of(uri)))
+        mine = owner_of(role, body, owner)
+        found.append(Found(role, uri, body, mine))
+        for one in links_of(role):
+            target = target_of(one, body)
+            if target is None:
+                continue
+            visit(one.to, target, mine)
+            if one.members and (collection := lookup(target)):
+                for member in member_uris(collection):
+                    visit(one.members, member, mine)
+
+    visit("root", root_uri, "")
+    return tuple(found)
+
+
+def registry_location(file: Body) -> str | None:
+    """Where a registry file stands, from its description: the English one, else the first."""
+    locations = [one for one in _list(at(file, "/Location")) if isinstance(one, dict)]
+    for one in sorted(locations, key=lambda one: one.get("Language") != "en"):
+        if uri := link(one, "/Uri"):
+            return uri
+        plain = find(one, "/Uri")[1]
+        if isinstance(plain, str) and (uri := link({"@odata.id": plain}, "")):
+            return uri
+    return None
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []

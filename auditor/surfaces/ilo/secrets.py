@@ -1,0 +1,96 @@
+"""Secrets in Redfish bodies: replaced by keyed digests before anything leaves the collector.
+
+By name, anywhere: passwords, passphrases, keys, tokens, secrets, communities, engine ids, users that the iLO logs in
+as, HTTP headers. By form: user and query of a URL, and path segments that look like a token. Numbers, booleans, nulls
+and empty texts are no secrets. Values of BIOS attributes are sealed by name only where they are free text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+from auditor.model.secret import Sealer
+from auditor.surfaces.ilo.body import Body, Json
+
+_BY_NAME: Final = re.compile(
+    r"password|passwd|passphrase|secret|token|communit|engineid|privatekey|authpw|credential"
+    r"|key(?!board|words?)|smtpauthuser|proxyusername|cookie",
+    re.IGNORECASE,
+)
+_WHOLE: Final = frozenset({"HttpHeaders", "HTTPHeaders"})
+_URL: Final = re.compile(r"[a-z][a-z0-9+.\-]*://", re.IGNORECASE)
+_TOKEN_LIKE: Final = re.compile(r"(?=[^/]*\d)(?=[^/]*[A-Za-z])[A-Za-z0-9_\-~=.%]{24,}")
+_CHOICE: Final = re.compile(r"[A-Z][A-Za-z0-9]{0,30}")
+_NEVER: Final = frozenset({"@odata.id", "@odata.type", "@odata.context", "MessageId"})
+
+Enumerated = Callable[[str], bool]
+
+
+def seal_body(body: Body, sealer: Sealer, *, enumerated: Enumerated | None = None) -> Body:
+    """The body with its secrets replaced; sealing twice equals once. The body given is not changed.
+
+    ``enumerated`` says whether a BIOS attribute's value is one of a few words (then it is no secret); without it, a
+    single capitalised word is taken for one.
+    """
+    return _object(body, sealer, secret=False, enumerated=enumerated)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether texts of this member are secrets."""
+    return name in _WHOLE or bool(_BY_NAME.search(name))
+
+
+def _object(value: Body, sealer: Sealer, *, secret: bool, enumerated: Enumerated | None) -> Body:
+    sealed: Body = {}
+    for name, inner in value.items():
+        if name in _NEVER:
+            sealed[name] = inner
+        elif name == "Attributes" and isinstance(inner, dict):
+            sealed[name] = _attributes(inner, sealer, enumerated)
+        else:
+            hidden = (secret or is_secret_name(name)) and not name.startswith("@")
+            sealed[name] = _any(inner, sealer, secret=hidden, enumerated=enumerated)
+    return sealed
+
+
+def _any(value: Json, sealer: Sealer, *, secret: bool, enumerated: Enumerated | None) -> Json:
+    if isinstance(value, dict):
+        return _object(value, sealer, secret=secret, enumerated=enumerated)
+    if isinstance(value, list):
+        return [_any(one, sealer, secret=secret, enumerated=enumerated) for one in value]
+    if isinstance(value, str):
+        return _seal(value, sealer) if secret else seal_url(value, sealer)
+    return value
+
+
+def _attributes(values: Body, sealer: Sealer, enumerated: Enumerated | None) -> Body:
+    def sealed(name: str, value: Json) -> Json:
+        if not isinstance(value, str):
+            return value
+        chosen = enumerated(name) if enumerated else bool(_CHOICE.fullmatch(value))
+        return _seal(value, sealer) if is_secret_name(name) and not chosen else seal_url(value, sealer)
+
+    return {name: sealed(name, value) for name, value in values.items()}
+
+
+def _seal(value: str, sealer: Sealer) -> str:
+    return sealer.seal(value.encode("utf-8", "surrogatepass")) if value else value
+
+
+def seal_url(value: str, sealer: Sealer) -> str:
+    """A URL without the secrets it may carry; any other text as it is."""
+    if not _URL.match(value):
+        return value
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return _seal(value, sealer)
+    user, mark, place = parts.netloc.rpartition("@")
+    path = "/".join(
+        _seal(segment, sealer) if _TOKEN_LIKE.fullmatch(segment) else segment for segment in parts.path.split("/")
+    )
+    host = f"{_seal(user, sealer)}{mark}{place}" if mark else place
+    return urlunsplit((parts.scheme, host, path, _seal(parts.query, sealer), _seal(parts.fragment, sealer)))
