@@ -88,3 +88,8 @@ def _at(repository: Repository, moment: datetime, asked: str) -> str:
             f"the store has no snapshot at or before {asked} ({stamp(moment)})", next_step="See them:  auditor history"
         )
     return found
+
+
+def is_revision(text: str) -> bool:
+    """Whether the text has the form of a revision, so that ``snapshot:REVISION:TARGET`` can be taken apart."""
+    return bool(text) and bool(_ID.fullmatch(text) or _BRANCH.fullmatch(text) or _DAY.fullmatch(text))

@@ -1,0 +1,491 @@
+"""The fleet repository: its ``auditor.yaml``, validated strictly, every mistake named with file, line and column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from auditor.errors import InputError
+from auditor.model.target import Archive, IloEndpoint, LocalTree, Location, Target
+from auditor.policy.document import Item, load_document, mistake, suggestion
+from auditor.services.ansible import AnsibleInventory, read_inventory
+from auditor.services.inventory import resolve_targets
+from auditor.services.naming import valid_host
+
+__all__ = ["FILE_NAME", "FORMAT", "Fleet", "find_fleet", "load_fleet", "resolve_targets"]
+
+FILE_NAME: Final = "auditor.yaml"
+FORMAT: Final = "auditor.fleet/v1"
+_IDENTITY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
+_VERSION: Final = re.compile(r"\d{1,4}\.\d{1,4}(\.\d{1,4})?")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DEFINE: Final = re.compile(r"[^\s=]+(=.*)?")
+_BRANCH: Final = re.compile(r"(?!-)[^\s~^:?*\[\\]+")
+_SECRET: Final = re.compile(r"passw(or)?d|passphrase|secret|token|api_?key|credential", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What ``auditor.yaml`` says, paths absolute.
+
+    ``targets`` are sorted by name. ``groups`` maps each group to its hosts, sorted; ``all`` is left out.
+    ``listed`` are hosts that only the Ansible inventory names: it is not known how they are read.
+    ``policy_names`` are shipped policies, the files are those that the globs find, sorted.
+    """
+
+    root: Path
+    file: Path
+    id: str
+    key_id: str
+    store_path: Path
+    targets: tuple[Target, ...]
+    groups: Mapping[str, tuple[str, ...]]
+    approvers_file: Path
+    store_remote: str = ""
+    policy_names: tuple[str, ...] = ()
+    policy_files: tuple[Path, ...] = ()
+    baseline_files: tuple[Path, ...] = ()
+    waivers_file: Path | None = None
+    required_approvals: int = 1
+    expiry_hours: int = 72
+    default_branch: str = "main"
+    listed: tuple[str, ...] = ()
+
+    @property
+    def plans_path(self) -> Path:
+        """Where plans are kept."""
+        return self.root / "plans"
+
+    @property
+    def policies_path(self) -> Path:
+        """Where own policies are kept."""
+        return self.root / "policies"
+
+    @property
+    def baselines_path(self) -> Path:
+        """Where own baselines are kept."""
+        return self.root / "baselines"
+
+    @property
+    def state_path(self) -> Path:
+        """Where the auditor keeps what is no part of the repository."""
+        return self.root / ".auditor"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts with at least one target, sorted."""
+        return tuple(sorted({target.host for target in self.targets}))
+
+    def groups_of(self, host: str) -> tuple[str, ...]:
+        """The host's groups, sorted, ``all`` among them."""
+        return tuple(sorted({"all", *(group for group, hosts in self.groups.items() if host in hosts)}))
+
+
+def find_fleet(start: Path) -> Path | None:
+    """The nearest ``auditor.yaml`` at or above a folder, or None."""
+    folder = start.absolute()
+    for place in (folder, *folder.parents):
+        if (place / FILE_NAME).is_file():
+            return place / FILE_NAME
+    return None
+
+
+def load_fleet(start: Path) -> Fleet:
+    """The fleet at or above a folder.
+
+    Errors:
+        InputError: there is none, or its ``auditor.yaml`` cannot be used; every mistake is named.
+    """
+    file = find_fleet(start)
+    if file is None:
+        raise InputError(
+            f"there is no {FILE_NAME} in {start.absolute()} or above it",
+            next_step="Make a fleet repository:  auditor init   or name a path:  auditor check /etc/httpd",
+        )
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{FILE_NAME} cannot be read: {error.strerror}", where=str(file)) from error
+    return _Reader(file).fleet(load_document(str(file), content))
+
+
+@dataclass
+class _Reader:
+    """Reads the file's items, gathering mistakes; what is wrong is left out of the result."""
+
+    file: Path
+    mistakes: list[InputError] = field(default_factory=list)
+
+    @property
+    def root(self) -> Path:
+        return self.file.parent
+
+    # What a fleet is made of
+
+    def fleet(self, top: Item) -> Fleet:
+        known = [
+            "format",
+            "fleet",
+            "store",
+            "hosts",
+            "groups",
+            "ansible_inventory",
+            "policies",
+            "baselines",
+            "waivers",
+            "approvals",
+        ]
+        parts = self.members(top, known)
+        written = self.text(parts.get("format"), "")
+        if written != FORMAT:
+            self.wrong(
+                parts.get("format", top),
+                f"format is {written!r}, expected {FORMAT}"
+                if written
+                else f"format is missing: write  format: {FORMAT}",
+            )
+        fleet = self.members(parts.get("fleet"), ["id", "key_id"])
+        store = self.members(parts.get("store"), ["path", "remote"])
+        policies = self.members(parts.get("policies"), ["use", "files"])
+        approvals = self.members(parts.get("approvals"), ["required", "expire_hours", "approvers", "default_branch"])
+        ansible = self.ansible(parts.get("ansible_inventory"))
+        hosts, memberships = self.hosts(parts.get("hosts"))
+        groups = self.groups(parts.get("groups"), memberships, ansible, set(hosts))
+        result = Fleet(
+            root=self.root,
+            file=self.file,
+            id=self.matching(fleet.get("id"), _IDENTITY, "fleet", "letters, digits, dots and dashes"),
+            key_id=self.matching(fleet.get("key_id"), _KEY_ID, "", "the eight digits that `auditor init` printed"),
+            store_path=self.path(store.get("path"), ".auditor/store.git"),
+            store_remote=self.text(store.get("remote"), ""),
+            targets=_targets(hosts, groups),
+            groups=groups,
+            policy_names=self.texts(policies.get("use")),
+            policy_files=self.globbed(policies.get("files")),
+            baseline_files=self.globbed(parts.get("baselines")),
+            waivers_file=self.existing(parts.get("waivers")),
+            approvers_file=self.path(approvals.get("approvers"), "approvers"),
+            required_approvals=self.count(approvals.get("required"), 1, 1, 20),
+            expiry_hours=self.count(approvals.get("expire_hours"), 72, 1, 24 * 365),
+            default_branch=self.matching(approvals.get("default_branch"), _BRANCH, "main", "a branch's name"),
+            listed=tuple(sorted(set(ansible.hosts) - set(hosts))),
+        )
+        if "id" not in fleet:
+            self.wrong(parts.get("fleet", top), "fleet.id is missing", "It names the fleet's key; see auditor init.")
+        if self.mistakes:
+            raise InputError.gather(self.mistakes)
+        return result
+
+    def hosts(self, item: Item | None) -> tuple[dict[str, dict[tuple[str, str], Location]], dict[str, set[str]]]:
+        """Each host's surfaces by (surface, instance), and each group's hosts as the hosts name them."""
+        found: dict[str, dict[tuple[str, str], Location]] = {}
+        memberships: dict[str, set[str]] = {}
+        folded: dict[str, str] = {}
+        for name, entry in self.mapping(item):
+            problem = valid_host(name) or ("is the name of every host's group" if name == "all" else "")
+            if problem:
+                self.wrong(entry, f"the host {name!r} {problem}")
+                continue
+            other = folded.setdefault(name.casefold(), name)
+            if other != name:
+                self.wrong(entry, f"the hosts {other!r} and {name!r} differ only in capitals: one name to the network")
+            parts = self.members(entry, ["groups", "httpd", "httpd_instances", "ilo"])
+            for group in self.names(parts.get("groups"), "group"):
+                memberships.setdefault(group, set()).add(name)
+            found[name] = self.surfaces(name, entry, parts)
+        return found, memberships
+
+    def surfaces(self, host: str, entry: Item, parts: Mapping[str, Item]) -> dict[tuple[str, str], Location]:
+        surfaces: dict[tuple[str, str], Location] = {}
+        if "httpd" in parts and (tree := self.httpd(parts["httpd"])):
+            surfaces["httpd", ""] = tree
+        for instance, item in self.mapping(parts.get("httpd_instances")):
+            if problem := valid_host(instance):
+                self.wrong(item, f"the instance {instance!r} {problem}")
+            elif tree := self.httpd(item):
+                surfaces["httpd", instance] = tree
+        if "ilo" in parts and (endpoint := self.ilo(parts["ilo"])):
+            surfaces["ilo", ""] = endpoint
+        if not {"httpd", "httpd_instances", "ilo"} & parts.keys():
+            self.wrong(
+                entry,
+                f"nothing of {host} is to be read",
+                "Give it  httpd: {tree: /etc/httpd}  or  ilo: {url: https://…}",
+            )
+        return surfaces
+
+    def httpd(self, item: Item) -> LocalTree | Archive | None:
+        both = ["main_file", "httpd_version"]
+        parts = self.members(
+            item, ["tree", "archive", "root", "server", "probe", "state_dir", "defines", "environment", *both]
+        )
+        if ("tree" in parts) == ("archive" in parts):
+            self.wrong(item, "an httpd is either a tree or an archive", "Write  tree: /etc/httpd  or  archive: FILE")
+            return None
+        version = self.matching(parts.get("httpd_version"), _VERSION, "", "a version such as 2.4.6")
+        main_file = self.text(parts.get("main_file"), "")
+        allowed = {"tree", "server", "probe", "state_dir", "defines", "environment", *both}
+        if "archive" in parts:
+            allowed = {"archive", "root", *both}
+        for name in parts.keys() - allowed:
+            self.wrong(parts[name], f"{name} has no meaning for {'an archive' if 'archive' in parts else 'a tree'}")
+        if "archive" in parts:
+            return Archive(str(self.path(parts["archive"], "")), self.text(parts.get("root"), ""), main_file, version)
+        return LocalTree(
+            path=str(self.path(parts["tree"], "")),
+            main_file=main_file,
+            server=self.command(parts.get("server")),
+            environment=self.environment(parts.get("environment")),
+            defines=self.defines(parts.get("defines")),
+            httpd_version=version,
+            state_dir=str(self.path(parts["state_dir"], "")) if "state_dir" in parts else "",
+            probe=self.url(parts.get("probe"), ("http", "https")),
+        )
+
+    def ilo(self, item: Item) -> IloEndpoint | None:
+        parts = self.members(item, ["url", "cafile", "verify", "username_env", "password_env"])
+        if "url" not in parts:
+            self.wrong(item, "url is missing", "Write  url: https://web1-ilo.example")
+            return None
+        url = self.url(parts["url"], ("https",))
+        if urlsplit(url).path.strip("/") or urlsplit(url).query:
+            self.wrong(parts["url"], "an iLO's url is https://HOST or https://HOST:PORT, without a path")
+        usual = IloEndpoint("")
+        return IloEndpoint(
+            url=url.rstrip("/"),
+            cafile=str(self.path(parts["cafile"], "")) if "cafile" in parts else "",
+            verify=self.truth(parts.get("verify"), True),
+            username_env=self.matching(parts.get("username_env"), _VARIABLE, usual.username_env, "a variable's name"),
+            password_env=self.matching(parts.get("password_env"), _VARIABLE, usual.password_env, "a variable's name"),
+        )
+
+    def groups(
+        self, item: Item | None, memberships: Mapping[str, set[str]], ansible: AnsibleInventory, hosts: set[str]
+    ) -> dict[str, tuple[str, ...]]:
+        found = {name: set(members) for name, members in memberships.items()}
+        for name, listed in ansible.groups.items():
+            found.setdefault(name, set()).update(hosts.intersection(listed))
+        for name, entry in self.mapping(item):
+            if problem := valid_host(name):
+                self.wrong(entry, f"the group {name!r} {problem}")
+                continue
+            parts = self.members(entry, ["description", "hosts"])
+            self.text(parts.get("description"), "")
+            members = found.setdefault(name, set())
+            for host in self.items(parts.get("hosts")):
+                member = self.text(host, "")
+                if member in hosts:
+                    members.add(member)
+                else:
+                    self.wrong(host, f"there is no host {member!r}{suggestion(member, tuple(hosts))}")
+        for name in sorted(found.keys() & hosts):
+            self.wrong(item, f"{name!r} is both a host and a group", "Call one of them otherwise.")
+        found.pop("all", None)
+        return {name: tuple(sorted(found[name])) for name in sorted(found)}
+
+    def ansible(self, item: Item | None) -> AnsibleInventory:
+        if item is None:
+            return AnsibleInventory()
+        path = self.existing(item)
+        if path is None:
+            return AnsibleInventory()
+        try:
+            return read_inventory(path)
+        except InputError as error:
+            self.mistakes.append(error)
+            return AnsibleInventory()
+
+    # Values
+
+    def wrong(self, item: Item | None, what: str, next_step: str | None = None) -> None:
+        """Notes a mistake."""
+        if item is None:
+            self.mistakes.append(InputError(what, where=str(self.file), next_step=next_step))
+        else:
+            self.mistakes.append(mistake(item.place, what, next_step))
+
+    def mapping(self, item: Item | None) -> tuple[tuple[str, Item], ...]:
+        """The members of a mapping of names; nothing where it is empty."""
+        if item is None or (item.text is not None and item.scalar is None):
+            return ()
+        if item.members is None:
+            self.wrong(item, f"a mapping is expected, not {item.what()}")
+            return ()
+        return item.members
+
+    def members(self, item: Item | None, known: list[str]) -> dict[str, Item]:
+        """The members of a mapping whose keys are known."""
+        found: dict[str, Item] = {}
+        for name, member in self.mapping(item):
+            if name in known:
+                found[name] = member
+            elif _SECRET.search(name):
+                self.wrong(
+                    member,
+                    f"{name!r}: no secret stands in this file",
+                    "Put it into an environment variable and name that: "
+                    "password_env: AUDITOR_ILO_PASSWORD, then remove it here and from git's history.",
+                )
+            else:
+                self.wrong(member, f"{name!r} is not known here{suggestion(name, known)}")
+        return found
+
+    def items(self, item: Item | None) -> tuple[Item, ...]:
+        """The items of a list."""
+        if item is None or (item.text is not None and item.scalar is None):
+            return ()
+        if item.items is None:
+            self.wrong(item, f"a list is expected, not {item.what()}", "Write it in brackets:  [one, two]")
+            return ()
+        return item.items
+
+    def text(self, item: Item | None, usual: str) -> str:
+        """A text as written: ``2.10`` stays ``2.10``."""
+        if item is None or (item.text is not None and item.scalar is None):
+            return usual
+        if item.text is None:
+            self.wrong(item, f"text is expected, not {item.what()}")
+            return usual
+        if not item.text.isprintable():
+            self.wrong(item, "control characters have no place here")
+            return usual
+        return item.text
+
+    def texts(self, item: Item | None) -> tuple[str, ...]:
+        """A list of texts."""
+        return tuple(text for one in self.items(item) if (text := self.text(one, "")))
+
+    def names(self, item: Item | None, what: str) -> tuple[str, ...]:
+        """A list of names of groups."""
+        names = []
+        for one in self.items(item):
+            name = self.text(one, "")
+            if problem := valid_host(name):
+                self.wrong(one, f"the {what} {name!r} {problem}")
+            else:
+                names.append(name)
+        return tuple(names)
+
+    def matching(self, item: Item | None, form: re.Pattern[str], usual: str, expected: str) -> str:
+        """A text of a certain form."""
+        text = self.text(item, "")
+        if not text:
+            return usual
+        if not form.fullmatch(text):
+            self.wrong(item, f"{text!r}: {expected} is expected")
+            return usual
+        return text
+
+    def truth(self, item: Item | None, usual: bool) -> bool:
+        """True or false."""
+        if item is None:
+            return usual
+        if item.text is None or not isinstance(item.scalar, bool):
+            self.wrong(item, f"true or false is expected, not {item.text or item.what()!r}")
+            return usual
+        return item.scalar
+
+    def count(self, item: Item | None, usual: int, least: int, most: int) -> int:
+        """A whole number within bounds."""
+        if item is None:
+            return usual
+        number = item.scalar if item.text is not None else None
+        if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
+            self.wrong(item, f"a number from {least} to {most} is expected")
+            return usual
+        return number
+
+    def url(self, item: Item | None, schemes: tuple[str, ...]) -> str:
+        """A URL without credentials."""
+        text = self.text(item, "")
+        if not text or item is None:
+            return ""
+        try:
+            parts = urlsplit(text)
+            usable = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        except ValueError:
+            usable, parts = False, urlsplit("")
+        if not usable:
+            self.wrong(item, f"{text!r} is no URL that starts with {' or '.join(one + '://' for one in schemes)}")
+        elif parts.username is not None or parts.password is not None:
+            self.wrong(item, "no credentials stand in a URL", "Name environment variables instead.")
+        return text
+
+    def path(self, item: Item | None, usual: str) -> Path:
+        """A path, relative to this file."""
+        return self.root / Path(self.text(item, usual)).expanduser()
+
+    def existing(self, item: Item | None) -> Path | None:
+        """A file that must be there."""
+        text = self.text(item, "")
+        if not text:
+            return None
+        path = self.path(item, "")
+        if not path.is_file():
+            self.wrong(item, f"there is no file {path}")
+            return None
+        return path
+
+    def globbed(self, item: Item | None) -> tuple[Path, ...]:
+        """The files that paths and patterns name; a pattern may find none, a path must be there."""
+        found: set[Path] = set()
+        for one in self.items(item):
+            text = self.text(one, "")
+            if any(sign in text for sign in "*?["):
+                if Path(text).is_absolute() or ".." in Path(text).parts:
+                    self.wrong(one, "a pattern stays below the folder of this file")
+                    continue
+                found.update(path for path in self.root.glob(text) if path.is_file())
+            elif path := self.existing(one):
+                found.add(path)
+        return tuple(sorted(found))
+
+    def command(self, item: Item | None) -> tuple[str, ...]:
+        """A program with its arguments; a program named with a slash is relative to this file."""
+        if item is not None and item.text is not None and item.scalar is not None:
+            self.wrong(item, "a list is expected", f"Write it in brackets:  [{', '.join(item.text.split())}]")
+            return ()
+        words = self.texts(item)
+        if words and "/" in words[0]:
+            return (str(self.root / words[0]), *words[1:])
+        return words
+
+    def environment(self, item: Item | None) -> tuple[tuple[str, str], ...]:
+        """Variables by name."""
+        found: dict[str, str] = {}
+        for name, value in self.mapping(item):
+            if _SECRET.search(name):
+                self.wrong(value, f"{name!r}: no secret stands in this file")
+            elif not _VARIABLE.fullmatch(name):
+                self.wrong(value, f"{name!r} is no variable's name")
+            else:
+                found[name] = self.text(value, "")
+        return tuple(sorted(found.items()))
+
+    def defines(self, item: Item | None) -> tuple[str, ...]:
+        """Names, or ``NAME=VALUE``."""
+        for one in self.items(item):
+            text = self.text(one, "")
+            if not _DEFINE.fullmatch(text):
+                self.wrong(one, f"{text!r} is neither NAME nor NAME=VALUE")
+        return self.texts(item)
+
+
+def _targets(
+    hosts: Mapping[str, Mapping[tuple[str, str], Location]], groups: Mapping[str, tuple[str, ...]]
+) -> tuple[Target, ...]:
+    member_of: dict[str, set[str]] = {}
+    for group, members in groups.items():
+        for host in members:
+            member_of.setdefault(host, {"all"}).add(group)
+    made = [
+        Target(host, surface, location, instance, tuple(sorted(member_of.get(host, {"all"}))))
+        for host, surfaces in hosts.items()
+        for (surface, instance), location in surfaces.items()
+    ]
+    return tuple(sorted(made, key=lambda target: target.name))

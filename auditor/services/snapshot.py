@@ -1,0 +1,129 @@
+"""The use case "snapshot": observed targets, committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from auditor.errors import StoreError
+from auditor.model.snapshot import Gap
+from auditor.model.target import StoredSnapshot, Target
+from auditor.services.fleet import Fleet
+from auditor.services.observe import AT_ONCE, Observed, observe
+from auditor.store import Store, TargetWritten, WriteResult
+from auditor.surfaces.interface import CollectOptions, InterpretOptions
+
+FORMAT = "auditor.snapshot/v1"
+
+
+class SnapshotReport(msgspec.Struct, frozen=True):
+    """A snapshot that was committed.
+
+    ``unchanged``: its tree is identical with that of the snapshot before. ``targets`` are sorted by name.
+    ``complete`` is False where a target was not seen, or only in part. ``warnings`` are sentences.
+    """
+
+    revision: str
+    tree: str
+    unchanged: bool
+    targets: tuple[TargetWritten, ...]
+    run_at: str
+    complete: bool
+    before: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def seen(self) -> int:
+        """How many targets were seen."""
+        return sum(1 for target in self.targets if target.status != "not seen")
+
+    @property
+    def coverage(self) -> str:
+        """``41/42``."""
+        return f"{self.seen}/{len(self.targets)}"
+
+
+def snapshot_of(result: WriteResult, warnings: tuple[str, ...] = ()) -> SnapshotReport:
+    """The report of what was written."""
+    return SnapshotReport(
+        result.revision,
+        result.tree,
+        result.unchanged,
+        result.targets,
+        result.run_at,
+        complete=all(_complete(target) for target in result.targets),
+        before=result.before,
+        warnings=warnings,
+    )
+
+
+def _complete(target: TargetWritten) -> bool:
+    gaps: tuple[Gap, ...] = target.gaps
+    return target.status != "not seen" and all(gap.complete for gap in gaps)
+
+
+async def take_snapshot(
+    fleet: Fleet,
+    targets: Iterable[Target],
+    options: CollectOptions,
+    agree: bool = False,
+    now: datetime | None = None,
+    *,
+    interpret_options: InterpretOptions | None = None,
+    at_once: int = AT_ONCE,
+) -> SnapshotReport:
+    """Collects the targets and commits what was seen; with ``agree`` it becomes the agreed state.
+
+    The first snapshot of a target is agreed in any case. ``now`` is the time of the run.
+
+    Errors:
+        RefusedError: another process is writing.
+        StoreError: the store could not be written to; it is as it was before.
+        InputError: a single target was asked for, and it names something that is not there.
+    """
+    from datetime import UTC
+
+    asked = tuple(target for target in targets if not isinstance(target.location, StoredSnapshot))
+    if not asked:
+        raise StoreError("there is nothing to take a snapshot of", next_step="Name a host of the inventory, or all.")
+    moment = now or datetime.now(UTC)
+    with Store.open(fleet.store_path) as store:
+        with store.session(agree="all" if agree else "new") as session:
+            async for seen in observe(asked, fleet, options, interpret_options or InterpretOptions(), at_once=at_once):
+                session.add(seen.collected)
+            scope = "fleet" if len(asked) == len(fleet.targets) else f"{len(asked)} of {len(fleet.targets)} targets"
+            trailers = (("Scope", scope), ("Key-Id", options.sealer.key_id))
+            result = session.commit(moment, trailers)
+        return snapshot_of(result, _afterwards(store, fleet))
+
+
+def record(
+    fleet: Fleet, observed: Iterable[Observed], *, agree: bool, now: datetime, key_id: str, plan: str = ""
+) -> SnapshotReport:
+    """Commits what was observed already, as after an apply; ``agree`` makes it the agreed state.
+
+    Errors:
+        RefusedError, StoreError: as with :func:`take_snapshot`.
+    """
+    trailers = (("Key-Id", key_id), *((("Plan", plan),) if plan else ()))
+    with Store.open(fleet.store_path) as store:
+        collected = (one.collected for one in observed)
+        result = store.write(collected, now=now, trailers=trailers, agree="all" if agree else "new")
+        return snapshot_of(result, _afterwards(store, fleet))
+
+
+def _afterwards(store: Store, fleet: Fleet) -> tuple[str, ...]:
+    """Packs and pushes; the snapshot is committed already, so what fails here is a warning."""
+    warnings = []
+    try:
+        store.maintain()
+    except StoreError as error:
+        warnings.append(str(error))
+    if fleet.store_remote:
+        try:
+            store.push(fleet.store_remote)
+        except StoreError as error:
+            warnings.append(str(error))
+    return tuple(warnings)
