@@ -1,0 +1,1 @@
+"""Carrying out a plan's edits on an httpd tree of this machine."""

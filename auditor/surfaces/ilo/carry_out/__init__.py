@@ -1,0 +1,1 @@
+"""Carrying out a plan's settings on an iLO."""

@@ -1,0 +1,141 @@
+"""What a resource's members are against what a plan wants of them. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Final, Literal, cast
+
+from auditor.errors import RefusedError
+from auditor.model.plan import BiosAttributes, RedfishPatch
+from auditor.model.secret import PREFIX
+from auditor.surfaces.ilo.body import Body, Json, at, escape, find
+
+Standing = Literal["wanted", "previous", "mixed", "other"]
+Members = tuple[tuple[str, Json], ...]
+
+_NOTHING: Final = (None, "", "No", False)
+
+
+def members_of(change: RedfishPatch | BiosAttributes) -> Members:
+    """The pointers into the resource's body, with the values that the change gives them.
+
+    Errors:
+        RefusedError: a value is no JSON, or a keyed digest that stands for a secret nobody here knows.
+    """
+    pairs = (
+        change.members
+        if isinstance(change, RedfishPatch)
+        else tuple((f"/Attributes/{escape(name)}", value) for name, value in change.attributes)
+    )
+    found: list[tuple[str, Json]] = []
+    for pointer, text in pairs:
+        if not pointer.startswith("/") or PREFIX in text:
+            raise _refused(change.uri, pointer, "its value is a secret's digest" if PREFIX in text else "no pointer")
+        try:
+            found.append((pointer, cast(Json, json.loads(text))))
+        except ValueError as error:
+            raise _refused(change.uri, pointer, "its value is no JSON") from error
+    return tuple(found)
+
+
+def standing(body: Body, wanted: Members, previous: Members) -> Standing:
+    """Whether the members are all as wanted, all as before, some of each, or something else.
+
+    A member that is to be null counts as such where it is absent, too.
+    """
+    before = dict(previous)
+    states = set()
+    for pointer, value in wanted:
+        now = at(body, pointer)
+        if _same(now, value):
+            states.add("wanted")
+        elif pointer in before and _same(now, before[pointer]):
+            states.add("previous")
+        else:
+            return "other"
+    if states == {"wanted"} or not states:
+        return "wanted"
+    return "previous" if states == {"previous"} else "mixed"
+
+
+def differences(body: Body, wanted: Members) -> str:
+    """The members that are not as wanted, with what they are, for people."""
+    return "; ".join(
+        f"{pointer} is {json.dumps(at(body, pointer), ensure_ascii=False)[:80]}"
+        for pointer, value in wanted
+        if not _same(at(body, pointer), value)
+    )
+
+
+def pending(current: Body, settings: Body) -> dict[str, Json]:
+    """The BIOS attributes that wait for the next boot: those of the settings that differ from the current ones.
+
+    One that the current values do not show (it is only written) counts where it asks for something.
+    """
+    now, waiting = at(current, "/Attributes"), at(settings, "/Attributes")
+    if not isinstance(waiting, dict):
+        return {}
+    shown = now if isinstance(now, dict) else {}
+    return {
+        name: value
+        for name, value in waiting.items()
+        if (not _same(shown[name], value) if name in shown else value not in _NOTHING)
+    }
+
+
+def verdict(bios: Body) -> tuple[bool, str]:
+    """What POST said of the pending values: success is exactly one ``Success``; the words are for people."""
+    messages = at(bios, "/@Redfish.Settings/Messages")
+    listed = [one for one in messages if isinstance(one, dict)] if isinstance(messages, list) else []
+    ids = [str(one.get("MessageId", "?")).rsplit(".", 1)[-1] for one in listed]
+    if ids == ["Success"]:
+        return True, "POST accepted the settings"
+    said = [
+        f"{name} {' '.join(str(argument) for argument in _arguments(one))}".strip()
+        for name, one in zip(ids, listed, strict=True)
+        if name != "Success"
+    ]
+    return False, f"POST refused: {', '.join(said[:5])}" if said else "POST gave no verdict"
+
+
+def mark_of(bios: Body) -> str:
+    """What tells one POST's verdict from the next: its time and ETag."""
+    return f"{at(bios, '/@Redfish.Settings/Time')} {at(bios, '/@Redfish.Settings/ETag')}"
+
+
+def post_is_over(system: Body) -> bool:
+    """Whether the system says that it is through with POST, or off, or does not say."""
+    state = at(system, "/Oem/Hpe/PostState")
+    return state in (None, "FinishedPost", "InPostDiscoveryComplete", "PowerOff", "Unknown", "")
+
+
+def reset_action(body: Body, name: str) -> tuple[str, str]:
+    """The target of a reset action and the gentlest kind of restart it allows; empty where it allows none."""
+    action = at(body, f"/Actions/#{name}")
+    target = at(action, "/target")
+    if not isinstance(target, str):
+        return "", ""
+    there, allowed = find(action, "/ResetType@Redfish.AllowableValues")
+    kinds = [str(one) for one in allowed] if there and isinstance(allowed, list) else ["ForceRestart"]
+    for kind in ("GracefulRestart", "ForceRestart"):
+        if kind in kinds:
+            return target, kind
+    return target, ""
+
+
+def _arguments(message: Body) -> list[Json]:
+    found = message.get("MessageArgs")
+    return found if isinstance(found, list) else []
+
+
+def _same(one: Json, other: Json) -> bool:
+    """JSON equality: true is not 1."""
+    return (type(one) is type(other) and one == other) or (_number(one) and _number(other) and one == other)
+
+
+def _number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _refused(uri: str, pointer: str, why: str) -> RefusedError:
+    return RefusedError(f"{pointer} cannot be set: {why}.", where=uri, untouched="Nothing was changed.")
