@@ -219,7 +219,7 @@ class _Builder:
 
     def _scalar(self, node: yaml.ScalarNode, place: Place) -> Item:
         self._plain_tag(node, place)
-        return Item(place, text=str(node.value), plain=node.style is None, raw=self._raw(node))
+        return Item(place, text=str(node.value), plain=not node.style, raw=self._raw(node))
 
     def _plain_tag(self, node: yaml.Node, place: Place) -> None:
         if not node.tag.startswith("tag:yaml.org,2002:") or "python/" in node.tag:

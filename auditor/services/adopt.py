@@ -1,0 +1,445 @@
+"""The use case "baseline adopt": a first baseline from what is there, outliers shown."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from auditor.errors import InputError
+from auditor.model.policy import Baseline
+from auditor.model.resource import Address, KindSpec, Resource
+from auditor.model.snapshot import Interpretation, hides
+from auditor.model.source import Source
+from auditor.model.value import (
+    Boolean,
+    Duration,
+    Many,
+    NoLimit,
+    Number,
+    Raw,
+    Secret,
+    Text,
+    Undetermined,
+    Value,
+    Version,
+    show,
+)
+
+BEYOND_SETTABLE: Final[Mapping[str, frozenset[str]]] = {
+    "httpd.server": frozenset(
+        "version mpm log_level keep_alive max_keep_alive_requests max_request_workers request_read_timeout "
+        "request_read_timeout_header request_read_timeout_body track_first_byte request_ids proxy_requests "
+        "server_tokens server_signature trace_enable".split()
+    ),
+    "httpd.vhost": frozenset("log_level keep_alive request_read_timeout_header request_read_timeout_body tls".split()),
+    "httpd.route": frozenset("url reuse retry ttl ping".split()),
+    "httpd.worker": frozenset("timeout acquire max ping retry ttl reuse".split()),
+    "httpd.balancer": frozenset("members method force_recovery fail_on_timeout max_attempts wait_timeout".split()),
+    "httpd.log": frozenset("path conditional".split()),
+    "httpd.package": frozenset({"version"}),
+    "ilo.manager": frozenset({"firmware_version", "system_rom_version"}),
+    "ilo.firmware": frozenset({"version"}),
+    "ilo.snmp_destination": frozenset({"protocol", "security_name"}),
+    "ilo.event_subscription": frozenset({"event_types", "registry_prefixes"}),
+    "ilo.network_protocol": frozenset(
+        "http_enabled https_enabled ssh_enabled ipmi_enabled snmp_enabled console_enabled virtual_media_enabled "
+        "ssdp_enabled xml_reply_enabled federation_enabled virtual_media_encrypted".split()
+    ),
+    "ilo.security": frozenset({"security_state", "login_banner", "secure_boot_enabled"}),
+    "ilo.licence": frozenset({"tier"}),
+    "ilo.threshold": frozenset(
+        "user_warning user_critical thermal_configuration fan_percent_minimum power_trigger power_watts "
+        "power_minutes high_efficiency_mode brownout_recovery".split()
+    ),
+}
+"""Attributes that matter although no plan can set them: they govern, or say what is installed."""
+
+OF_THE_MACHINE: Final[Mapping[str, frozenset[str]]] = {"ilo.snmp": frozenset({"location"})}
+"""Settable attributes that differ from machine to machine by their nature."""
+
+LISTED: Final = frozenset({"httpd.module", "ilo.snmp_destination", "ilo.event_subscription"})
+"""Kinds of which the set of resources itself is agreed: these and no other."""
+
+
+class Outlier(msgspec.Struct, frozen=True):
+    """One target that differs from what was adopted; ``value`` None: it has none, ``agreed`` None: others have none."""
+
+    address: Address
+    value: Value | None
+    agreed: Value | None
+    source: Source | None = None
+
+
+class NotAdopted(msgspec.Struct, frozen=True):
+    """An attribute that was not adopted, and why; ``votes`` are the values with the targets that have them."""
+
+    kind: str
+    name: str
+    attribute: str
+    reason: str
+    votes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+class AdoptReport(msgspec.Struct, frozen=True):
+    """A first baseline: its YAML text, what differs, what was not adopted, and what was not seen.
+
+    ``adopted`` counts agreed values, ``targets`` are those that had a vote. ``text`` loads back as ``baseline``.
+    """
+
+    group: str
+    text: str
+    baseline: Baseline
+    adopted: int
+    targets: tuple[str, ...]
+    outliers: tuple[Outlier, ...]
+    not_adopted: tuple[NotAdopted, ...]
+    not_seen: tuple[tuple[str, str], ...]
+
+
+class _Agreed(msgspec.Struct, frozen=True):
+    """What was adopted of one attribute: its value, by how many of how many targets, and who differs."""
+
+    value: Value
+    votes: int
+    voters: int
+    outliers: tuple[Outlier, ...]
+
+
+def adopt(
+    group: str, interpretations: Sequence[Interpretation], kinds: Sequence[KindSpec] | None = None
+) -> AdoptReport:
+    """A baseline for a group from what its targets have.
+
+    For each attribute that matters the value of more than half of the targets is agreed ``exactly``. A target that
+    differs is an outlier; without such a majority nothing is agreed. What could not be seen of a target has no vote.
+
+    Args:
+        group: The group's name, which becomes the baseline's name too.
+        interpretations: What was found on its targets; those whose whole target was not seen are listed as such.
+        kinds: The kinds, for reading the values back; left out: those of every surface.
+
+    Errors:
+        InputError: no target of the group could be seen.
+    """
+    if kinds is None:
+        from auditor.services.check import kinds_of
+
+        kinds = kinds_of()
+    seen, not_seen = _seen(interpretations)
+    if not seen:
+        raise InputError(
+            f"no target of the group {group!r} could be seen, so there is nothing to adopt",
+            untouched="No baseline was written.",
+            next_step="Look:  auditor doctor   (then take a snapshot again)",
+        )
+    poll = _Poll(seen, kinds)
+    poll.take()
+    text = _write(group, poll, not_seen)
+    from auditor.policy.baselines import load_baseline
+
+    baseline = load_baseline(f"baselines/{group}.yaml", text.encode(), kinds)
+    return AdoptReport(
+        group=group,
+        text=text,
+        baseline=baseline,
+        adopted=len(baseline.values),
+        targets=tuple(one.target for one in seen),
+        outliers=tuple(sorted(poll.outliers, key=lambda one: one.address)),
+        not_adopted=tuple(poll.not_adopted),
+        not_seen=not_seen,
+    )
+
+
+def _seen(
+    interpretations: Sequence[Interpretation],
+) -> tuple[tuple[Interpretation, ...], tuple[tuple[str, str], ...]]:
+    seen, missing = [], []
+    for one in sorted(interpretations, key=lambda one: one.target):
+        whole = next((gap for gap in one.gaps if gap.what == "whole target" and not gap.complete), None)
+        if whole is None and one.resources:
+            seen.append(one)
+        else:
+            missing.append((one.target, (whole.detail or whole.cause) if whole else "nothing was found there"))
+    return tuple(seen), tuple(missing)
+
+
+class _Poll:
+    """The vote of the targets, kind by kind."""
+
+    def __init__(self, seen: tuple[Interpretation, ...], kinds: Sequence[KindSpec]) -> None:
+        self.seen = seen
+        self.kinds = {kind.name: kind for kind in kinds}
+        self.values: dict[tuple[str, str], dict[str, _Agreed]] = {}
+        self.names: dict[str, tuple[str, ...]] = {}
+        self.outliers: list[Outlier] = []
+        self.not_adopted: list[NotAdopted] = []
+
+    def take(self) -> None:
+        """Counts every kind that a target has."""
+        for kind in sorted({resource.kind for one in self.seen for resource in one.resources}):
+            spec = self.kinds.get(kind)
+            if spec is None:
+                continue
+            surface = kind.split(".", 1)[0]
+            voters = [one for one in self.seen if one.surface == surface and not hides(one.gaps, kind)]
+            if voters:
+                self._kind(spec, voters)
+
+    def _kind(self, spec: KindSpec, voters: list[Interpretation]) -> None:
+        there: dict[str, dict[str, Resource]] = {}
+        for one in voters:
+            for resource in one.of_kind(spec.name):
+                there.setdefault(resource.name, {})[one.target] = resource
+        targets = [one.target for one in voters]
+        if spec.name in LISTED:
+            self._names(spec, targets, there)
+        for name, by_target in sorted(there.items()):
+            if 2 * len(by_target) <= len(targets):
+                if spec.name not in LISTED:
+                    self._minority(spec.name, name, targets, by_target)
+                continue
+            for attribute in _attributes(spec, by_target.values()):
+                self._attribute(spec, name, attribute, targets, by_target)
+
+    def _names(self, spec: KindSpec, targets: list[str], there: dict[str, dict[str, Resource]]) -> None:
+        """Agrees the set of resources: those that more than half of the targets have."""
+        undecided = sorted(name for name, have in there.items() if 2 * len(have) == len(targets))
+        if undecided:
+            self.not_adopted += (
+                NotAdopted(spec.name, name, "", "half of the targets have it", ((name, tuple(sorted(there[name]))),))
+                for name in undecided
+            )
+            return
+        agreed = sorted(name for name, have in there.items() if 2 * len(have) > len(targets))
+        self.names[spec.name] = tuple(agreed)
+        for name, have in there.items():
+            majority = name in agreed
+            for target in targets:
+                if (target in have) != majority:
+                    value, wanted = (None, Text(name)) if majority else (Text(name), None)
+                    source = have[target].source if target in have else None
+                    self.outliers.append(Outlier(Address(target, spec.name, name), value, wanted, source))
+
+    def _minority(self, kind: str, name: str, targets: list[str], by_target: dict[str, Resource]) -> None:
+        if 2 * len(by_target) == len(targets):
+            votes = ((name, tuple(sorted(by_target))),)
+            self.not_adopted.append(NotAdopted(kind, name, "", "half of the targets have it", votes))
+            return
+        for target, resource in by_target.items():
+            self.outliers.append(Outlier(Address(target, kind, name), Text(name), None, resource.source))
+
+    def _attribute(
+        self, spec: KindSpec, name: str, attribute: str, targets: list[str], by_target: dict[str, Resource]
+    ) -> None:
+        """Agrees one attribute where more than half of those that can tell have the same value."""
+        votes = {target: _value(by_target.get(target), attribute) for target in targets}
+        known = {target: value for target, value in votes.items() if not _unknown(value)}
+        counts = Counter(known.values())
+        if not counts:
+            self._refuse(spec, name, attribute, "it could not be determined anywhere", votes)
+            return
+        value, count = counts.most_common(1)[0]
+        if 2 * count <= len(known):
+            self._refuse(spec, name, attribute, "no value has more than half of the targets", votes)
+            return
+        outliers = tuple(
+            Outlier(
+                Address(target, spec.name, name, attribute), other, value, _source(by_target.get(target), attribute)
+            )
+            for target, other in known.items()
+            if other != value
+        )
+        if value is None:
+            self.outliers += outliers
+            return
+        if not _writable(value, spec, attribute):
+            self._refuse(spec, name, attribute, "its value cannot be written in a baseline", votes)
+            return
+        self.outliers += outliers
+        found = _Agreed(value, count, len(known), outliers)
+        self.values.setdefault((spec.name, name), {})[attribute] = found
+
+    def _refuse(self, spec: KindSpec, name: str, attribute: str, reason: str, votes: dict[str, Value | None]) -> None:
+        by_value: dict[str, list[str]] = {}
+        for target, value in sorted(votes.items()):
+            by_value.setdefault("not set" if value is None else show(value), []).append(target)
+        shown = tuple((value, tuple(targets)) for value, targets in by_value.items())
+        self.not_adopted.append(NotAdopted(spec.name, name, attribute, reason, shown))
+
+
+def _attributes(spec: KindSpec, resources: Iterator[Resource] | Any) -> list[str]:
+    """The attributes of these resources that matter, sorted."""
+    beyond = BEYOND_SETTABLE.get(spec.name, frozenset())
+    without = OF_THE_MACHINE.get(spec.name, frozenset())
+    names = {attribute.name for resource in resources for attribute in resource.attributes}
+    return sorted(name for name in names - without if _matters(spec, name, beyond))
+
+
+def _matters(spec: KindSpec, name: str, beyond: frozenset[str]) -> bool:
+    found = spec.get(name)
+    if found is None:
+        return spec.open
+    return (found.settable or name in beyond) and found.type != "secret"
+
+
+def _value(resource: Resource | None, attribute: str) -> Value | None:
+    return resource.value(attribute) if resource else None
+
+
+def _source(resource: Resource | None, attribute: str) -> Source | None:
+    found = resource.get(attribute) if resource else None
+    return found.source if found else None
+
+
+def _unknown(value: Value | None) -> bool:
+    match value:
+        case Undetermined():
+            return True
+        case Many(items):
+            return any(_unknown(item) for item in items)
+        case _:
+            return False
+
+
+# --- writing ----------------------------------------------------------------------------------------------------
+
+
+def _writable(value: Value, spec: KindSpec, attribute: str) -> bool:
+    """Whether the value, written down, reads back as itself."""
+    from auditor.policy.document import Item, Place
+    from auditor.policy.values import read_value
+
+    def item(one: Value) -> Item | None:
+        place = Place("", 1, 1)
+        match one:
+            case Many(items):
+                inner = [item(each) for each in items]
+                return None if None in inner else Item(place, items=tuple(each for each in inner if each))
+            case Secret() | Raw() | Undetermined():
+                return None
+            case _:
+                text, plain = _scalar(one)
+                return Item(place, text=text, plain=plain)
+
+    written = item(value)
+    found = spec.get(attribute)
+    try:
+        return written is not None and read_value(written, found.type if found else "any") == value
+    except ValueError:
+        return False
+
+
+def _scalar(value: Value) -> tuple[str, bool]:
+    """A single value's text, and whether it stands without quotes."""
+    match value:
+        case Duration(seconds):
+            return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s", True
+        case NoLimit():
+            return "no limit", True
+        case Number(number):
+            return str(number), True
+        case Boolean(flag):
+            return ("true" if flag else "false"), True
+        case Text(text) | Version(text):
+            return text, False
+        case _:
+            return show(value), False
+
+
+def _write(group: str, poll: _Poll, not_seen: tuple[tuple[str, str], ...]) -> str:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+    resources = CommentedSeq()
+    by_kind = sorted({*(kind for kind, _ in poll.values), *poll.names})
+    for kind in by_kind:
+        if kind in poll.names:
+            names = CommentedSeq(_quoted(name) for name in poll.names[kind])
+            resources.append(CommentedMap(kind=kind, names=CommentedMap(exactly=names)))
+        for (of_kind, name), values in sorted(poll.values.items()):
+            if of_kind == kind:
+                resources.append(CommentedMap(kind=kind, name=_quoted(name), values=_values(values)))
+    if not resources:
+        raise InputError(
+            f"the targets of the group {group!r} have nothing in common that a baseline could agree on",
+            untouched="No baseline was written.",
+        )
+    document = CommentedMap(
+        format="auditor.baseline/v1",
+        name=_quoted(group),
+        description=_quoted(f"Adopted from {len(poll.seen)} targets as they were."),
+        groups=CommentedSeq([_quoted(group)]),
+        resources=resources,
+    )
+    document.yaml_set_start_comment(_head(poll, not_seen))
+    yaml = YAML()
+    yaml.width = 4096
+    yaml.allow_unicode = True
+    stream = io.StringIO()
+    yaml.dump(document, stream)
+    return stream.getvalue()
+
+
+def _head(poll: _Poll, not_seen: tuple[tuple[str, str], ...]) -> str:
+    lines = [
+        "A first baseline: what more than half of the targets have. Read it before you agree to it:",
+        "change a value, write at_least or one_of in place of exactly, or remove a line that nobody manages.",
+    ]
+    lines += (f"Not seen: {target} ({_comment(reason)})" for target, reason in not_seen)
+    lines += (
+        f"Not adopted: {_comment(str(Address('', one.kind, one.name, one.attribute)))}: {one.reason}"
+        for one in poll.not_adopted[:50]
+    )
+    if len(poll.not_adopted) > 50:
+        lines.append(f"… and {len(poll.not_adopted) - 50} more that were not adopted")
+    return "\n".join(lines)
+
+
+def _values(values: dict[str, _Agreed]) -> Any:
+    from ruamel.yaml.comments import CommentedMap
+
+    mapping = CommentedMap()
+    for attribute, agreed in values.items():
+        inner = CommentedMap(exactly=_yaml(agreed.value))
+        inner.fa.set_flow_style()
+        mapping[_quoted(attribute) if not attribute.isidentifier() else attribute] = inner
+        if agreed.outliers:
+            shown = "; ".join(
+                f"{one.address.target}: {_comment('not set' if one.value is None else show(one.value))}"
+                for one in agreed.outliers[:5]
+            )
+            more = f"; and {len(agreed.outliers) - 5} more" if len(agreed.outliers) > 5 else ""
+            mapping.yaml_add_eol_comment(f"{agreed.votes} of {agreed.voters}; {shown}{more}", attribute, column=0)
+    return mapping
+
+
+def _yaml(value: Value) -> Any:
+    from ruamel.yaml.comments import CommentedSeq
+    from ruamel.yaml.scalarstring import PlainScalarString
+
+    if isinstance(value, Many):
+        items = CommentedSeq(_yaml(item) for item in value.items)
+        items.fa.set_flow_style()
+        return items
+    if isinstance(value, Boolean):
+        return value.value
+    if isinstance(value, Number):
+        return value.value
+    text, plain = _scalar(value)
+    return PlainScalarString(text) if plain else _quoted(text)
+
+
+def _quoted(text: str) -> Any:
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+    return DoubleQuotedScalarString(text)
+
+
+def _comment(text: str) -> str:
+    """Foreign text made fit for a comment: one line, nothing unprintable, not long."""
+    line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return line if len(line) <= 120 else f"{line[:119]}…"
