@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from auditor.cli.exit_codes import Threshold
 from auditor.errors import InputError
 from auditor.model.policy import SEVERITIES
 from auditor.report.interface import FORMATS, LANGUAGES, Language, Style
@@ -16,10 +17,10 @@ TARGET_HELP: Final = (
     "of the inventory."
 )
 
-Targets = Annotated[list[str], typer.Argument(metavar="TARGET...", help=TARGET_HELP, show_default=False)]
+Targets = Annotated[list[str], typer.Argument(metavar="TARGET", help=TARGET_HELP, show_default=False)]
 MaybeTargets = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[TARGET...]", help=f"{TARGET_HELP} Without any: the whole inventory.", show_default=False),
+    typer.Argument(metavar="TARGET", help=f"{TARGET_HELP} Without any: the whole inventory.", show_default=False),
 ]
 Formats = Annotated[
     list[str] | None,
@@ -134,7 +135,23 @@ KnownFile = Annotated[
         "--known",
         metavar="FILE",
         envvar="AUDITOR_KNOWN",
-        help="An earlier report of check in JSON: its findings are shown, but only new ones fail.",
+        help="Findings recorded before: they are shown, but only new ones fail.",
+        show_default=False,
+    ),
+]
+RecordKnown = Annotated[
+    Path | None,
+    typer.Option(
+        "--record-known", metavar="FILE", help="Record this check's findings for --known.", show_default=False
+    ),
+]
+Baselines = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--baseline",
+        metavar="FILE",
+        envvar="AUDITOR_BASELINE",
+        help="Baselines to compare with instead of the fleet's; may be repeated.",
         show_default=False,
     ),
 ]
@@ -154,11 +171,23 @@ def language(text: str) -> Language:
     )
 
 
-def style_of(lang: str, *, verbose: bool = False, colour: bool = False) -> Style:
+def threshold(text: str) -> Threshold:
+    """From which severity on a finding makes the exit code 1.
+
+    Errors:
+        InputError: it is no severity.
+    """
+    for one in (*SEVERITIES, "never"):
+        if one == text:
+            return one  # type: ignore[return-value]  # one of the two literals
+    raise InputError(f"--fail-on {text!r} is no severity", next_step=f"One of: {', '.join(SEVERITIES)}, never")
+
+
+def style_of(lang: str, *, verbose: bool = False) -> Style:
     """How reports are written, in a language that exists."""
     from auditor import __version__
 
-    return Style(lang=language(lang), verbose=verbose, colour=colour, version=__version__)
+    return Style(lang=language(lang), verbose=verbose, version=__version__)
 
 
 def pairs(words: list[str] | None, option: str, *, value_needed: bool = False) -> tuple[tuple[str, str], ...]:

@@ -11,9 +11,13 @@ from typing import Final
 
 from auditor.cli import streams
 from auditor.errors import InputError
-from auditor.report.interface import Renderer, Style, renderer
+from auditor.report.interface import Style, renderer
 
 DEFAULT: Final = "table"
+
+
+PLAIN: Final = (DEFAULT, "json")
+"""The formats of results that are neither findings nor drift."""
 
 
 @dataclass(frozen=True)
@@ -21,24 +25,25 @@ class Output:
     """One report to write: ``path`` None is standard output."""
 
     format: str
-    renderer: Renderer
     path: Path | None
 
 
-def outputs(words: Sequence[str] | None, *, quiet: bool) -> tuple[Output, ...]:
+def outputs(words: Sequence[str] | None, *, quiet: bool, formats: Sequence[str] = ()) -> tuple[Output, ...]:
     """The reports that ``--format`` asks for; the table goes to standard output where no other report does.
+
+    ``formats`` are those the command knows; none means: every format of findings and drift.
 
     Errors:
         InputError: an unknown format, two reports for one place, or a folder that cannot be written to.
     """
-    asked = [_output(word) for word in words or ()]
+    asked = [_output(word, formats) for word in words or ()]
     places = [one.path for one in asked]
     for place in places:
         if places.count(place) > 1:
             name = place or "standard output"
             raise InputError(f"two reports would go to {name}", next_step="Give each a place: --format FORMAT:PATH")
     if None not in places and not quiet:
-        asked.insert(0, Output(DEFAULT, renderer(DEFAULT), None))
+        asked.insert(0, Output(DEFAULT, None))
     return tuple(asked)
 
 
@@ -77,4 +82,4 @@ def _output(word: str) -> Output:
             f"the report {path} cannot be written: no right to write in {folder}",
             next_step="Give a path in a folder you may write to.",
         )
-    return Output(name, found, path)
+    return Output(name, path)

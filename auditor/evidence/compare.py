@@ -53,8 +53,7 @@ def compare(before: State, after: State, *, since: str = "", since_revision: str
 
 def _incomparable(before: State, after: State) -> Gap | None:
     """Why nothing can be compared, or None."""
-    earlier = before.collected.gaps + before.interpretation.gaps
-    if any(gap.what == WHOLE and not gap.complete for gap in earlier):
+    if not before.collected.documents and any(gap.what == WHOLE for gap in before.collected.gaps):
         return Gap("comparison", "undetermined", "the state to compare with could not be seen when it was taken")
     keys = [_key_ids(one.collected, other.collected) for one, other in ((before, after), (after, before))]
     if keys[0] and keys[1] and keys[0].isdisjoint(keys[1]):

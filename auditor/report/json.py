@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 from typing import Any, Final
 
 import msgspec
 
-from auditor.errors import InputError
 from auditor.model.drift import AttributeChange, DriftReport, TargetDrift
 from auditor.model.finding import CheckReport, Evidence, Finding, RuleResult, TargetCheck
 from auditor.model.policy import SEVERITIES
@@ -212,27 +210,3 @@ def _change(change: AttributeChange) -> Json:
             "reference": change.attribution.reference,
         },
     }
-
-
-def fingerprints_of(content: bytes, file: str) -> frozenset[str]:
-    """The fingerprints of every finding in an earlier ``auditor.check/v1``, waived ones left out.
-
-    Errors:
-        InputError: the content is no such document.
-    """
-    try:
-        document = json.loads(content)
-        if document["format"] != CHECK:
-            raise ValueError
-        return frozenset(
-            str(finding["fingerprint"])
-            for target in document["targets"]
-            for result in target["results"]
-            for finding in result["findings"]
-        )
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(
-            "this is no report of check in JSON",
-            where=file,
-            next_step=f"Make one:  auditor check TARGET --format json:{shlex.quote(file)}",
-        ) from None

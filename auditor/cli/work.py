@@ -1,0 +1,109 @@
+"""What commands need before the work begins: the fleet, the targets, the options of collecting and interpreting."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditor.cli.options import pairs
+from auditor.errors import InputError
+from auditor.surfaces.interface import CollectOptions, InterpretOptions
+
+if TYPE_CHECKING:
+    from auditor.model.secret import Sealer
+    from auditor.model.target import Target
+    from auditor.services.fleet import Fleet
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as reports carry it: UTC, whole seconds, ``Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def fleet_or_none(folder: Path | None) -> Fleet | None:
+    """The fleet repository named, else the one around the present folder, else None.
+
+    Errors:
+        InputError: the one named is none, or its file cannot be used.
+    """
+    from auditor.services.fleet import find_fleet, load_fleet
+
+    if folder is None and find_fleet(Path.cwd()) is None:
+        return None
+    return fleet_of(folder) if folder is not None else load_fleet(Path.cwd())
+
+
+def fleet_of(folder: Path | None) -> Fleet:
+    """The fleet repository named, else the one around the present folder.
+
+    Errors:
+        InputError: there is none, or its file cannot be used.
+    """
+    from auditor.services.fleet import load_fleet
+
+    if folder is not None and not folder.is_dir():
+        raise InputError(f"--fleet {folder}: there is no such folder", next_step="Make one:  auditor init")
+    return load_fleet(folder if folder is not None else Path.cwd())
+
+
+def targets_of(words: Sequence[str] | None, fleet: Fleet | None, cafile: Path | None) -> tuple[Target, ...]:
+    """The targets that words mean; without words the whole inventory.
+
+    Errors:
+        InputError: a word means nothing, or there is neither a word nor an inventory.
+    """
+    from auditor.services.fleet import resolve_targets
+
+    if not words and fleet is None:
+        raise InputError(
+            "no target is named, and there is no fleet repository here",
+            next_step="Name a path:  auditor check /etc/httpd   or make a fleet repository:  auditor init",
+        )
+    return resolve_targets(words or ("all",), fleet, cafile=str(cafile.expanduser()) if cafile else "")
+
+
+def collecting(sealer: Sealer, say: Callable[[str], None]) -> CollectOptions:
+    """How targets are collected: credentials from this process's environment, progress told to ``say``."""
+    return CollectOptions(sealer=sealer, environment=dict(os.environ), observe=say)
+
+
+def interpreting(
+    version: str, defines: list[str] | None, environment: list[str] | None, modules: list[str] | None
+) -> InterpretOptions:
+    """What a person knows better than the collection.
+
+    Errors:
+        InputError: a definition or variable is not written as such, or the version is none.
+    """
+    if (version and not all(part.isdecimal() for part in version.split("."))) or version.count(".") > 2:
+        raise InputError(f"--httpd-version {version!r} is not a version", next_step="Write it like  2.4.6")
+    return InterpretOptions(
+        httpd_version=version,
+        defines=pairs(defines, "--define"),
+        environment=pairs(environment, "--env", value_needed=True),
+        modules=tuple(modules or ()),
+    )
+
+
+def read_file(path: Path, option: str, limit: int = 16 << 20) -> bytes:
+    """The bytes of a file that an option names.
+
+    Errors:
+        InputError: it is absent, unreadable or larger than ``limit`` bytes.
+    """
+    try:
+        with path.expanduser().open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise InputError(f"{option} {path}: {error.strerror}") from error
+    if len(content) > limit:
+        raise InputError(f"{option} {path} is larger than {limit >> 20} MiB")
+    return content
