@@ -89,7 +89,7 @@ def interpreted(target: Target, collected: Collected, options: InterpretOptions)
     return replace(observed, interpretation=surface(target.surface).interpret(collected, options))
 
 
-def interpret_options_for(target: Target, options: InterpretOptions, fleet: Fleet | None) -> InterpretOptions:
+def interpret_options_for(target: Target, options: InterpretOptions, fleet: Fleet | None = None) -> InterpretOptions:
     """What a person said, over what the inventory says of the target (or of the one whose snapshot it is)."""
     location = _inventory_location(target, fleet)
     if isinstance(location, Archive):

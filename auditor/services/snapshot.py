@@ -12,10 +12,11 @@ from auditor.model.snapshot import Gap
 from auditor.model.target import StoredSnapshot, Target
 from auditor.services.fleet import Fleet
 from auditor.services.observe import AT_ONCE, Observed, observe
-from auditor.store import Store, TargetWritten, WriteResult
+from auditor.store import WHOLE_FLEET, Store, TargetWritten, WriteResult
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 
 FORMAT = "auditor.snapshot/v1"
+_NAMED = 20
 
 
 class SnapshotReport(msgspec.Struct, frozen=True):
@@ -93,8 +94,7 @@ async def take_snapshot(
         with store.session(agree="all" if agree else "new") as session:
             async for seen in observe(asked, fleet, options, interpret_options or InterpretOptions(), at_once=at_once):
                 session.add(seen.collected)
-            scope = "fleet" if len(asked) == len(fleet.targets) else f"{len(asked)} of {len(fleet.targets)} targets"
-            trailers = (("Scope", scope), ("Key-Id", options.sealer.key_id))
+            trailers = (*_scope(fleet, asked), ("Key-Id", options.sealer.key_id))
             result = session.commit(moment, trailers)
         return snapshot_of(result, _afterwards(store, fleet))
 
@@ -107,11 +107,22 @@ def record(
     Errors:
         RefusedError, StoreError: as with :func:`take_snapshot`.
     """
-    trailers = (("Key-Id", key_id), *((("Plan", plan),) if plan else ()))
+    seen = tuple(observed)
+    scope = _scope(fleet, tuple(one.target for one in seen))
+    trailers = (*scope, ("Key-Id", key_id), *((("Plan", plan),) if plan else ()))
     with Store.open(fleet.store_path) as store:
-        collected = (one.collected for one in observed)
+        collected = (one.collected for one in seen)
         result = store.write(collected, now=now, trailers=trailers, agree="all" if agree else "new")
         return snapshot_of(result, _afterwards(store, fleet))
+
+
+def _scope(fleet: Fleet, asked: tuple[Target, ...]) -> tuple[tuple[str, str], ...]:
+    """Which targets the run looked at, for those who read the store's history."""
+    names = sorted(target.name for target in asked)
+    if names == [target.name for target in fleet.targets]:
+        return (("Scope", WHOLE_FLEET),)
+    scope = ("Scope", f"{len(names)} of {len(fleet.targets)} targets")
+    return (scope, *(("Target", name) for name in names)) if len(names) <= _NAMED else (scope,)
 
 
 def _afterwards(store: Store, fleet: Fleet) -> tuple[str, ...]:

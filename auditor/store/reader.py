@@ -20,6 +20,12 @@ from auditor.store.writer import tree_of
 _TRAILER: Final = re.compile(r"([A-Z][A-Za-z]*(?:-[A-Za-z]+)*): (.*)")
 
 
+WHOLE_FLEET: Final = "fleet"
+"""The trailer ``Scope`` of a run that looked at every target of the inventory."""
+
+_STEPS_BACK: Final = 400
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """A commit of the store. ``trailers`` are in order; a name may stand several times."""
 
@@ -172,6 +178,20 @@ def _unknown(repository: Repository, revision: str, target: str) -> InputError:
         f"the snapshot {revision[:12]} has no target {target!r}" + (f"; did you mean {close[0]}?" if close else ""),
         next_step=f"It has: {has}" if known else "It has none.",
     )
+
+
+def examined_before(repository: Repository, revision: str, target: str) -> Snapshot | None:
+    """The last snapshot before a revision in which the target was surely seen, or None within 400 snapshots."""
+    at = snapshot_of(repository, revision).parent
+    for _ in range(_STEPS_BACK):
+        if not at:
+            return None
+        one = snapshot_of(repository, at)
+        asked = one.trailer("Scope") == WHOLE_FLEET or ("Target", target) in one.trailers
+        if asked and not unseen_gaps(repository, at, target):
+            return one
+        at = one.parent
+    return None
 
 
 def log(repository: Repository, reference: str, path: Path = (), *, limit: int = 0) -> Iterator[Snapshot]:

@@ -168,6 +168,10 @@ class Store:
         path = target_path(target) if target else ()
         return reader.log(self._repository, reference, path, limit=limit)
 
+    def examined_before(self, revision: str, target: str) -> Snapshot | None:
+        """The last snapshot before a revision in which the target was surely seen, or None where that is not known."""
+        return reader.examined_before(self._repository, self.resolve_revision(revision), target)
+
     def agreed_since(self, target: str) -> Snapshot | None:
         """The commit by which the target's agreed state was agreed to, or None where nothing was agreed."""
         if self._repository.tip(AGREED) == NOBODY or not self.tree("agreed", target):
