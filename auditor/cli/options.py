@@ -34,6 +34,16 @@ Formats = Annotated[
         show_default=False,
     ),
 ]
+PlainFormats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT[:PATH]",
+        help="table or json; may be repeated, each with a PATH of its own.",
+        show_default=False,
+    ),
+]
 FailOn = Annotated[
     str,
     typer.Option(

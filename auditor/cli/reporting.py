@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from auditor.cli import streams
 from auditor.errors import InputError
 from auditor.report.interface import Style, renderer
@@ -47,29 +49,42 @@ def outputs(words: Sequence[str] | None, *, quiet: bool, formats: Sequence[str] 
     return tuple(asked)
 
 
-def emit(wanted: Sequence[Output], render: Callable[[Renderer, Style], str], style_of: Callable[[bool], Style]) -> None:
+def emit(wanted: Sequence[Output], render: Callable[[str, Style], str], style: Style) -> None:
     """Renders and writes every report; files first, so that the terminal's last word is the report for people.
 
-    ``style_of`` gives the style with colour allowed or not.
+    ``render`` takes a format's name; colour is allowed only where the report goes to a terminal.
     """
     for one in sorted(wanted, key=lambda output: output.path is None):
         if one.path is None:
-            text = render(one.renderer, style_of(streams.colour_wanted(sys.stdout)))
-            streams.write_out(text)
+            coloured = msgspec.structs.replace(style, colour=streams.colour_wanted(sys.stdout))
+            streams.write_out(render(one.format, coloured))
         else:
-            streams.write_file(one.path, render(one.renderer, style_of(False)))
+            streams.write_file(one.path, render(one.format, style))
 
 
-def _output(word: str) -> Output:
+def _output(word: str, formats: Sequence[str]) -> Output:
     name, colon, place = word.partition(":")
-    found = renderer(name)
+    if not formats:
+        renderer(name)
+    elif name not in formats:
+        raise InputError(f"{name!r} is no format of this command", next_step=f"Known here: {', '.join(formats)}")
     if not colon or place == "-":
-        return Output(name, found, None)
+        return Output(name, None)
     if not place:
         raise InputError(
             f"--format {word!r} has no path after the colon", next_step=f"Example:  --format {name}:report"
         )
     path = Path(place).expanduser()
+    check_writable(path)
+    return Output(name, path)
+
+
+def check_writable(path: Path) -> None:
+    """Refuses a path that no report can be written to, before the work begins.
+
+    Errors:
+        InputError: it is a folder, or its folder is absent or may not be written to.
+    """
     folder = path.resolve().parent
     if path.is_dir():
         raise InputError(f"the report {path} cannot be written: it is a folder", next_step="Name a file in it.")
@@ -82,4 +97,3 @@ def _output(word: str) -> Output:
             f"the report {path} cannot be written: no right to write in {folder}",
             next_step="Give a path in a folder you may write to.",
         )
-    return Output(name, path)

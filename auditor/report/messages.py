@@ -136,6 +136,26 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "explain.not_proxied": ("not handed to a back end", "バックエンドへの転送なし"),
     "explain.undetermined": ("Undetermined", "確定できないこと"),
     "explain.and": (" and ", "、"),
+    # snapshot and baseline adopt
+    "snapshot.new": ("new", "新規"),
+    "snapshot.changed": ("changed", "変更あり"),
+    "snapshot.unchanged": ("unchanged", "変更なし"),
+    "snapshot.not seen": ("NOT SEEN", "未収集"),
+    "snapshot.agreed": ("agreed", "合意済み"),
+    "snapshot.same": ("{targets} unchanged", "{targets}は変更なし"),
+    "snapshot.identical": (
+        "Nothing changed: the tree is identical with that of the snapshot before ({tree}).",
+        "変更はありません。前回のスナップショットと同一のツリーです ({tree})。",
+    ),
+    "snapshot.revision": ("snapshot {revision}, {when}", "スナップショット {revision}、{when}"),
+    "adopt.adopted": ("{values} values of {targets} adopted: {file}", "{targets}から {values} 件の値を採用: {file}"),
+    "adopt.outliers": ("Outliers", "外れ値"),
+    "adopt.others": ("the others have", "他は"),
+    "adopt.not_adopted": ("Not adopted", "採用しなかったもの"),
+    "adopt.next": (
+        "Read the file, correct it, commit it. Then:  auditor drift",
+        "ファイルを確認・修正し、コミットしてください。次に:  auditor drift",
+    ),
     # general
     "incomplete": ("incomplete", "不完全"),
     "taken_at": ("taken {when}", "取得 {when}"),

@@ -182,7 +182,7 @@ def _undetermined(change: AttributeChange) -> Gap:
 
 
 def _unmanaged(address: Address, baselines: Iterable[Baseline]) -> bool:
-    from auditor.policy.waivers import glob_matches
+    from auditor.policy.globs import glob_matches
 
     return any(
         value.agreement == "unmanaged"

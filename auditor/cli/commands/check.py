@@ -47,6 +47,8 @@ def app(
         style = option.style_of(lang, verbose=verbose)
         wanted = reporting.outputs(formats, quiet=quiet)
         interpret = work.interpreting(httpd_version, defines, environment, modules)
+        if record_known is not None:
+            reporting.check_writable(record_known)
         report = _check(targets, policies, waivers, known, interpret, cafile, fleet_folder, quiet)
         reporting.emit(wanted, lambda name, styled: renderer(name).render_check(report, styled), style)
         if record_known is not None:
