@@ -176,6 +176,11 @@ ROUTE: Final = KindSpec(
             "boolean",
             "Whether the same server has a ProxyTimeout below that its worker, made earlier, does not take.",
         ),
+        _attribute(
+            "also_governed_by",
+            "list",
+            "Proxy workers with a longer URL that govern part of what lies below its own.",
+        ),
         _attribute("shared_with", "list", "Other routes of the same server that share its worker."),
         _attribute(
             "captured_by_prefix",
@@ -333,7 +338,7 @@ DIRECTIVE: Final = KindSpec(
         _attribute("unit_dropped", "boolean", "Whether a time is written with a unit that httpd drops."),
         _attribute("dropped_units", "list", "The parts whose unit is dropped, as written (``timeout=500ms``)."),
         _attribute("meaning", "text", "What httpd takes such a time for: ``timeout=500ms means 500 s``."),
-        _attribute("present", "boolean", "False only where it hangs on a conditional that is undecided: undetermined."),
+        _attribute("present", "boolean", "True; undetermined where it hangs on a conditional that cannot be decided."),
     ),
 )
 

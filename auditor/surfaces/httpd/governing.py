@@ -1,0 +1,211 @@
+"""Which proxy worker and which setting govern a request, and how long they let it wait.
+
+Source: ``ap_proxy_connect_backend``, ``merge_proxy_config``, ``ap_proxy_pre_request``, and ``dispatch`` of
+mod_proxy_fcgi for its fixed limit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from auditor.surfaces.httpd import effective
+from auditor.surfaces.httpd.directive import Directive, Resolved
+from auditor.surfaces.httpd.durations import atoi, drops_unit
+from auditor.surfaces.httpd.effective import Setting, first_word
+from auditor.surfaces.httpd.routes import Route, ServerRoutes, read_routes
+from auditor.surfaces.httpd.servers import Server, split_servers
+from auditor.surfaces.httpd.versions import Behaviour
+from auditor.surfaces.httpd.workers import (
+    BackEnd,
+    Balancer,
+    ProxyWorker,
+    WorkerSet,
+    balancer_name,
+    find_merged,
+    is_balancer,
+    parse_back_end,
+)
+
+Scope = Literal[
+    "worker", "balancer member", "ProxyTimeout at definition", "fixed", "ProxyTimeout", "Timeout", "default"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A time that governs: seconds (infinite: no limit), the kind of setting, and the directive that says so.
+
+    ``setting`` is the part of the directive as written: ``timeout=300``, ``ProxyTimeout 120``; or ``default``.
+    """
+
+    seconds: float
+    scope: Scope
+    setting: str
+    directive: Directive | None
+
+    @property
+    def unit_dropped(self) -> bool:
+        """Whether the setting has a unit that httpd throws away (``connectiontimeout=`` honours its own)."""
+        if self.setting.startswith("connectiontimeout="):
+            return False
+        value = self.setting.partition("=")[2] if "=" in self.setting else self.setting.partition(" ")[2]
+        return self.directive is not None and drops_unit(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Governing:
+    """What governs at one back end. ``worker`` None is the generic one: no parameters, no reuse."""
+
+    worker: ProxyWorker | None
+    back_end: BackEnd
+    read: Limit
+    connect: Limit | None
+
+
+@dataclass(eq=False)
+class Model:
+    """A configuration as mod_proxy holds it once everything is read, for one behaviour of httpd."""
+
+    resolved: Resolved
+    behaviour: Behaviour
+    servers: tuple[Server, ...]
+    routes: dict[str, ServerRoutes] = field(default_factory=dict)
+
+    @property
+    def main(self) -> Server:
+        """The main server."""
+        return self.servers[0]
+
+    @cached_property
+    def main_routes(self) -> ServerRoutes:
+        """What the main server's own lines make."""
+        return self.routes[self.main.name]
+
+    @cached_property
+    def by_name(self) -> dict[str, Server]:
+        """The servers by name."""
+        return {server.name: server for server in self.servers}
+
+    def flag(self, server: Server, name: str, default: bool) -> bool:
+        """An On/Off directive (lower-case name) in effect: the server's own, else the main server's."""
+        found = effective.inherited(server, self.main, name)
+        return default if found is None else first_word(found).lower() == "on"
+
+    def inherits_workers(self, server: Server) -> bool:
+        """Whether a virtual host sees the main server's proxy workers and balancers."""
+        if server.is_main:
+            return False
+        return self.flag(server, "balancerinherit", True) or self.flag(server, "proxypassinherit", True)
+
+    def balancer(self, server: Server, written: str) -> Balancer | None:
+        """The balancer that a request of a server uses: the main server's comes first, with its members alone."""
+        name = balancer_name(written)
+        if self.inherits_workers(server) and name in self.main_routes.workers.balancers:
+            return self.main_routes.workers.balancers[name]
+        return self.routes[server.name].workers.balancers.get(name)
+
+    def find_worker(self, server: Server, url: str) -> ProxyWorker | None:
+        """The proxy worker that governs a URL (without ``unix:…|``) in a server; None is the generic one."""
+        return find_merged(self._main_workers(server), self.routes[server.name].workers.workers, url)
+
+    def deeper_workers(self, server: Server, url: str) -> Iterator[ProxyWorker]:
+        """Proxy workers whose names start with the URL and go on: they govern part of what lies below it."""
+        main = self._main_workers(server)
+        if main is not None:
+            yield from main.deeper(url)
+        yield from self.routes[server.name].workers.workers.deeper(url)
+
+    def _main_workers(self, server: Server) -> WorkerSet | None:
+        return self.main_routes.workers.workers if self.inherits_workers(server) else None
+
+    def governing(self, server: Server, url: str) -> Governing | None:
+        """What governs a request that is sent to a URL; None where the URL is no absolute one."""
+        back_end = parse_back_end(url, pattern=True)
+        if back_end is None:
+            return None
+        return self._govern(server, self.find_worker(server, with_path(back_end)), back_end)
+
+    def members(self, server: Server, balancer: Balancer) -> tuple[Governing, ...]:
+        """What governs at each member of a balancer, in order."""
+        return tuple(self._govern(server, one, one.back_end) for one in balancer.members.workers)
+
+    def targets(self, server: Server, url: str) -> tuple[Governing, ...]:
+        """What governs for a URL: one for a back end, one for each member of a balancer."""
+        if is_balancer(url):
+            balancer = self.balancer(server, url)
+            return () if balancer is None else self.members(server, balancer)
+        one = self.governing(server, url)
+        return () if one is None else (one,)
+
+    def _govern(self, server: Server, worker: ProxyWorker | None, back_end: BackEnd) -> Governing:
+        read = self.chain(server, worker, back_end.scheme)[0]
+        socket = worker.back_end.socket if worker is not None else back_end.socket
+        return Governing(worker, back_end, read, None if socket else self._connect(server, worker))
+
+    def chain(self, server: Server, worker: ProxyWorker | None, scheme: str) -> tuple[Limit, ...]:
+        """The settings that can govern a read, strongest first; each that is set, and a default or fixed end."""
+        found: list[Limit] = []
+        if scheme in ("ws", "wss") and not self.behaviour.tunnel_limited:
+            found.append(Limit(math.inf, "fixed", "no limit of mod_proxy_wstunnel", None))
+        found.extend(_worker_limits(worker))
+        if scheme == "fcgi" and self.behaviour.fixed_fcgi_limit:
+            found.append(Limit(30, "fixed", "30 seconds of mod_proxy_fcgi", None))
+        return (*found, *self.server_limits(server))
+
+    def server_limits(self, server: Server) -> Iterator[Limit]:
+        """ProxyTimeout where set, then Timeout or its default."""
+        proxy = effective.proxy_timeout(server, self.main)
+        if proxy is not None:
+            yield _limit(proxy, "ProxyTimeout")
+        timeout = effective.timeout(server, self.main, self.behaviour)
+        if timeout.directive is None:
+            yield Limit(timeout.seconds, "default", "default", None)
+        else:
+            yield _limit(timeout, "Timeout")
+
+    def _connect(self, server: Server, worker: ProxyWorker | None) -> Limit:
+        if worker is not None:
+            seconds = worker.interval("connectiontimeout")
+            if seconds is not None and seconds > 0:
+                parameter = worker.parameters["connectiontimeout"]
+                return Limit(seconds, _scope(worker), parameter.written, parameter.directive)
+        return next(iter((*_worker_limits(worker), *self.server_limits(server))))
+
+
+def _scope(worker: ProxyWorker) -> Scope:
+    return "worker" if worker.balancer is None else "balancer member"
+
+
+def _worker_limits(worker: ProxyWorker | None) -> Iterator[Limit]:
+    if worker is None:
+        return
+    own = worker.timeout
+    if own is not None:
+        yield Limit(atoi(own.value), _scope(worker), own.written, own.directive)
+    taken = worker.proxy_timeout
+    if taken is not None:
+        value = first_word(taken)
+        yield Limit(atoi(value), "ProxyTimeout at definition", f"ProxyTimeout {value}", taken)
+
+
+def _limit(setting: Setting, scope: Scope) -> Limit:
+    name = setting.directive.name if setting.directive else scope
+    seconds = math.inf if setting.seconds < 0 else setting.seconds
+    return Limit(seconds, scope, f"{name} {setting.written}", setting.directive)
+
+
+def with_path(back_end: BackEnd) -> str:
+    """The URL as a request has it: a path is there, the default port is not."""
+    return back_end.name if back_end.path else f"{back_end.name}/"
+
+
+def build_model(resolved: Resolved, behaviour: Behaviour, servers: tuple[Server, ...] | None = None) -> Model:
+    """The model of a configuration without doubts, for one behaviour."""
+    model = Model(resolved, behaviour, servers if servers is not None else split_servers(resolved))
+    for server in model.servers:
+        model.routes[server.name] = read_routes(server, behaviour)
+    return model

@@ -1,0 +1,44 @@
+"""What a read time-out looks like: the status a client gets and the identifiers in the error log.
+
+Measured on 2.4.71 at the default LogLevel, back ends that hang before they answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auditor.surfaces.httpd.versions import Behaviour
+
+
+@dataclass(frozen=True)
+class TimeoutMark:
+    """``status`` None and ``known`` False: not known for this protocol. ``text`` adds what the numbers do not say."""
+
+    status: int | None
+    log_ids: tuple[str, ...] = ()
+    text: str = ""
+    known: bool = True
+
+
+def timeout_mark(
+    scheme: str, behaviour: Behaviour, *, ping: bool = False, fail_on_timeout: bool = False
+) -> TimeoutMark:
+    """The mark of a read time-out before the answer's header."""
+    match scheme:
+        case "http" | "https":
+            ids = ("AH01102", "AH00898")
+            return TimeoutMark(502, (*ids, "AH02460") if fail_on_timeout else ids)
+        case "fcgi":
+            return TimeoutMark(behaviour.fcgi_timeout_status, ("AH01075",))
+        case "ajp":
+            ids = ("AH01030", "AH00992", "AH00878")
+            if ping:
+                return TimeoutMark(504, ids)
+            return TimeoutMark(503, ids, "a GET is tried again on another member; other methods give 500")
+        case "scgi":
+            return TimeoutMark(504, ("AH00860",))
+        case "uwsgi":
+            return TimeoutMark(500, (), "nothing is written to the error log")
+        case "h2" | "h2c":
+            return TimeoutMark(503, (), "after twice the time-out; nothing is written to the error log")
+    return TimeoutMark(None, (), f"not known for {scheme}", known=False)

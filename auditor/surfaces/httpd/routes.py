@@ -1,0 +1,314 @@
+"""Proxied routes: the lines that make them, in the order in which httpd tries them, and their proxy workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from auditor.surfaces.httpd.directive import Directive, Section
+from auditor.surfaces.httpd.effective import first_word
+from auditor.surfaces.httpd.durations import atoi
+from auditor.surfaces.httpd.servers import Server, readable
+from auditor.surfaces.httpd.versions import Behaviour
+from auditor.surfaces.httpd.words import split_words
+from auditor.surfaces.httpd.workers import Balancer, Parameter, ProxyWorker, ServerWorkers, parse_back_end
+
+Match = Literal["prefix", "regex", "location", "rewrite", "handler"]
+
+_FLAGS: Final = frozenset({"nocanon", "interpolate", "noquery"})
+_WILD: Final = frozenset("*?[")
+
+
+@dataclass(eq=False, slots=True)
+class Route:
+    """One line that proxies a path, or excludes it.
+
+    ``fake`` is the path or pattern, ``real`` the URL as written (``!`` excludes). ``worker`` is the one that the line
+    made or found while the configuration was read; ``made`` says which. ``section`` is the enclosing section of a
+    location, handler or per-directory rule.
+    """
+
+    server: str
+    match: Match
+    fake: str
+    real: str
+    directive: Directive
+    pattern: bool = False
+    parameters: tuple[Parameter, ...] = ()
+    section: Section | None = None
+    worker: ProxyWorker | None = None
+    balancer: Balancer | None = None
+    ignored: tuple[Parameter, ...] = ()
+    made: bool = False
+    flags: frozenset[str] = frozenset()
+    name: str = ""
+
+    @property
+    def excluded(self) -> bool:
+        """Whether it ends the search without proxying."""
+        return self.real == "!"
+
+    @property
+    def own_timeout(self) -> Parameter | None:
+        """``timeout=`` on its own line."""
+        return next((one for one in self.parameters if one.key == "timeout"), None)
+
+
+@dataclass(eq=False, slots=True)
+class ServerRoutes:
+    """What one server's own lines make: aliases of ProxyPass, locations, rewrite rules and handlers, each in order.
+
+    ``refused`` are directives that httpd would not start with, with the reason.
+    """
+
+    server: Server
+    workers: ServerWorkers
+    aliases: list[Route] = field(default_factory=list)
+    locations: list[Route] = field(default_factory=list)
+    rewrites: list[Route] = field(default_factory=list)
+    handlers: list[Route] = field(default_factory=list)
+    refused: list[tuple[Directive, str]] = field(default_factory=list)
+
+    def all(self) -> Iterator[Route]:
+        """Every route, in the order in which httpd tries the kinds."""
+        yield from self.rewrites
+        yield from self.locations
+        yield from self.aliases
+        yield from self.handlers
+
+
+def read_routes(server: Server, behaviour: Behaviour) -> ServerRoutes:
+    """Reads one server's directives in order, as httpd's configuration phase does."""
+    found = ServerRoutes(server, ServerWorkers(server.name, behaviour))
+    reader = _Reader(found, behaviour)
+    for directive in server.all:
+        reader.read(directive)
+    reader.finish()
+    _name(found)
+    return found
+
+
+class _Reader:
+    """Carries out one server's directives, in order."""
+
+    def __init__(self, found: ServerRoutes, behaviour: Behaviour) -> None:
+        self.found = found
+        self.behaviour = behaviour
+        self.section: Section | None = None
+        self.section_end: Directive | None = None
+
+    def read(self, directive: Directive) -> None:
+        section = _proxy_section(directive)
+        if section is not self.section:
+            self.finish()
+            self.section, self.section_end = section, directive
+        match directive.name.lower():
+            case "proxytimeout":
+                if len(directive.within) <= (0 if self.found.server.is_main else 1):
+                    self._proxy_timeout(directive)
+            case "proxypass":
+                self._proxy_pass(directive, regex=False)
+            case "proxypassmatch":
+                self._proxy_pass(directive, regex=True)
+            case "balancermember":
+                self._member(directive)
+            case "proxyset":
+                self._proxy_set(directive)
+            case "rewriterule":
+                self._rewrite(directive)
+            case "sethandler":
+                self._handler(directive)
+
+    def finish(self) -> None:
+        """Carries out the parameters of a <Proxy URL key=value> that ends, which httpd does after its contents."""
+        section, directive = self.section, self.section_end
+        self.section = self.section_end = None
+        if section is None or directive is None:
+            return
+        words = split_words(section.arguments)
+        if len(words) < 2 or ":" not in words[0] or _WILD & set(words[0]):
+            return
+        # The section itself is what sets these: its place and its words, not those of a directive inside.
+        own = Directive("<Proxy", section.arguments, section.source, directive.within[:-1], directive.doubts)
+        self.found.workers.set_parameters(
+            _without_proxy(words[0]),
+            _parameters(words[1:], own),
+            own,
+            define=True,
+            regex=section.name.lower() == "proxymatch",
+        )
+
+    def _proxy_timeout(self, directive: Directive) -> None:
+        if atoi(first_word(directive)) >= 1:
+            self.found.workers.proxy_timeout = directive
+        else:
+            self.found.refused.append((directive, "ProxyTimeout must be at least one second: httpd does not start"))
+
+    def _proxy_pass(self, directive: Directive, *, regex: bool) -> None:
+        words = list(split_words(directive.arguments))
+        location = _section(directive, "location", "locationmatch")
+        if location is None and any(one.name.lower() in _FILE_SECTIONS for one in directive.within):
+            self.found.refused.append((directive, f"{directive.name} is not allowed in this section"))
+            return
+        pattern = regex
+        if location is not None:
+            fake = _location_path(location)
+            pattern = pattern or _is_pattern(location)
+        else:
+            if words and words[0] == "~" and not regex:
+                pattern = True
+                words.pop(0)
+            fake = words.pop(0) if words else ""
+        if not words:
+            self.found.refused.append((directive, f"{directive.name} names no URL: httpd does not start"))
+            return
+        real, rest = words[0], words[1:]
+        parameters = _parameters(rest, directive)
+        route = Route(
+            server=self.found.server.name,
+            match="location" if location is not None else "regex" if pattern else "prefix",
+            fake=fake,
+            real=real,
+            directive=directive,
+            pattern=pattern,
+            parameters=parameters,
+            section=location,
+            flags=frozenset(word.lower() for word in rest if word.lower() in _FLAGS),
+        )
+        if not route.excluded:
+            route.worker, route.balancer, route.ignored, route.made = self.found.workers.pass_to(
+                real, parameters, directive, regex=pattern
+            )
+            if route.worker is None and route.balancer is None:
+                self.found.refused.append((directive, f"{real} is no absolute URL: httpd does not start"))
+        (self.found.aliases if location is None else self.found.locations).append(route)
+
+    def _member(self, directive: Directive) -> None:
+        words = split_words(directive.arguments)
+        plain = [word for word in words if "=" not in word]
+        section = _proxy_section(directive)
+        name = split_words(section.arguments)[0] if section is not None and section.arguments else None
+        if name is None and plain:
+            name = plain.pop(0)
+        if name is None or not plain:
+            self.found.refused.append((directive, "BalancerMember names no balancer or no URL: httpd does not start"))
+            return
+        parameters = _parameters([word for word in words if "=" in word], directive)
+        self.found.workers.add_member(_without_proxy(name), plain[0], parameters, directive)
+
+    def _proxy_set(self, directive: Directive) -> None:
+        words = split_words(directive.arguments)
+        section = _proxy_section(directive)
+        if section is not None:
+            named = split_words(section.arguments)
+            name, rest = (_without_proxy(named[0]) if named else ""), words
+        else:
+            name, rest = (words[0] if words else ""), words[1:]
+        regex = section is not None and section.name.lower() == "proxymatch"
+        done = self.found.workers.set_parameters(
+            name, _parameters(rest, directive), directive, define=section is not None, regex=regex
+        )
+        if not done:
+            self.found.refused.append((directive, f"ProxySet can not find {name!r}: httpd does not start"))
+
+    def _rewrite(self, directive: Directive) -> None:
+        words = split_words(directive.arguments)
+        if len(words) < 3 or not ({"p", "proxy"} & rewrite_flags(words[2]).keys()):
+            return
+        plain = len(directive.within) <= (0 if self.found.server.is_main else 1)
+        self.found.rewrites.append(
+            Route(
+                server=self.found.server.name,
+                match="rewrite",
+                fake=words[0],
+                real=words[1],
+                directive=directive,
+                pattern=True,
+                section=None if plain else directive.within[-1],
+                balancer=None,
+            )
+        )
+
+    def _handler(self, directive: Directive) -> None:
+        words = split_words(directive.arguments)
+        if not words or words[0][:6].lower() != "proxy:" or not self.behaviour.handler_proxies:
+            return
+        section = directive.within[-1] if directive.within else None
+        if section is not None and section.name.lower() == "virtualhost":
+            section = None
+        self.found.handlers.append(
+            Route(
+                server=self.found.server.name,
+                match="handler",
+                fake=f"<{section.name} {section.arguments}>" if section else "/",
+                real=words[0][6:],
+                directive=directive,
+                section=section,
+            )
+        )
+
+
+_FILE_SECTIONS: Final = frozenset({"directory", "directorymatch", "files", "filesmatch"})
+
+
+def rewrite_flags(text: str) -> dict[str, str]:
+    """The flags of a RewriteRule, lower-case, with their values: ``[P,L]`` gives ``p`` and ``l``."""
+    if not (text.startswith("[") and text.endswith("]")):
+        return {}
+    pairs = (part.strip().partition("=") for part in text[1:-1].split(","))
+    return {key.lower(): value for key, _, value in pairs if key}
+
+
+def _parameters(words: list[str] | tuple[str, ...], directive: Directive) -> tuple[Parameter, ...]:
+    """``key=value`` words; of a key written twice the last counts, as in httpd's table."""
+    found = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if equals and key.lower() != "mapping":
+            found[key.lower()] = Parameter(key.lower(), value, directive)
+    return tuple(found.values())
+
+
+def _section(directive: Directive, *names: str) -> Section | None:
+    """The innermost enclosing section of one of these names."""
+    return next((one for one in reversed(directive.within) if one.name.lower() in names), None)
+
+
+def _proxy_section(directive: Directive) -> Section | None:
+    """The <Proxy> or <ProxyMatch> that stands directly around."""
+    if not directive.within:
+        return None
+    section = directive.within[-1]
+    return section if section.name.lower() in ("proxy", "proxymatch") else None
+
+
+def _without_proxy(name: str) -> str:
+    return name[6:] if name[:6].lower() == "proxy:" else name
+
+
+def _location_path(section: Section) -> str:
+    words = split_words(section.arguments)
+    if words and words[0] == "~":
+        words = words[1:]
+    return words[0] if words else "/"
+
+
+def _is_pattern(section: Section) -> bool:
+    words = split_words(section.arguments)
+    return bool(words) and (section.name.lower() == "locationmatch" or words[0] == "~" or bool(_WILD & set(words[0])))
+
+
+def _name(found: ServerRoutes) -> None:
+    taken: dict[str, int] = {}
+    for route in found.all():
+        label = {"rewrite": f"RewriteRule {route.fake}"}.get(route.match, route.fake)
+        name = f"{found.server.name} {readable(label)}"
+        taken[name] = taken.get(name, 0) + 1
+        route.name = name if taken[name] == 1 else f"{name} #{taken[name]}"
+
+
+def back_end_of(route: Route) -> tuple[str, str]:
+    """The URL without its ``unix:…|``, and the socket."""
+    parsed = parse_back_end(route.real, pattern=route.pattern)
+    return (route.real, "") if parsed is None else (parsed.url, parsed.socket)

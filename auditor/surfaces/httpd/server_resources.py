@@ -1,0 +1,180 @@
+"""Resources of the main server and the virtual hosts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from auditor.model.resource import Resource, make_resource
+from auditor.model.value import Undetermined, Version
+from auditor.surfaces.httpd import effective
+from auditor.surfaces.httpd.attributes import Attributes, listed, source_of
+from auditor.surfaces.httpd.durations import atoi, drops_unit, is_plain, parse_interval
+from auditor.surfaces.httpd.effective import first_word
+from auditor.surfaces.httpd.governing import Model
+from auditor.surfaces.httpd.logs import access_logs
+from auditor.surfaces.httpd.route_resources import RouteResources
+from auditor.surfaces.httpd.servers import Server, readable, server_host
+from auditor.surfaces.httpd.vhosts import VirtualHosts
+from auditor.surfaces.httpd.words import split_words
+
+_MPMS: Final = ("event", "worker", "prefork")
+
+
+class ServerResources:
+    """Servers as resources. ``version`` and ``mpm`` are what is known of the machine; empty: not known."""
+
+    def __init__(self, model: Model, version: str, mpm: str) -> None:
+        self.model = model
+        self.version = version
+        self.mpm = mpm
+        self.modules = dict(model.resolved.modules)
+        self.defaults = VirtualHosts(model.servers).default_for()
+
+    def resource(self, server: Server, routes: RouteResources) -> Resource:
+        """One server."""
+        out = Attributes()
+        self._names(out, server)
+        self._time_outs(out, server, routes)
+        self._client(out, server)
+        self._logs(out, server)
+        out.flag("proxy_requests", self.model.flag(server, "proxyrequests", False))
+        out.names("routes", [one.name for one in routes.routes])
+        for name, directive, default in (
+            ("trace_enable", "traceenable", "on"),
+            ("server_signature", "serversignature", "off"),
+        ):
+            found = effective.inherited(server, self.model.main, directive)
+            out.text(name, first_word(found).lower() if found else default, source_of(found))
+        if server.is_main:
+            self._process(out, server)
+            return make_resource("httpd.server", server.name, out.items)
+        self._virtual_host(out, server, routes)
+        return make_resource("httpd.vhost", server.name, out.items, server.source)
+
+    def _names(self, out: Attributes, server: Server) -> None:
+        name = server.argument("servername")
+        if name:
+            out.text("server_name", server_host(name), source_of(server.last("servername")))
+        root = effective.inherited(server, self.model.main, "documentroot")
+        if root is not None:
+            out.text("document_root", first_word(root), root.source)
+
+    def _time_outs(self, out: Attributes, server: Server, routes: RouteResources) -> None:
+        timeout = effective.timeout(server, self.model.main, self.model.behaviour)
+        note = "httpd's default" if timeout.directive is None else "the main server's" if timeout.inherited else ""
+        out.seconds("timeout", timeout.seconds, source_of(timeout.directive), note)
+        own = server.last("timeout")
+        if own is not None:
+            written = first_word(own)
+            out.text("timeout_written", written, own.source)
+            out.flag("timeout_valid", is_plain(written) and atoi(written) >= 1, own.source)
+            out.flag("timeout_inherits", not server.is_main and atoi(written) == 0, own.source)
+        out.flag("timeout_unit_dropped", own is not None and drops_unit(first_word(own)), source_of(own))
+        proxy = effective.proxy_timeout(server, self.model.main)
+        if proxy is not None:
+            note = "the main server's" if proxy.inherited else ""
+            out.seconds("proxy_timeout", proxy.seconds, source_of(proxy.directive), note)
+        own = server.last("proxytimeout")
+        if own is not None:
+            out.text("proxy_timeout_written", first_word(own), own.source)
+        out.flag("proxy_timeout_unit_dropped", own is not None and drops_unit(first_word(own)), source_of(own))
+        out.names("proxy_timeout_missed_by", routes.missing_proxy_timeout(), source_of(own))
+
+    def _client(self, out: Attributes, server: Server) -> None:
+        main = self.model.main
+        keep = effective.inherited(server, main, "keepalive")
+        out.flag("keep_alive", first_word(keep).lower() != "off", source_of(keep))
+        wait = effective.inherited(server, main, "keepalivetimeout")
+        seconds = parse_interval(first_word(wait)) if wait else 5.0
+        out.seconds("keep_alive_timeout", seconds, source_of(wait), "" if wait else "httpd's default")
+        count = effective.inherited(server, main, "maxkeepaliverequests")
+        out.number("max_keep_alive_requests", atoi(first_word(count)) if count else 100, source_of(count))
+        self._request_read_timeout(out, server)
+
+    def _request_read_timeout(self, out: Attributes, server: Server) -> None:
+        # Later directives replace earlier ones stage by stage; the virtual host's stages replace the main server's.
+        written = [
+            *(() if server.is_main else self.model.main.plain.get("requestreadtimeout", ())),
+            *server.plain.get("requestreadtimeout", ()),
+        ]
+        stages = {"header": 40.0, "body": 20.0}
+        place = {stage: source_of(None) for stage in stages}
+        for directive in written:
+            for word in split_words(directive.arguments):
+                stage, _, value = word.partition("=")
+                if stage.lower() in stages:
+                    stages[stage.lower()] = _longest(value)
+                    place[stage.lower()] = directive.source
+        if written:
+            out.text("request_read_timeout", " ".join(one.arguments for one in written), written[-1].source)
+        loaded = "reqtimeout_module" in self.modules or bool(written)
+        for stage, seconds in stages.items():
+            name = f"request_read_timeout_{stage}"
+            if loaded:
+                out.seconds(name, seconds if seconds > 0 else -1, place[stage])
+            elif self.model.resolved.modules_known:
+                out.seconds(name, -1, None, "mod_reqtimeout is not loaded")
+            else:
+                cause = "whether mod_reqtimeout is compiled in is not known: give --module or run on the host"
+                out.add(name, Undetermined(cause))
+
+    def _logs(self, out: Attributes, server: Server) -> None:
+        main = self.model.main
+        level = effective.inherited(server, main, "loglevel")
+        words = split_words(level.arguments) if level else ()
+        general = [word for word in words if ":" not in word]
+        out.text("log_level", general[-1].lower() if general else "warn", source_of(level))
+        out.add("log_level_modules", listed([word for word in words if ":" in word]), source_of(level))
+        error = effective.inherited(server, main, "errorlog")
+        out.text("error_log", first_word(error) if error else "logs/error_log", source_of(error))
+        out.names("access_logs", [readable(log.path) for log in access_logs(server, main)])
+
+    def _process(self, out: Attributes, server: Server) -> None:
+        resolved = self.model.resolved
+        if self.version:
+            out.add("version", Version(self.version))
+        else:
+            out.add("version", Undetermined("the version of httpd is not known: give --httpd-version"))
+        loaded = [name for name in _MPMS if f"mpm_{name}_module" in self.modules]
+        if loaded or self.mpm:
+            out.text("mpm", loaded[0] if loaded else self.mpm)
+        else:
+            out.add("mpm", Undetermined("no MPM is loaded as a module and the compiled-in one is not known"))
+        listens = server.plain.get("listen", [])
+        out.add("listen", listed([first_word(one) for one in listens]), source_of(listens[0] if listens else None))
+        out.text("server_root", resolved.server_root, source_of(server.last("serverroot")))
+        for name in ("user", "group"):
+            if server.last(name) is not None:
+                out.text(name, server.argument(name), source_of(server.last(name)))
+        tokens = server.last("servertokens")
+        out.text("server_tokens", first_word(tokens).lower() if tokens else "full", source_of(tokens))
+        workers = server.last("maxrequestworkers") or server.last("maxclients")
+        if workers is not None:
+            out.number("max_request_workers", atoi(first_word(workers)), workers.source)
+        track = server.last("logiotrackttfb")
+        out.flag("track_first_byte", first_word(track).lower() == "on", source_of(track))
+        if "unique_id_module" in self.modules or resolved.modules_known:
+            out.flag("request_ids", "unique_id_module" in self.modules)
+        else:
+            out.add("request_ids", Undetermined("whether mod_unique_id is compiled in is not known: give --module"))
+
+    def _virtual_host(self, out: Attributes, server: Server, routes: RouteResources) -> None:
+        out.add("addresses", listed(server.addresses), server.source)
+        aliases = server.plain.get("serveralias", [])
+        out.add("server_aliases", listed(server.words("serveralias")), source_of(aliases[0] if aliases else None))
+        out.names("default_for", self.defaults.get(server.name, []))
+        tls = effective.inherited(server, self.model.main, "sslengine")
+        out.flag("tls", first_word(tls).lower() in ("on", "optional"), source_of(tls))
+        off = effective.inherited(server, self.model.main, "proxypassinherit")
+        inherits = [one.name for one in routes.routes if one.inherited]
+        ineffective = first_word(off).lower() == "off" and bool(inherits)
+        out.flag("inherit_off_ineffective", ineffective, source_of(off))
+        out.names("inherited_routes", inherits)
+
+
+def _longest(value: str) -> float:
+    """The longest time of ``20-40,MinRate=500``; without an upper bound the first."""
+    numbers: Sequence[str] = re.findall(r"\d+", value.split(",")[0])
+    return float(numbers[-1]) if numbers else 0.0

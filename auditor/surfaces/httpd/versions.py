@@ -1,0 +1,109 @@
+"""What httpd does differently from version to version, as far as it matters to what we say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+Number: TypeAlias = tuple[int, int, int]
+
+_VERSION: Final = re.compile(r"(?<![\d.])(\d{1,3})\.(\d{1,3})(?:\.(\d{1,4}))?(?![\d.]*\d)")
+
+
+def parse_version(text: str) -> Number | None:
+    """The three numbers of ``2.4.6``, ``Apache/2.4.62 (Debian)`` or ``httpd-2.4.6-99.el7``; None where there are none.
+
+    ``2.4`` alone says too little and gives None.
+    """
+    found = _VERSION.search(text)
+    if found is None or found[3] is None:
+        return None
+    return int(found[1]), int(found[2]), int(found[3])
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How one version behaves. Boundaries come from the tagged sources of httpd 2.4."""
+
+    version: Number
+
+    @property
+    def default_timeout(self) -> int:
+        """DEFAULT_TIMEOUT in seconds."""
+        return 60 if self.version >= (2, 3, 0) else 300
+
+    @property
+    def fixed_fcgi_limit(self) -> bool:
+        """mod_proxy_fcgi waits 30 s unless the proxy worker itself has a time-out (until 2.4.6)."""
+        return self.version < (2, 4, 7)
+
+    @property
+    def unix_sockets(self) -> bool:
+        """``unix:`` in a proxy URL (since 2.4.7)."""
+        return self.version >= (2, 4, 7)
+
+    @property
+    def handler_proxies(self) -> bool:
+        """``SetHandler "proxy:…"`` (since 2.4.10; ignored before, the file itself is sent)."""
+        return self.version >= (2, 4, 10)
+
+    @property
+    def late_status_408(self) -> bool:
+        """A client's body that comes too slowly is answered 408 rather than 400 (since 2.4.13)."""
+        return self.version >= (2, 4, 13)
+
+    @property
+    def fcgi_timeout_status(self) -> int:
+        """The status of a FastCGI read time-out (504 since 2.4.26)."""
+        return 504 if self.version >= (2, 4, 26) else 503
+
+    @property
+    def dollar_workers(self) -> bool:
+        """Whether the proxy worker of a ProxyPassMatch with ``$n`` can match a request (since 2.4.47)."""
+        return self.version >= (2, 4, 47)
+
+    @property
+    def typed_lookup(self) -> bool:
+        """Whether ProxyPass and ProxyPassMatch look for proxy workers of their own sort only (since 2.4.49)."""
+        return self.version >= (2, 4, 49)
+
+    @property
+    def tunnel_limited(self) -> bool:
+        """Whether a WebSocket tunnel has any limit (since 2.4.47)."""
+        return self.version >= (2, 4, 47)
+
+    @property
+    def handshake_limit(self) -> bool:
+        """Whether RequestReadTimeout knows ``handshake=`` (since 2.4.39)."""
+        return self.version >= (2, 4, 39)
+
+    @property
+    def finer_logs(self) -> bool:
+        """``%{ms}T`` and ``%^FB`` (since 2.4.13)."""
+        return self.version >= (2, 4, 13)
+
+
+NEWEST: Final = Behaviour((2, 4, 999))
+
+# One version on each side of every boundary, oldest first.
+_SIDES: Final = {
+    "fcgi": ((2, 4, 6), (2, 4, 25), (2, 4, 999)),
+    "handler": ((2, 4, 9), (2, 4, 25), (2, 4, 999)),
+    "match": ((2, 4, 46), (2, 4, 48), (2, 4, 999)),
+    "ws": ((2, 4, 46), (2, 4, 999)),
+    "unix": ((2, 4, 6), (2, 4, 999)),
+    "logs": ((2, 4, 12), (2, 4, 999)),
+}
+
+
+def behaviours(version: str, features: frozenset[str]) -> tuple[Behaviour, ...]:
+    """The behaviours to consider: one where the version is known, else one for each that could matter.
+
+    ``features`` are what the configuration uses: ``fcgi``, ``handler``, ``match``, ``ws``, ``unix``, ``logs``.
+    """
+    known = parse_version(version)
+    if known is not None:
+        return (Behaviour(known),)
+    sides = sorted({side for feature in features for side in _SIDES[feature]} | {NEWEST.version}, reverse=True)
+    return tuple(Behaviour(side) for side in sides)

@@ -1,0 +1,151 @@
+"""Which virtual host answers a URL: by address and port, then by name.
+
+Source: ``ap_update_vhost_given_ip`` and ``update_server_from_aliases``. Virtual hosts with the same address and port
+form one chain in file order; its first one is the default. An exact address goes before a wildcard.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Final
+
+from auditor.surfaces.httpd.servers import Server, server_host, split_address
+from auditor.surfaces.httpd.words import split_words
+
+_WILD: Final = frozenset({"*", "_default_", "0.0.0.0", "::"})  # noqa: S104 - an address as written, nothing is bound
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The server that answers, why, and what makes that uncertain (empty: nothing)."""
+
+    server: Server
+    why: str
+    doubts: tuple[str, ...] = ()
+
+
+class VirtualHosts:
+    """The chains of virtual hosts of one configuration."""
+
+    def __init__(self, servers: tuple[Server, ...]) -> None:
+        self.main = servers[0]
+        self.chains: dict[tuple[str, str], list[Server]] = {}
+        self.listening = _listening(self.main)
+        for server in servers[1:]:
+            for written in server.addresses:
+                host, port = split_address(written)
+                host = "*" if host in _WILD else host.lower()
+                chain = self.chains.setdefault((host, "*" if port in ("", "*") else port), [])
+                if server not in chain[-1:]:
+                    chain.append(server)
+        self._names: dict[int, _Names] = {}
+
+    def default_for(self) -> dict[str, list[str]]:
+        """For each server's name the addresses for which it is the default, as ``address:port``."""
+        found: dict[str, list[str]] = {}
+        for (host, port), chain in self.chains.items():
+            found.setdefault(chain[0].name, []).append(f"{host}:{port}")
+        return found
+
+    def choose(self, host: str, port: int) -> Choice:
+        """The server that answers a request for a host name or address, as it stands in the URL, at a port."""
+        host = host.lower().rstrip(".")
+        doubts = []
+        if self.listening is not None and str(port) not in self.listening:
+            doubts.append(f"no Listen for port {port}: the virtual host is chosen as if it were the server's own port")
+        chains = self._candidates(host, str(port))
+        if not chains:
+            return Choice(self.main, "no virtual host has this port", tuple(doubts))
+        named = {id(found): found for chain in chains if (found := self._by_name(chain, host)) is not None}
+        if len(named) == 1:
+            return Choice(next(iter(named.values())), "by name", tuple(doubts))
+        if len(chains) > 1:
+            known = ", ".join(
+                sorted({one.name for chain in chains for one in (self._by_name(chain, host) or chain[0],)})
+            )
+            doubts.append(f"the virtual host depends on the address the client connects to: {known}")
+        return Choice(chains[0][0], "the default of its address and port", tuple(doubts))
+
+    def _candidates(self, host: str, port: str) -> list[list[Server]]:
+        """The chains that may answer: one where the local address is certain."""
+        wild = self.chains.get(("*", port)) or self.chains.get(("*", "*"))
+        exact: dict[str, list[Server]] = {}
+        for (address, its_port), chain in self.chains.items():
+            if address != "*" and its_port in (port, "*") and (its_port == port or address not in exact):
+                exact[address] = chain
+        asked = _address(host)
+        if asked is not None:
+            for written, chain in exact.items():
+                if _address(written) == asked:
+                    return [chain]
+            exact = {written: chain for written, chain in exact.items() if _address(written) is None}
+        return [*([wild] if wild else []), *exact.values()]
+
+    def _by_name(self, chain: list[Server], host: str) -> Server | None:
+        names = self._names.get(id(chain))
+        if names is None:
+            names = self._names[id(chain)] = _Names(chain)
+        return names.find(host)
+
+
+class _Names:
+    """The names of one chain: the first virtual host that bears a name, or an alias that matches it, answers."""
+
+    def __init__(self, chain: list[Server]) -> None:
+        self.chain = chain
+        self.exact: dict[str, int] = {}
+        self.patterns: list[tuple[int, re.Pattern[str]]] = []
+        for index, server in enumerate(chain):
+            for name in names_of(server):
+                if set(name) & {"*", "?"}:
+                    self.patterns.append((index, _pattern(name)))
+                else:
+                    self.exact.setdefault(name, index)
+
+    def find(self, host: str) -> Server | None:
+        best = self.exact.get(host, len(self.chain))
+        for index, pattern in self.patterns:
+            if index < best and pattern.fullmatch(host):
+                best = index
+                break
+        return self.chain[best] if best < len(self.chain) else None
+
+
+def names_of(server: Server) -> Iterable[str]:
+    """ServerName and every ServerAlias of a server, lower-case."""
+    written = server.argument("servername")
+    if written:
+        yield server_host(written)
+    for word in server.words("serveralias"):
+        yield word.lower()
+    for address in server.addresses:
+        host = split_address(address)[0].lower()
+        if host not in _WILD and _address(host) is None:
+            yield host
+
+
+@lru_cache(maxsize=4096)
+def _pattern(name: str) -> re.Pattern[str]:
+    collapsed = re.sub(r"\*+", "*", name)
+    return re.compile("".join({"*": ".*", "?": "."}.get(one, re.escape(one)) for one in collapsed), re.DOTALL)
+
+
+def _address(text: str) -> object | None:
+    try:
+        return ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+
+
+def _listening(main: Server) -> frozenset[str] | None:
+    """The ports that are listened on; None where no Listen was seen."""
+    ports = set()
+    for directive in main.plain.get("listen", ()):
+        words = split_words(directive.arguments)
+        if words:
+            ports.add(split_address(words[0])[1] or words[0])
+    return frozenset(ports) or None
