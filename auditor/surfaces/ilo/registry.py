@@ -55,6 +55,7 @@ class Rule(msgspec.Struct, frozen=True):
     write_only: bool = False
     immutable: bool = False
     unique: bool = False
+    default: Setting = None
 
     @property
     def comparable(self) -> bool:
@@ -84,15 +85,14 @@ class Registry(msgspec.Struct, frozen=True):
     maps: tuple[_Map, ...]
 
 
-class Consequence(msgspec.Struct, frozen=True):
-    """What becomes of the settings after changes: every value that differs from before, and what is locked then.
+class Settled(msgspec.Struct, frozen=True):
+    """What becomes of the settings: every value afterwards, and why an asked-for one is not met.
 
-    ``overruled`` are asked-for attributes that a map sets to something else.
+    ``refused`` maps a name to the end of a sentence that starts with it.
     """
 
-    changed: dict[str, Setting]
-    locked: frozenset[str]
-    overruled: dict[str, Setting]
+    values: dict[str, Setting]
+    refused: dict[str, str]
 
 
 def compact(body: Body) -> Body:
@@ -154,6 +154,7 @@ def _rule(one: Body) -> Rule | None:
         one.get("WriteOnly") is True or one.get("Type") == "Password",
         one.get("Immutable") is True,
         one.get("IsSystemUniqueProperty") is True,
+        _setting(one.get("DefaultValue")),
     )
 
 
@@ -217,42 +218,81 @@ def _applies(one: _Map, values: Mapping[str, Setting]) -> bool:
     return verdict
 
 
-def consequence(registry: Registry, current: Mapping[str, Setting], asked: Mapping[str, Setting]) -> Consequence:
-    """What becomes of ``current`` when ``asked`` is set. Maps to absent attributes have no effect.
+def settle(registry: Registry, current: Mapping[str, Setting], asked: Mapping[str, Setting]) -> Settled:
+    """What becomes of ``current`` when ``asked`` is set: one after the other, the workload profile first.
 
-    A map fires only where one of the attributes it looks at changes: whether a map that held all along still
-    decides its target cannot be known from outside.
+    An attribute that is locked by then, or that a later one sets otherwise, is refused. Maps to absent attributes
+    have no effect.
     """
-    values = {**current, **asked}
-    moved = {name for name, value in asked.items() if current.get(name) != value}
-    overruled: dict[str, Setting] = {}
+    values: dict[str, Setting] = dict(current)
+    refused: dict[str, str] = {}
+    for name in in_order(registry, asked):
+        if name not in values:
+            refused[name] = "does not exist on this machine"
+        elif (
+            name in registry.rules
+            and (why := problem(registry.rules[name], asked[name]))
+            and values[name] != asked[name]
+        ):
+            refused[name] = why
+        elif values[name] != asked[name] and (by := _locked_by(registry, name, values)):
+            refused[name] = f"is locked while {by}"
+        else:
+            values = _with_consequences(registry, values, name, asked[name])
+    for name, value in asked.items():
+        if name not in refused and values[name] != value:
+            refused[name] = f"is set to {values[name]} by another of these settings"
+    return Settled(values, refused)
+
+
+def in_order(registry: Registry, asked: Mapping[str, Setting]) -> tuple[str, ...]:
+    """The names in the order in which they must be set: the profile, then what decides others, then the rest."""
+    deciding = {
+        condition.attribute
+        for one in registry.maps
+        if one.attribute in asked
+        for condition in one.conditions
+        if condition.attribute != one.attribute
+    }
+    return tuple(sorted(asked, key=lambda name: (name != PROFILE, name not in deciding, name)))
+
+
+def _with_consequences(
+    registry: Registry, values: Mapping[str, Setting], name: str, value: Setting
+) -> dict[str, Setting]:
+    """The values after one change. A map fires only where an attribute that it looks at changes.
+
+    Whether a map that held all along still decides its target cannot be known from outside.
+    """
+    after = {**values, name: value}
+    moved = {name} if values.get(name) != value else set[str]()
     for _ in range(_ROUNDS):
-        before = dict(values)
+        before = dict(after)
         for one in registry.maps:
             if (
                 one.property == "CurrentValue"
-                and one.attribute in values
-                and values[one.attribute] != one.value
+                and one.attribute in after
+                and after[one.attribute] != one.value
                 and any(condition.attribute in moved for condition in one.conditions)
-                and _applies(one, values)
+                and _applies(one, after)
             ):
-                values[one.attribute] = one.value
+                after[one.attribute] = one.value
                 moved.add(one.attribute)
-                if one.attribute in asked:
-                    overruled[one.attribute] = one.value
-        if values == before:
+        if after == before:
             break
-    changed = {name: value for name, value in values.items() if name not in current or current[name] != value}
-    return Consequence(changed, locked(registry, values), overruled)
+    return after
 
 
-def locked(registry: Registry, values: Mapping[str, Setting]) -> frozenset[str]:
-    """The attributes that cannot be set while these are the values."""
-    return frozenset(
-        one.attribute
-        for one in registry.maps
-        if one.property in ("ReadOnly", "GrayOut") and one.value is True and _applies(one, values)
-    )
+def _locked_by(registry: Registry, name: str, values: Mapping[str, Setting]) -> str:
+    """What locks an attribute while these are the values, for people; empty where nothing does."""
+    for one in registry.maps:
+        if one.attribute == name and _locks(one) and _applies(one, values):
+            return " and ".join(f"{each.attribute} is {values.get(each.attribute)}" for each in one.conditions)
+    return ""
+
+
+def _locks(one: _Map) -> bool:
+    return one.property in ("ReadOnly", "GrayOut") and one.value is True
 
 
 def problem(rule: Rule, value: Setting) -> str | None:

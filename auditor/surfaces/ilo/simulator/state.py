@@ -15,7 +15,7 @@ import msgspec
 from auditor.surfaces.ilo.body import Body, Json, at, canonical, find, key_of, nest
 from auditor.surfaces.ilo.links import Found, follow
 from auditor.surfaces.ilo.members import MEMBERS, Member
-from auditor.surfaces.ilo.registry import PROFILE, Registry, Setting, consequence, locked, problem, read_registry
+from auditor.surfaces.ilo.registry import Registry, Setting, read_registry, settle
 
 ROOT: Final = "/redfish/v1"
 _CLOCKS: Final = frozenset({"DateTime", "Time", "CurrentTime"})
@@ -371,22 +371,15 @@ class IloState:
 def _tried(
     registry: Registry | None, current: dict[str, Setting], wanted: dict[str, Setting]
 ) -> tuple[dict[str, Setting], list[tuple[str, str]]]:
-    """What POST makes of pending values: the profile first, then its consequences, then the rest, one by one."""
-    values, refused = dict(current), list[tuple[str, str]]()
-    for name in sorted(wanted, key=lambda one: one != PROFILE):
-        value = wanted[name]
-        if name in values and values[name] == value:  # a consequence of one before it
-            continue
-        rule = registry.rules.get(name) if registry else None
-        if name not in current or (registry and rule is None):
-            refused.append((name, "PropertyUnknown"))
-        elif rule and problem(rule, value):
-            refused.append((name, "PropertyNotWritable" if rule.read_only else "PropertyValueNotInList"))
-        elif registry and name in locked(registry, values):
-            refused.append((name, "PropertyNotWritable"))
-        else:
-            values.update(consequence(registry, values, {name: value}).changed if registry else {name: value})
-    return values, refused
+    """What POST makes of pending values: the values afterwards, and each refused one with its message."""
+    settled = settle(registry or Registry("", {}, ()), current, wanted)
+    return settled.values, [(name, _verdict_on(name, current, why)) for name, why in settled.refused.items()]
+
+
+def _verdict_on(name: str, current: dict[str, Setting], why: str) -> str:
+    if name not in current:
+        return "PropertyUnknown"
+    return "PropertyNotWritable" if "read-only" in why or "locked" in why else "PropertyValueNotInList"
 
 
 def _writable(role: str, pointer: str) -> Member | None:
