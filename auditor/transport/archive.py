@@ -269,9 +269,10 @@ class ArchiveReader:
         except PermissionError as error:
             raise CollectError(f"{self.path} may not be read by this user", cause="not permitted") from error
         except _DAMAGE as error:
+            nothing = len(self._entries) == 1
             raise CollectError(
-                f"{self.path} is no tar archive, or is damaged or cut off",
-                cause="malformed",
+                f"{self.path} is {'no tar archive' if nothing else 'damaged or cut off'}",
+                cause="not recognised" if nothing else "malformed",
                 next_step="Look at it with: tar tf FILE (plain, gz, bz2 and xz are read)",
             ) from error
 

@@ -1,0 +1,375 @@
+"""Collecting an httpd tree from a disk or an archive, and reading a collection as a configuration.
+
+What is collected is the whole tree, what it includes from elsewhere, and what the machine says of its httpd. Secrets
+are replaced before anything leaves this module; private keys are not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from auditor.errors import CollectError, InputError
+from auditor.model.secret import Sealer
+from auditor.model.snapshot import Cause, Collected, Document, Fact, Gap
+from auditor.model.target import Archive, LocalTree, Target
+from auditor.surfaces.httpd import host
+from auditor.surfaces.httpd.collected_files import CollectedFiles
+from auditor.surfaces.httpd.directive import Resolved
+from auditor.surfaces.httpd.envvars import command_line_defines, debian_start, shell_variables
+from auditor.surfaces.httpd.fileset import FileSet
+from auditor.surfaces.httpd.gather import MAX_FILE, Gathered, Read
+from auditor.surfaces.httpd.includes import ResolveOptions, resolve
+from auditor.surfaces.httpd.lines import tag_arguments
+from auditor.surfaces.httpd.locate import (
+    Located,
+    Rooted,
+    View,
+    locate_in_archive,
+    locate_tree,
+    read_main_file,
+    root_in_archive,
+    root_on_disk,
+)
+from auditor.surfaces.httpd.modules import BUILT_IN
+from auditor.surfaces.httpd.secretnames import KEY_FILE_DIRECTIVES, SENSITIVE
+from auditor.surfaces.httpd.secrets import (
+    NOT_READ,
+    key_file_names,
+    learn,
+    password_file_names,
+    seal_password_file,
+    seal_text,
+)
+from auditor.surfaces.httpd.words import as_path, split_words
+from auditor.surfaces.interface import CollectOptions, InterpretOptions
+from auditor.transport.archive import ArchiveReader
+from auditor.transport.interface import Reader
+from auditor.transport.local import LocalReader
+
+WHOLE_TARGET: Final = "whole target"
+_SYSCONFIG: Final = ("/etc/sysconfig/httpd", "/etc/sysconfig/apache2")
+
+
+async def collect(target: Target, options: CollectOptions) -> Collected:
+    """All of an httpd tree that can be read, secrets sealed.
+
+    Errors:
+        InputError: the target's path is nothing of httpd's, or an archive holds several trees.
+    """
+    location = target.location
+    try:
+        if isinstance(location, LocalTree):
+            gathered, facts = await _from_disk(location, options)
+        elif isinstance(location, Archive):
+            gathered, facts = await _from_archive(location, options)
+        else:
+            raise InputError(f"{target.name} is not a tree of httpd on this machine, nor an archive of one")
+    except CollectError as error:
+        cause = msgspec.convert(error.cause, Cause)
+        gap = Gap(WHOLE_TARGET, cause, error.what, error.next_step or "")
+        return Collected(target.name, "httpd", (), (), (gap,))
+    documents = await asyncio.to_thread(_documents, gathered, facts, options.sealer)
+    return Collected(
+        target=target.name,
+        surface="httpd",
+        documents=documents,
+        facts=tuple(sorted(facts, key=lambda fact: fact.name)),
+        gaps=tuple(sorted(gathered.gaps.values(), key=lambda gap: (gap.what, gap.cause))),
+    )
+
+
+def file_set(collected: Collected) -> FileSet:
+    """A collection's documents as a set of files."""
+    return CollectedFiles(collected)
+
+
+def resolve_collected(collected: Collected, options: InterpretOptions) -> Resolved:
+    """The configuration that a collection holds, in httpd's order. What a person says wins over what was collected.
+
+    Pure. The gaps are those of resolving alone; those of collecting stand in the collection.
+    """
+    main_file = collected.fact("main_file")
+    if not isinstance(main_file, str):
+        return Resolved((), "", "", modules_known=False)
+    files = CollectedFiles(collected)
+    return resolve(files, files.absolute(main_file), resolve_options(collected, files, options))
+
+
+def resolve_options(collected: Collected, files: FileSet, options: InterpretOptions) -> ResolveOptions:
+    """What a collection and a person say beside the files themselves."""
+    root = str(collected.fact("root") or "/")
+    environment, defines = _started_with(files, root, _texts(collected.fact("environment")))
+    defines += _texts(collected.fact("defines"))
+    built_in = collected.fact("builtin_modules")
+    return ResolveOptions(
+        root=root,
+        version=options.httpd_version or str(collected.fact("version") or ""),
+        defines=(*(_pair(define) for define in defines), *options.defines),
+        environment=tuple({**environment, **dict(options.environment)}.items()),
+        modules=options.modules,
+        built_in=built_in if isinstance(built_in, tuple) else None,
+    )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name, value
+
+
+def _started_with(files: FileSet, root: str, environment: tuple[str, ...]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The environment and the ``-D`` names that a distribution's own files start this httpd with."""
+    variables: dict[str, str] = {}
+    defines: tuple[str, ...] = ()
+    envvars = files.read(posixpath.join(root, "envvars"))
+    if envvars is not None:
+        variables = shell_variables(envvars, debian_start(root))
+        defines = command_line_defines(variables.get("APACHE_ARGUMENTS", ""))
+    else:
+        for path in _SYSCONFIG:
+            if files.standing(path) == "file" and (content := files.read(path)) is not None:
+                variables = shell_variables(content)
+                defines = command_line_defines(variables.get("OPTIONS", ""))
+                break
+    variables.update(_pair(text) for text in environment)
+    return variables, defines
+
+
+# Gathering
+
+
+async def _from_disk(location: LocalTree, options: CollectOptions) -> tuple[Gathered, list[Fact]]:
+    path = str(Path(location.path).expanduser().absolute())
+    reader = LocalReader()
+    located = await asyncio.to_thread(locate_tree, reader, path, location.main_file)
+    main = await asyncio.to_thread(read_main_file, reader, located)
+    rooted = root_on_disk(
+        located,
+        main,
+        served=bool(location.server),
+        same=lambda one, other: reader.resolve(one) == reader.resolve(other) is not None,
+        is_directory=lambda one: Path(one).is_dir(),
+    )
+    environment = tuple(f"{name}={value}" for name, value in location.environment)
+    defines = (*location.defines, *command_line_defines(" ".join(location.server)))
+    facts = _facts(located, rooted, environment, defines, options.sealer)
+    server = location.server or ((binary,) if (binary := host.binary_of(rooted.root)) and rooted.outside == "" else ())
+    if server:
+        options.observe(f"asking {server[0]} for its version")
+        said = await host.ask_server(server, dict(location.environment))
+        facts = [fact for fact in facts if fact.name not in {one.name for one in said}] + list(said)
+    if location.httpd_version:
+        facts = _told(facts, location.httpd_version)
+    gathered = await asyncio.to_thread(_gather, reader, located, rooted, facts, options)
+    return gathered, facts
+
+
+async def _from_archive(location: Archive, options: CollectOptions) -> tuple[Gathered, list[Fact]]:
+    path = str(Path(location.path).expanduser().absolute())
+    options.observe(f"reading {path}")
+    try:
+        reader = await asyncio.to_thread(ArchiveReader, path)
+    except CollectError as error:
+        if error.cause in ("absent", "not recognised"):
+            raise InputError(error.what, next_step=error.next_step) from error
+        raise
+    located = locate_in_archive(reader, location.root, location.main_file)
+    main = await asyncio.to_thread(read_main_file, reader, located)
+    rooted = root_in_archive(located, main)
+    facts = _facts(located, rooted, (), (), options.sealer)
+    if rooted.outside is not None:
+        facts += await asyncio.to_thread(host.packages_in, reader, rooted.outside)
+    if location.httpd_version:
+        facts = _told(facts, location.httpd_version)
+    below = located.place.rstrip("/") + "/"
+    near = tuple(name for name in reader.files() if name.startswith(below))
+    await asyncio.to_thread(reader.load, near, MAX_FILE)
+    gathered = await asyncio.to_thread(_gather, reader, located, rooted, facts, options)
+    for name, reason in reader.skipped[:100]:
+        shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        gathered.gaps[f"member {shown}"] = Gap(f"member {shown}", "unsupported", f"left out of the archive: {reason}")
+    return gathered, facts
+
+
+def _told(facts: list[Fact], version: str) -> list[Fact]:
+    return [fact for fact in facts if fact.name != "version"] + [Fact("version", version, "inventory")]
+
+
+def _facts(
+    located: Located, rooted: Rooted, environment: tuple[str, ...], defines: tuple[str, ...], sealer: Sealer
+) -> list[Fact]:
+    """What is known before a file of the tree is read."""
+    facts = [
+        Fact("root", rooted.root, "where the tree stands on its machine"),
+        Fact("main_file", located.main_file, "found"),
+        Fact("layout", located.layout, "found"),
+    ]
+    if located.layout in BUILT_IN:
+        facts.append(Fact("builtin_modules", BUILT_IN[located.layout], f"as packaged for the layout {located.layout}"))
+    if environment:
+        facts.append(Fact("environment", tuple(_sealed_pair(pair, sealer) for pair in environment), "inventory"))
+    if defines:
+        facts.append(Fact("defines", tuple(_sealed_pair(pair, sealer) for pair in defines), "inventory"))
+    return facts
+
+
+def _sealed_pair(pair: str, sealer: Sealer) -> str:
+    name, equals, value = pair.partition("=")
+    return f"{name}={sealer.seal(value.encode())}" if equals and value and SENSITIVE.search(name) else pair
+
+
+def _gather(reader: Reader, located: Located, rooted: Rooted, facts: list[Fact], options: CollectOptions) -> Gathered:
+    """Reads the tree: configuration first, so that it is known which files are keys before anything else is read."""
+    view = View(reader, located, rooted)
+    gathered = Gathered(
+        view,
+        rooted.root,
+        deadline=time.monotonic() + options.deadline_s,
+        skip_apart=located.layout != "debian",
+    )
+    options.observe(f"reading {rooted.root}")
+    gathered.walk(rooted.root)
+    gathered.read_configuration()
+    _learn_keys(gathered, rooted.root)
+    if located.layout != "debian" and rooted.outside is not None:
+        for path in _SYSCONFIG:
+            gathered.read(path)
+    resolved = _follow(gathered, located, rooted, facts)
+    _learn_keys(gathered, resolved.server_root)
+    for path in sorted(_keys_named(resolved, resolved.server_root)):
+        gathered.keys.add(gathered.placed(path) or path)
+        gathered.keys.add(path)
+    gathered.read_rest()
+    for path in sorted(gathered.keys):
+        gathered.present_key(path)
+    _close(gathered, resolved, facts)
+    return gathered
+
+
+def _follow(gathered: Gathered, located: Located, rooted: Rooted, facts: list[Fact]) -> Resolved:
+    """Follows every include of every branch, which reads what lies outside; gives the plain reading."""
+    main = posixpath.join(rooted.root, located.main_file)
+    given = {fact.name: fact.value for fact in facts}
+    environment, defines = _started_with(gathered, rooted.root, _texts(given.get("environment")))
+    built_in = given.get("builtin_modules")
+    options = ResolveOptions(
+        root=rooted.root,
+        version=str(given.get("version") or ""),
+        defines=tuple(_pair(define) for define in (*defines, *_texts(given.get("defines")))),
+        environment=tuple(environment.items()),
+        built_in=built_in if isinstance(built_in, tuple) else None,
+    )
+    resolved = resolve(gathered, main, options)
+    resolve(gathered, main, msgspec.structs.replace(options, every_branch=True))
+    return resolved
+
+
+def _learn_keys(gathered: Gathered, server_root: str) -> None:
+    """Notes every file that any text read so far names as a key."""
+    contents = [read.content for read in gathered.files.values()]
+    for name in key_file_names(contents):
+        if name and "${" not in name:
+            path = posixpath.normpath(posixpath.join(server_root, as_path(name)))
+            gathered.keys.add(path)
+            gathered.keys.add(gathered.placed(path) or path)
+
+
+def _keys_named(resolved: Resolved, server_root: str) -> set[str]:
+    """The key files that the configuration in force names, variables replaced."""
+    return {
+        posixpath.normpath(posixpath.join(server_root, as_path(word)))
+        for directive in resolved.directives
+        if directive.name.lower() in KEY_FILE_DIRECTIVES
+        for word in split_words(tag_arguments(directive.arguments) or directive.arguments)
+    }
+
+
+def _close(gathered: Gathered, resolved: Resolved, facts: list[Fact]) -> None:
+    """Adds what is known only now, and limits gaps of files that nothing includes to what they may hide."""
+    facts.append(Fact("server_root", resolved.server_root, "ServerRoot"))
+    mpm = [name for name, _ in resolved.modules if name.startswith("mpm_")]
+    if len(mpm) == 1:
+        facts.append(Fact("mpm", mpm[0].removeprefix("mpm_").removesuffix("_module"), "LoadModule"))
+    folders = sorted(gathered.name(path) for path in gathered.folders)
+    if folders:
+        facts.append(Fact("empty_directories", tuple(folders), "found"))
+    absent = sorted(gathered.absent - set(gathered.files) - set(_SYSCONFIG))
+    if absent:
+        facts.append(Fact("absent_outside", tuple(absent), "looked for"))
+    for path, gap in list(gathered.gaps.items()):
+        file = path in gathered.waiting or gap.cause in ("too large", "not permitted", "not recognised")
+        if file and path not in gathered.asked and _is_file(gathered, path):
+            gathered.gaps[path] = msgspec.structs.replace(gap, kinds=("httpd.file",))
+
+
+def _is_file(gathered: Gathered, path: str) -> bool:
+    parent, name = posixpath.split(path)
+    return any(one.name == name and not one.directory for one in gathered.list(parent))
+
+
+# Documents
+
+
+def _documents(gathered: Gathered, facts: list[Fact], sealer: Sealer) -> tuple[Document, ...]:
+    """Every file and link, sealed, sorted by name."""
+    contents = [read.content for read in gathered.files.values() if read.content != NOT_READ]
+    known = learn(contents)
+    server_root = next((str(fact.value) for fact in facts if fact.name == "server_root"), gathered.root)
+    passwords = {
+        gathered.placed(posixpath.normpath(posixpath.join(server_root, as_path(name))))
+        for name in password_file_names(contents)
+    }
+    seal = partial(seal_text, sealer=sealer, known=known)
+    documents = []
+    for path, read in gathered.files.items():
+        if _is_binary(read.content):
+            gathered.gaps.setdefault(
+                path, Gap(gathered.name(path), "not recognised", "no text; not kept", kinds=("httpd.file",))
+            )
+            continue
+        sealed = seal_password_file(read.content, sealer) if _is_passwords(path, passwords) else seal(read.content)
+        documents.append(_document(gathered, path, read, sealed, sealer))
+    for path, entry in gathered.links.items():
+        name = gathered.name(path)
+        documents.append(Document(name, f"files/{name}", b"", entry.mode, entry.owner, entry.group, link=entry.link))
+    return tuple(sorted(documents, key=lambda document: document.name))
+
+
+def _document(gathered: Gathered, path: str, read: Read, sealed: bytes, sealer: Sealer) -> Document:
+    name = gathered.name(path)
+    return Document(
+        name=name,
+        store_path=f"files/{name}" if gathered.inside(path) else f"outside/{path.lstrip('/')}",
+        content=sealed,
+        mode=read.entry.mode,
+        owner=read.entry.owner,
+        group=read.entry.group,
+        fingerprint=sealer.fingerprint(read.content) if sealed != read.content else "",
+    )
+
+
+def _is_binary(content: bytes) -> bool:
+    return b"\0" in content[:8192]
+
+
+def _is_passwords(path: str, named: set[str | None]) -> bool:
+    name = posixpath.basename(path).lower()
+    return path in named or "htpasswd" in name or "htdigest" in name or name in ("passwd", "passwords", "users.pw")
+
+
+def environment_of(collected: Collected) -> Mapping[str, str]:
+    """The environment that the collected httpd is started with, as far as it is known."""
+    files = CollectedFiles(collected)
+    root = str(collected.fact("root") or "/")
+    return _started_with(files, root, _texts(collected.fact("environment")))[0]

@@ -1,0 +1,100 @@
+"""A collection's documents as a set of files to resolve from."""
+
+from __future__ import annotations
+
+import posixpath
+
+from auditor.model.snapshot import Collected, Document, Gap
+from auditor.surfaces.httpd.fileset import Name, Standing
+from auditor.surfaces.httpd.secrets import NOT_READ
+from auditor.transport.links import follow
+
+
+class CollectedFiles:
+    """The documents of one collection by absolute path, links followed."""
+
+    def __init__(self, collected: Collected) -> None:
+        self.root = str(collected.fact("root") or "/")
+        absent = collected.fact("absent_outside")
+        self._absent = frozenset(absent if isinstance(absent, tuple) else ())
+        self._documents: dict[str, Document] = {}
+        self._children: dict[str, dict[str, bool]] = {self.root: {}}  # by directory: name, whether one itself
+        self._gaps = {self.absolute(gap.what): gap for gap in collected.gaps}
+        for document in collected.documents:
+            self._add(document)
+        folders = collected.fact("empty_directories")
+        for folder in folders if isinstance(folders, tuple) else ():
+            path = self.absolute(folder)
+            self._children.setdefault(path, {})
+            self._place(path, directory=True)
+
+    def absolute(self, name: str) -> str:
+        """The absolute path of a document's name."""
+        return posixpath.normpath(posixpath.join(self.root, name))
+
+    def document(self, path: str) -> Document | None:
+        """The document that stands at a path, links followed."""
+        real = self._resolve(path)
+        return None if real is None else self._documents.get(real)
+
+    # FileSet
+
+    def standing(self, path: str) -> Standing:
+        """What stands at a path; ``unknown`` outside of the tree, unless it was looked for."""
+        real = self._resolve(path)
+        if real is not None:
+            return "directory" if real in self._children else "file"
+        if path in self._gaps:
+            return "unknown"
+        inside = path == self.root or path.startswith(self.root.rstrip("/") + "/")
+        return "absent" if inside or path in self._absent else "unknown"
+
+    def read(self, path: str) -> bytes | None:
+        """A document's bytes; None for what is none, and for a key that was not read."""
+        document = self.document(path)
+        if document is None or document.content == NOT_READ:
+            return None
+        return document.content
+
+    def list(self, path: str) -> tuple[Name, ...]:
+        """The entries of a directory."""
+        real = self._resolve(path)
+        entries = self._children.get(real or "", {})
+        return tuple(Name(name, directory) for name, directory in entries.items())
+
+    def gap(self, path: str) -> Gap | None:
+        """The collection's own gap for a path."""
+        found = self._gaps.get(path)
+        if found is None:
+            document = self.document(path)
+            if document is not None and document.content == NOT_READ:
+                return Gap(document.name, "unsupported", "a private key is never read, and cannot be configuration")
+            if document is None and path in self._documents:
+                return Gap(self._documents[path].name, "absent", "the link leads to what was not collected")
+        return found
+
+    # Index
+
+    def _add(self, document: Document) -> None:
+        path = self.absolute(document.name)
+        self._documents[path] = document
+        self._place(path, directory=False)
+
+    def _place(self, path: str, *, directory: bool) -> None:
+        while path != "/":
+            path, name = posixpath.split(path)
+            self._children.setdefault(path, {}).setdefault(name, directory)
+            directory = True
+
+    def _link_of(self, path: str) -> str | None:
+        document = self._documents.get(path)
+        return document.link if document is not None and document.link else None
+
+    def _exists(self, path: str) -> bool:
+        return path in self._documents or path in self._children
+
+    def _resolve(self, path: str) -> str | None:
+        document = self._documents.get(path)
+        if document is not None and not document.link:
+            return path
+        return follow(path, self._link_of, self._exists)
