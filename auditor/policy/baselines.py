@@ -23,8 +23,8 @@ from auditor.policy.forms import (
     ResourceForm,
     read_texts,
 )
+from auditor.policy.globs import glob_matches, is_pattern, literal
 from auditor.policy.values import compare, read_value, same, undetermined_in
-from auditor.policy.waivers import glob_matches
 
 _ORDERED: Final = frozenset({"number", "duration", "version", "any"})
 
@@ -161,7 +161,7 @@ def compare_baseline(
         if not applies(baseline, target):
             continue
         # Patterns first, so that exact names overwrite what they said.
-        for agreed in sorted(baseline.values, key=lambda one: "*" not in one.name):
+        for agreed in sorted(baseline.values, key=lambda one: not is_pattern(one.name)):
             if agreed.kind.split(".", 1)[0] == surface:
                 decided.update(_judge(agreed, baseline, interpretation))
     return tuple(decided[address] for address in sorted(decided) if decided[address] is not None)  # type: ignore[misc]  # Nones are out
@@ -175,8 +175,8 @@ def _judge(
         yield from _judge_names(agreed, baseline, interpretation, resources)
         return
     matching = [resource for resource in resources if glob_matches(agreed.name, resource.name)]
-    if not matching and "*" not in agreed.name:
-        address = Address(interpretation.target, agreed.kind, agreed.name, agreed.attribute)
+    if not matching and not is_pattern(agreed.name):
+        address = Address(interpretation.target, agreed.kind, literal(agreed.name), agreed.attribute)
         yield address, _absent(address, agreed, baseline, interpretation)
     elif not matching and (cause := _hidden(agreed.kind, interpretation)):
         address = Address(interpretation.target, agreed.kind, agreed.name, agreed.attribute)

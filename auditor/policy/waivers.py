@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date
-from functools import lru_cache
 
 from auditor.errors import InputError
 from auditor.model.policy import Policy, Waiver
 from auditor.model.resource import Address
 from auditor.policy.document import Item, load_document, mistake, suggestion
 from auditor.policy.forms import WAIVERS_FORMAT, Fields, WaiverForm, require_format
+from auditor.policy.globs import glob_matches
 
 
 def load_waivers(file: str, content: bytes) -> tuple[Waiver, ...]:
@@ -59,17 +59,6 @@ def expired(waiver: Waiver, today: date) -> bool:
     """Whether the waiver's last day is over; a day that cannot be read counts as over."""
     last = _day(waiver.expires)
     return last is None or today > last
-
-
-@lru_cache(maxsize=4096)
-def _pattern(glob: str) -> re.Pattern[str]:
-    """Only ``*`` is special: brackets and question marks are part of addresses."""
-    return re.compile(".*".join(re.escape(part) for part in glob.split("*")), re.DOTALL)
-
-
-def glob_matches(glob: str, text: str) -> bool:
-    """Whether the whole text fits a pattern in which ``*`` stands for anything."""
-    return glob == text or ("*" in glob and _pattern(glob).fullmatch(text) is not None)
 
 
 def covers(waiver: Waiver, rule: str, address: Address) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -31,29 +31,67 @@ from auditor.model.value import (
 
 BEYOND_SETTABLE: Final[Mapping[str, frozenset[str]]] = {
     "httpd.server": frozenset(
-        "version mpm log_level keep_alive max_keep_alive_requests max_request_workers request_read_timeout "
-        "request_read_timeout_header request_read_timeout_body track_first_byte request_ids proxy_requests "
-        "server_tokens server_signature trace_enable".split()
+        [
+            "version",
+            "mpm",
+            "log_level",
+            "keep_alive",
+            "max_keep_alive_requests",
+            "max_request_workers",
+            "request_read_timeout",
+            "request_read_timeout_header",
+            "request_read_timeout_body",
+            "track_first_byte",
+            "request_ids",
+            "proxy_requests",
+            "server_tokens",
+            "server_signature",
+            "trace_enable",
+        ]
     ),
-    "httpd.vhost": frozenset("log_level keep_alive request_read_timeout_header request_read_timeout_body tls".split()),
-    "httpd.route": frozenset("url reuse retry ttl ping".split()),
-    "httpd.worker": frozenset("timeout acquire max ping retry ttl reuse".split()),
-    "httpd.balancer": frozenset("members method force_recovery fail_on_timeout max_attempts wait_timeout".split()),
-    "httpd.log": frozenset("path conditional".split()),
+    "httpd.vhost": frozenset(
+        ["log_level", "keep_alive", "request_read_timeout_header", "request_read_timeout_body", "tls"]
+    ),
+    "httpd.route": frozenset(["url", "reuse", "retry", "ttl", "ping"]),
+    "httpd.worker": frozenset(["timeout", "acquire", "max", "ping", "retry", "ttl", "reuse"]),
+    "httpd.balancer": frozenset(
+        ["members", "method", "force_recovery", "fail_on_timeout", "max_attempts", "wait_timeout"]
+    ),
+    "httpd.log": frozenset(["path", "conditional"]),
     "httpd.package": frozenset({"version"}),
     "ilo.manager": frozenset({"firmware_version", "system_rom_version"}),
     "ilo.firmware": frozenset({"version"}),
     "ilo.snmp_destination": frozenset({"protocol", "security_name"}),
     "ilo.event_subscription": frozenset({"event_types", "registry_prefixes"}),
     "ilo.network_protocol": frozenset(
-        "http_enabled https_enabled ssh_enabled ipmi_enabled snmp_enabled console_enabled virtual_media_enabled "
-        "ssdp_enabled xml_reply_enabled federation_enabled virtual_media_encrypted".split()
+        [
+            "http_enabled",
+            "https_enabled",
+            "ssh_enabled",
+            "ipmi_enabled",
+            "snmp_enabled",
+            "console_enabled",
+            "virtual_media_enabled",
+            "ssdp_enabled",
+            "xml_reply_enabled",
+            "federation_enabled",
+            "virtual_media_encrypted",
+        ]
     ),
     "ilo.security": frozenset({"security_state", "login_banner", "secure_boot_enabled"}),
     "ilo.licence": frozenset({"tier"}),
     "ilo.threshold": frozenset(
-        "user_warning user_critical thermal_configuration fan_percent_minimum power_trigger power_watts "
-        "power_minutes high_efficiency_mode brownout_recovery".split()
+        [
+            "user_warning",
+            "user_critical",
+            "thermal_configuration",
+            "fan_percent_minimum",
+            "power_trigger",
+            "power_watts",
+            "power_minutes",
+            "high_efficiency_mode",
+            "brownout_recovery",
+        ]
     ),
 }
 """Attributes that matter although no plan can set them: they govern, or say what is installed."""
@@ -271,7 +309,7 @@ class _Poll:
         self.not_adopted.append(NotAdopted(spec.name, name, attribute, reason, shown))
 
 
-def _attributes(spec: KindSpec, resources: Iterator[Resource] | Any) -> list[str]:
+def _attributes(spec: KindSpec, resources: Iterable[Resource]) -> list[str]:
     """The attributes of these resources that matter, sorted."""
     beyond = BEYOND_SETTABLE.get(spec.name, frozenset())
     without = OF_THE_MACHINE.get(spec.name, frozenset())
@@ -354,6 +392,8 @@ def _write(group: str, poll: _Poll, not_seen: tuple[tuple[str, str], ...]) -> st
     from ruamel.yaml import YAML
     from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+    from auditor.policy.globs import exact
+
     resources = CommentedSeq()
     by_kind = sorted({*(kind for kind, _ in poll.values), *poll.names})
     for kind in by_kind:
@@ -362,7 +402,7 @@ def _write(group: str, poll: _Poll, not_seen: tuple[tuple[str, str], ...]) -> st
             resources.append(CommentedMap(kind=kind, names=CommentedMap(exactly=names)))
         for (of_kind, name), values in sorted(poll.values.items()):
             if of_kind == kind:
-                resources.append(CommentedMap(kind=kind, name=_quoted(name), values=_values(values)))
+                resources.append(CommentedMap(kind=kind, name=_quoted(exact(name)), values=_values(values)))
     if not resources:
         raise InputError(
             f"the targets of the group {group!r} have nothing in common that a baseline could agree on",
@@ -372,7 +412,7 @@ def _write(group: str, poll: _Poll, not_seen: tuple[tuple[str, str], ...]) -> st
         format="auditor.baseline/v1",
         name=_quoted(group),
         description=_quoted(f"Adopted from {len(poll.seen)} targets as they were."),
-        groups=CommentedSeq([_quoted(group)]),
+        groups=CommentedSeq([_quoted(exact(group))]),
         resources=resources,
     )
     document.yaml_set_start_comment(_head(poll, not_seen))
