@@ -180,7 +180,7 @@ def _target_drift(target: TargetDrift) -> Json:
         "since": target.since,
         "since_revision": target.since_revision,
         "gaps": [gap_json(gap) for gap in target.gaps],
-        "changes": [_change(change) for change in target.changes],
+        "changes": [change_json(change) for change in target.changes],
         "text_changes": [
             {
                 "document": change.document,
@@ -194,7 +194,8 @@ def _target_drift(target: TargetDrift) -> Json:
     }
 
 
-def _change(change: AttributeChange) -> Json:
+def change_json(change: AttributeChange) -> Json:
+    """A change: both values with their sources, the cause of an effect, and by whose hand."""
     return {
         "address": address_json(change.address),
         "kind": change.kind,

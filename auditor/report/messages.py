@@ -136,6 +136,14 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "explain.not_proxied": ("not handed to a back end", "バックエンドへの転送なし"),
     "explain.undetermined": ("Undetermined", "確定できないこと"),
     "explain.and": (" and ", "、"),
+    # history
+    "history.added": ("added", "追加"),
+    "history.removed": ("removed", "削除"),
+    "history.changed": ("changed", "変更"),
+    "history.between": ("between {before} and {after}", "{before} から {after} の間"),
+    "history.at": ("seen {after}", "{after} に確認"),
+    "history.none": ("It never changed since it was first seen.", "最初に確認されて以来、変更はありません。"),
+    "history.snapshots": ("Snapshots, newest first", "スナップショット (新しい順)"),
     # snapshot and baseline adopt
     "snapshot.new": ("new", "新規"),
     "snapshot.changed": ("changed", "変更あり"),

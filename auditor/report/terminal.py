@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
 
-from auditor.model.drift import AttributeChange, DriftReport, TargetDrift, TextChange
+from auditor.model.drift import DriftReport, TargetDrift
 from auditor.model.finding import CheckReport, Finding
 from auditor.model.snapshot import Gap
-from auditor.report import outline
+from auditor.report import outline, terminal_changes
 from auditor.report.escape import one_line, visible
 from auditor.report.interface import Style
 from auditor.report.layout import entry, pad, paint, paragraph
@@ -18,9 +18,6 @@ from auditor.report.messages import Words
 
 _PLACES: Final = 5
 """Places of one rule that are shown without ``--verbose``."""
-
-_EFFECTS: Final = 3
-"""Effects of one change, and changed lines of one document, that are shown without ``--verbose``."""
 
 
 def render_check(report: CheckReport, style: Style) -> str:
@@ -187,76 +184,12 @@ def _target_block(target: TargetDrift, words: Words, style: Style) -> Iterable[s
     since = f"{words.moment(target.since)}" if target.since else visible(target.since_revision)
     head = words("drift.since", changes=number, since=since) if since else number
     yield f"{paint(visible(target.target), 'bold', on=style.colour)}  {head}"
-    for change, effects in pairs:
-        yield from _change(change, words)
-        yield from _effects(effects, words, style)
-    yield from _texts(target.text_changes if style.verbose else outline.untold_texts(target), words, style)
+    yield from terminal_changes.changes(pairs, words, style)
+    texts = target.text_changes if style.verbose else outline.untold_texts(target)
+    yield from terminal_changes.texts(texts, words, style)
     if pairs:
         yield f"  {words('drift.look')}"
         yield f"    auditor history {shlex.quote(one_line(str(pairs[0][0].address)))}"
-
-
-def _change(change: AttributeChange, words: Words) -> Iterable[str]:
-    source = outline.source_text(change.after_source or change.before_source)
-    text = f"{outline.changed_thing(change.address)}  {_difference(change, words)}"
-    yield entry(source, text) if source else paragraph(text, 2, 6)
-    yield paragraph(_hand(change, words), 6)
-
-
-def _difference(change: AttributeChange, words: Words) -> str:
-    absent = words("drift.absent")
-    if not change.address.attribute and change.kind != "changed":
-        return words(f"drift.{change.kind}")
-    return " → ".join(outline.value_pair(change, absent))
-
-
-def _hand(change: AttributeChange, words: Words) -> str:
-    parts = [words(f"hand.{change.attribution.hand}")]
-    parts += [one_line(part) for part in (change.attribution.text, change.attribution.reference[:12]) if part]
-    if change.agreed_by:
-        parts.append(words("drift.agreed_by", baseline=one_line(change.agreed_by)))
-    return ", ".join(parts)
-
-
-def _effects(effects: Sequence[AttributeChange], words: Words, style: Style) -> Iterable[str]:
-    def alike(change: AttributeChange) -> tuple[int, str, str, str, str]:
-        before, after = outline.value_pair(change, words("drift.absent"))
-        return outline.effect_rank(change), change.address.kind, change.address.attribute, before, after
-
-    lines: list[str] = []
-    for (_, kind, attribute, before, after), found in groupby(sorted(effects, key=alike), key=alike):
-        group = list(found)
-        if not attribute:
-            names = ", ".join(one_line(one.address.name) for one in group)
-            lines.append(f"{kind} {names}  {_difference(group[0], words)}")
-            continue
-        what = outline.attribute_text(attribute)
-        if len(group) == 1 or style.verbose:
-            lines += [
-                words("drift.effect_one", attribute=what, name=one_line(one.address.name), before=before, after=after)
-                for one in group
-            ]
-        else:
-            several = words.count(kind, len(group))
-            lines.append(words("drift.effect", attribute=what, routes=several, before=before, after=after))
-    shown = lines if style.verbose else lines[:_EFFECTS]
-    yield from (paragraph(line, 8, 10) for line in shown)
-    if len(lines) > len(shown):
-        yield " " * 8 + words("drift.more", effects=words.count("effect", len(lines) - len(shown)))
-
-
-def _texts(changes: Sequence[TextChange], words: Words, style: Style) -> Iterable[str]:
-    for change in changes:
-        line = change.after_line if change.after else change.before_line
-        place = f"{change.document}:{line}" if line else change.document
-        yield f"  {one_line(place)}  {words('drift.text')}"
-        lines = [("-", text) for text in change.before] + [("+", text) for text in change.after]
-        shown = lines if style.verbose else lines[: 2 * _EFFECTS]
-        for mark, text in shown:
-            yield paint(f"    {mark} {visible(text)[:400]}", "faint", on=style.colour)
-        if len(lines) > len(shown):
-            rest = words.count("line", len(lines) - len(shown))
-            yield f"    {rest}; {words('drift.lists')}"
 
 
 def _unseen(target: TargetDrift, words: Words, style: Style) -> Iterable[str]:

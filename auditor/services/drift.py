@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from auditor.errors import InputError
+from auditor.evidence.attribution import attribute_drift
 from auditor.evidence.compare import State, compare
 from auditor.model.drift import AttributeChange, DriftReport, TargetDrift
 from auditor.model.policy import Baseline
@@ -116,7 +117,8 @@ class _Reference:
         options = interpret_options_for(observed.target, self._interpret, self._fleet)
         state = State(before, surface(kind).interpret(before, options))
         now = State(observed.collected, observed.interpretation)
-        return compare(state, now, since=since, since_revision=revision)
+        drift = compare(state, now, since=since, since_revision=revision)
+        return attribute_drift(drift, self._store.events(target=name), since=since) if drift.changes else drift
 
     def _moment(self, name: str) -> tuple[str, str]:
         """When the reference was taken or agreed, and the revision."""
