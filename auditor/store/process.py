@@ -18,7 +18,7 @@ from auditor.store.lock import cannot_write
 from auditor.store.objects import Entry, parse_tree
 
 if TYPE_CHECKING:
-    import git
+    pass
 
 NOBODY: Final = "0" * 40
 MAX_OBJECT: Final = 512 * 1024 * 1024
@@ -174,6 +174,41 @@ def failure(store: Path, command: str, words: bytes) -> StoreError:
     )
 
 
+def _check(path: Path) -> None:
+    """Whether a store stands at the path; the same marks that git goes by.
+
+    Errors:
+        StoreError: none does, or something else.
+    """
+    if not path.is_dir() or not any((path / mark).exists() for mark in ("HEAD", "objects", "refs")):
+        raise StoreError(
+            f"there is no store at {path}",
+            next_step="Make one:  auditor init   (or set store.path in auditor.yaml)",
+        )
+    missing = [mark for mark in ("HEAD", "objects", "refs", "config") if not (path / mark).exists()]
+    try:
+        bare = not missing and _is_bare((path / "config").read_text("utf-8", "replace"))
+    except OSError as error:
+        raise StoreError(f"the store {path} cannot be read: {error.strerror}") from error
+    if missing:
+        raise StoreError(
+            f"the store {path} is damaged: {', '.join(missing)} is missing",
+            untouched="Nothing was changed.",
+            next_step="Restore the store from its remote or a backup.",
+        )
+    if not bare:
+        raise StoreError(
+            f"{path} is a repository with a work tree, not a store",
+            untouched="Nothing was changed.",
+            next_step="Name a folder of its own in store.path of auditor.yaml.",
+        )
+
+
+def _is_bare(settings: str) -> bool:
+    found = re.search(r"^\s*bare\s*=\s*(\w+)", settings, re.MULTILINE | re.IGNORECASE)
+    return found is not None and found[1].lower() in ("true", "yes", "on", "1")
+
+
 class Repository:
     """A bare repository: objects by id, references, imports and logs.
 
@@ -185,41 +220,12 @@ class Repository:
         import git
 
         self.path = path
-        try:
-            self._repository = git.Repo(path)
-            bare = self._repository.bare
-        except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
-            raise StoreError(
-                f"there is no store at {path}",
-                next_step="Make one:  auditor init   (or set store.path in auditor.yaml)",
-            ) from error
-        except (OSError, ValueError, git.GitError) as error:
-            raise StoreError(f"the store {path} cannot be opened: {error}") from error
-        except Exception as error:  # GitPython's configuration reader raises its own kinds
-            raise StoreError(
-                f"the store {path} is damaged: {str(error).splitlines()[0][:200]}",
-                next_step=f"Look:  git -C {path} fsck",
-            ) from error
-        if not bare:
-            self._repository.close()
-            raise StoreError(
-                f"{path} is a repository with a work tree, not a store",
-                untouched="Nothing was changed.",
-                next_step="Name a folder of its own in store.path of auditor.yaml.",
-            )
-        self._set_up(self._repository.git)
-
-    def _set_up(self, command: git.Git) -> None:
-        command.update_environment(**environment_for(self.path))
-        command.set_persistent_git_options(
-            c=[
-                *durable(),
-                "core.hooksPath=" + os.devnull,
-                "gc.auto=0",
-                "core.quotePath=false",
-                "log.showSignature=false",
-            ]
-        )
+        _check(path)
+        # Not git.Repo: it lets GIT_DIR and the like, which a calling git hook sets, decide what the repository is.
+        self._git = git.Git(path)
+        self._git.update_environment(**environment_for(path))
+        settings = ["gc.auto=0", "core.quotePath=false", "log.showSignature=false", f"core.hooksPath={os.devnull}"]
+        self._git.set_persistent_git_options(c=[*durable(), *settings])
 
     @classmethod
     def create(cls, path: Path) -> Repository:
@@ -255,7 +261,7 @@ class Repository:
 
     def close(self) -> None:
         """Ends every process."""
-        self._repository.close()
+        self._git.clear_cache()
 
     def __enter__(self) -> Repository:
         return self
@@ -273,7 +279,7 @@ class Repository:
         """
         if not name or any(one in name for one in "\n\0") or not name.isprintable():
             return None
-        command = self._repository.git
+        command = self._git
         try:
             found, kind, size, stream = command.stream_object_data(name)
             if size > MAX_OBJECT:
@@ -289,8 +295,8 @@ class Repository:
             raise self._damaged(self._last_words() or str(error)) from error
 
     def _last_words(self) -> str:
-        process = self._repository.git.cat_file_all
-        self._repository.git.cat_file_all = None
+        process = self._git.cat_file_all
+        self._git.cat_file_all = None
         if process is None:
             return ""
         with contextlib.suppress(OSError, ValueError):
@@ -371,7 +377,7 @@ class Repository:
         import git
 
         try:
-            return getattr(self._repository.git, command)(*arguments, as_process=True, istream=-1)
+            return getattr(self._git, command)(*arguments, as_process=True, istream=-1)
         except (OSError, git.GitCommandNotFound) as error:
             raise StoreError(f"git cannot be started: {error}") from error
 
