@@ -82,7 +82,7 @@ def writing(store: Path, wait_s: float) -> Iterator[None]:
         with suppress(OSError):  # the number is for people; a full disk must not stop a reader of it
             os.ftruncate(file, 0)
             os.pwrite(file, f"{os.getpid()}\n".encode("ascii"), 0)
-        sweep(store)
+        _sweep_references(store)
         yield
 
 
@@ -90,10 +90,14 @@ def writing(store: Path, wait_s: float) -> Iterator[None]:
 def importing(store: Path, wait_s: float) -> Iterator[None]:
     """Holds a share of the importers' lock while objects are on their way into the store.
 
+    Whoever is the only one sweeps away first what killed importers left.
+
     Errors:
         RefusedError: the store is being packed.
     """
     with _open(store, IMPORTERS) as file:
+        if _take(file, fcntl.LOCK_EX, 0):
+            _sweep_objects(store)
         if not _take(file, fcntl.LOCK_SH, wait_s):
             raise RefusedError(
                 f"the store {store} is being packed",
@@ -110,16 +114,19 @@ def alone(store: Path) -> Iterator[bool]:
         yield _take(file, fcntl.LOCK_EX, 0)
 
 
-def sweep(store: Path) -> None:
-    """Removes what killed writers left. The writer's lock must be held: git's lock files are then nobody's."""
+def _sweep_references(store: Path) -> None:
+    """Removes git's lock files. The writer's lock must be held: they are nobody's then."""
     with suppress(OSError):
         stale = [*store.glob("*.lock"), *(store / "refs").rglob("*.lock")]
         for path in stale:
             if path.name not in (WRITER, IMPORTERS):
                 path.unlink(missing_ok=True)
-    with suppress(OSError), alone(store) as nobody:
-        if nobody:
-            for pattern in ("fast_import_crash_*", "objects/pack/tmp_*", "objects/tmp_*", "objects/??/tmp_obj_*"):
-                for path in store.glob(pattern):
-                    if path.is_file():
-                        path.unlink(missing_ok=True)
+
+
+def _sweep_objects(store: Path) -> None:
+    """Removes half-written objects. The importers' lock must be held alone; a full disk gets its room back."""
+    with suppress(OSError):
+        for pattern in ("fast_import_crash_*", "objects/pack/tmp_*", "objects/tmp_*", "objects/??/tmp_obj_*"):
+            for path in store.glob(pattern):
+                if path.is_file():
+                    path.unlink(missing_ok=True)

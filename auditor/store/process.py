@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NOBODY: Final = "0" * 40
 MAX_OBJECT: Final = 512 * 1024 * 1024
-_FULL: Final = re.compile(r"No space left|Disk quota exceeded|File too large", re.IGNORECASE)
+_FULL: Final = re.compile(r"No space left|Out of diskspace|Disk quota exceeded|File too large", re.IGNORECASE)
 _DENIED: Final = re.compile(r"Permission denied|Read-only file system|insufficient permission", re.IGNORECASE)
 
 
