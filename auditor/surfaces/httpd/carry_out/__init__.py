@@ -1,1 +1,47 @@
 """Carrying out a plan's edits on an httpd tree of this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.errors import RefusedError
+from auditor.model.plan import Direction, Step
+from auditor.model.target import LocalTree, Target
+from auditor.surfaces.interface import ActOptions
+
+if TYPE_CHECKING:
+    from auditor.surfaces.httpd.carry_out.transaction import HttpdTransaction
+
+
+def begin(target: Target, steps: tuple[Step, ...], direction: Direction, options: ActOptions) -> HttpdTransaction:
+    """A transaction of edits on a tree of this machine.
+
+    Errors:
+        RefusedError: the target is no tree of this machine, or the inventory names no server for it.
+    """
+    from auditor.surfaces.httpd.carry_out.server import HttpdServer
+    from auditor.surfaces.httpd.carry_out.survey import main_file_of, survey
+    from auditor.surfaces.httpd.carry_out.transaction import HttpdTransaction
+
+    tree = target.location
+    if not isinstance(tree, LocalTree):
+        raise RefusedError(
+            f"{target.name} cannot be changed from here: it is no tree of this machine.",
+            untouched="Nothing was changed.",
+        )
+    if not tree.server:
+        raise RefusedError(
+            f"{target.name} cannot be changed from here: the inventory names no server for it.",
+            untouched="Nothing was changed.",
+            next_step="Say how it is started:  server: [/usr/sbin/httpd]",
+        )
+    return HttpdTransaction(
+        target=target,
+        tree=tree,
+        main_file=main_file_of(tree),
+        steps=steps,
+        direction=direction,
+        options=options,
+        server=HttpdServer(tree),
+        survey=lambda: survey(target, tree, options.sealer),
+    )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from auditor.errors import ApplyError, AuditorError, RefusedError
 from auditor.model.plan import Direction, DirectiveEdit, Step
 from auditor.model.target import LocalTree, Target
 from auditor.surfaces.httpd.carry_out import backup, files, stage
 from auditor.surfaces.httpd.carry_out.backup import Kept, Manifest
-from auditor.surfaces.httpd.carry_out.edits import Seal, edited
+from auditor.surfaces.httpd.carry_out.edits import edited
 from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.server import Running, Server
 from auditor.surfaces.interface import ActOptions
@@ -25,8 +25,18 @@ REPLACE: Final = "replace"
 RELOAD: Final = "reload"
 _UNCHECKED: Final = stage.Checked("nowhere", "")
 Pairs = tuple[tuple[LiveFile, bytes], ...]
-Preflight = Callable[[Mapping[str, bytes]], tuple[str, ...]]
-"""Looks at the files' new bytes for what the server's own check skips; gives what it checked, or refuses."""
+
+
+class Survey(Protocol):
+    """The live tree as the collector reads it."""
+
+    def seal(self, name: str, content: bytes, /) -> bytes:
+        """A file's content as it would be collected."""
+        ...
+
+    def preflight(self, new: Mapping[str, bytes], /) -> tuple[str, ...]:
+        """Looks at the files' new bytes for what the server's own check skips; gives what it checked, or refuses."""
+        ...
 
 
 def state_folder(target: Target, tree: LocalTree, environment: Mapping[str, str]) -> Path:
@@ -40,7 +50,7 @@ def state_folder(target: Target, tree: LocalTree, environment: Mapping[str, str]
 
 @dataclass
 class HttpdTransaction:
-    """The steps of a plan on one tree. ``seal`` gives a file's content as it is collected."""
+    """The steps of a plan on one tree. ``survey`` reads the tree anew; going back needs it only without a backup."""
 
     target: Target
     tree: LocalTree
@@ -49,8 +59,7 @@ class HttpdTransaction:
     direction: Direction
     options: ActOptions
     server: Server
-    seal: Seal
-    preflight: Preflight
+    survey: Callable[[], Awaitable[Survey]]
     acts: Acts = field(default_factory=Acts)
     _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _locked: bool = False
@@ -73,7 +82,8 @@ class HttpdTransaction:
     async def prepare(self) -> tuple[str, ...]:
         """Reads the live files again, computes the new bytes, and has them checked; nothing live is changed."""
         self._lock()
-        self._pairs = self._forward() if self.direction == "forward" else self._back()
+        survey = await self.survey() if self.direction == "forward" else None
+        self._pairs = self._edited(survey) if survey else await self._back()
         for live, _ in self._pairs:
             files.probe(live, self.options.plan_id, self.acts)
         said = [self._found()]
@@ -84,8 +94,8 @@ class HttpdTransaction:
             raise RefusedError(
                 f"{self.target.name}: staging failed: {error.strerror or error}.", untouched="Nothing was changed."
             ) from error
-        if self.direction == "forward":
-            said.extend(self.preflight({live.name: content for live, content in self._pairs}))
+        if survey:
+            said.extend(survey.preflight({live.name: content for live, content in self._pairs}))
         self._running = self.server.running()
         return tuple(said)
 
@@ -151,7 +161,8 @@ class HttpdTransaction:
             )
         return edits
 
-    def _forward(self) -> Pairs:
+    def _edited(self, survey: Survey) -> Pairs:
+        """The files that the edits name, with what the edits make of them."""
         edits = self._edits()
         live = {name: files.read_live(self.root, name) for name in dict.fromkeys(edit.file for edit in edits)}
         real = {file.real for file in live.values()}
@@ -160,17 +171,17 @@ class HttpdTransaction:
                 f"{self.target.name}: the plan names one file in two ways.", untouched="Nothing was changed."
             )
         new = edited(
-            {name: file.content for name, file in live.items()}, edits, seal=self.seal, sealer=self.options.sealer
+            {name: file.content for name, file in live.items()}, edits, seal=survey.seal, sealer=self.options.sealer
         )
         return tuple((file, new[name]) for name, file in live.items())
 
-    def _back(self) -> Pairs:
+    async def _back(self) -> Pairs:
         """The files as they were before the plan; each must be as the plan left it."""
         folder = backup.backup_folder(self.folder, "forward")
         try:
             manifest = backup.read_manifest(folder)
             if manifest is None:
-                return self._back_without_backup()
+                return await self._back_without_backup()
             pairs: list[tuple[LiveFile, bytes]] = []
             for number, kept in enumerate(manifest.files):
                 live = files.read_live(self.root, kept.name)
@@ -181,14 +192,14 @@ class HttpdTransaction:
             raise RefusedError(error.what, where=error.where, untouched="Nothing was changed.") from error
         return tuple(pairs)
 
-    def _back_without_backup(self) -> Pairs:
+    async def _back_without_backup(self) -> Pairs:
         """By the plan's own undo, where the result has the digest that the journal recorded before the change."""
         recorded = {
             detail["file"]: detail["before"]
             for _, act, mark, detail in self.options.journal.entries()
             if act == REPLACE and mark == "done" and detail["direction"] == "forward"
         }
-        pairs = self._forward()
+        pairs = self._edited(await self.survey())
         for live, content in pairs:
             if recorded.get(live.name) != self.options.sealer.fingerprint(content):
                 raise RefusedError(

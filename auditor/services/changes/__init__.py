@@ -1,0 +1,24 @@
+"""Change plans from wish to rollback: propose, show, approve, apply, roll back."""
+
+from auditor.services.changes.apply import apply_plan
+from auditor.services.changes.approve import Approved, approve_plan
+from auditor.services.changes.desk import Desk, open_desk
+from auditor.services.changes.propose import Proposed, RuleWay, SetWay, ToWay, propose_plan
+from auditor.services.changes.rollback import rollback_plan
+from auditor.services.changes.show import ShownPlan, show_plan
+
+__all__ = [
+    "Approved",
+    "Desk",
+    "Proposed",
+    "RuleWay",
+    "SetWay",
+    "ShownPlan",
+    "ToWay",
+    "apply_plan",
+    "approve_plan",
+    "open_desk",
+    "propose_plan",
+    "rollback_plan",
+    "show_plan",
+]

@@ -1,0 +1,21 @@
+"""The use case "apply"."""
+
+from __future__ import annotations
+
+from auditor.model.plan import ApplyReport
+from auditor.services.changes.desk import Desk
+from auditor.services.changes.run import PlanRun
+
+
+async def apply_plan(desk: Desk, words: str) -> ApplyReport:
+    """Applies the plan that the words name (an id, or its first digits), and says what became of each target.
+
+    What an earlier run left half done is taken back first. A failed target is taken back and reported, never raised.
+
+    Errors:
+        InputError: there is no such plan, or it was damaged.
+        RefusedError: the guard, a signature, a precondition or a lock says no; nothing was changed.
+        IncompleteError: an earlier run cannot be taken back; a person is needed.
+        StoreError: all was applied and verified, but the store could not be told.
+    """
+    return await PlanRun(desk, "forward").run(words)

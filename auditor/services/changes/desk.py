@@ -1,0 +1,218 @@
+"""What every change service needs: the fleet, its key, its clock, its targets, and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from auditor.errors import AuditorError, CollectError, InputError
+from auditor.model.event import Event, EventEffect, EventKind
+from auditor.model.plan import DirectiveEdit, OutcomeOf, Plan
+from auditor.model.secret import Sealer
+from auditor.model.target import LocalTree, Target
+from auditor.plan.approvals import Keygen, Verdict, judge
+from auditor.plan.build import cohort_of, stamp
+from auditor.plan.conditions import Seen
+from auditor.plan.folder import StoredPlan
+from auditor.plan.signers import Signers, read_signers
+from auditor.services.fleet import Fleet
+from auditor.services.inventory import resolve_targets
+from auditor.services.keys import sealer_for
+from auditor.services.observe import Observed, observe
+from auditor.surfaces.interface import CollectOptions, InterpretOptions, Observe, ignore
+from auditor.transport.acts import Acts
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The fleet with all that changes to it need; ``targets`` are the inventory's, by name."""
+
+    fleet: Fleet
+    sealer: Sealer
+    targets: Mapping[str, Target]
+    environment: Mapping[str, str]
+    clock: Callable[[], datetime] = now
+    observe: Observe = ignore
+    acts: Acts = Acts()  # noqa: RUF009 - it holds no state
+
+    @property
+    def journals(self) -> Path:
+        """Where journals are kept."""
+        return self.fleet.state_path / "journal"
+
+    @property
+    def keygen(self) -> Keygen:
+        """OpenSSH's key tool with this environment."""
+        return Keygen(self.environment)
+
+    def collect_options(self) -> CollectOptions:
+        """How targets are collected."""
+        return CollectOptions(self.sealer, self.environment, observe=self.observe)
+
+    def target(self, name: str) -> Target:
+        """A target of the inventory.
+
+        Errors:
+            InputError: the inventory does not name it.
+        """
+        if name not in self.targets:
+            raise InputError(f"{name} is not in the inventory", where=str(self.fleet.file))
+        return self.targets[name]
+
+    async def observed(self, target: Target) -> Observed:
+        """One look at a target.
+
+        Errors:
+            CollectError: nothing of it can be seen.
+        """
+        async for one in observe([target], self.fleet, self.collect_options(), InterpretOptions()):
+            if one.seen:
+                return one
+            gap = one.collected.gaps[0]
+            raise CollectError(
+                f"{target.name} cannot be read: {gap.detail or gap.cause}.",
+                cause=gap.cause,
+                next_step=gap.next_step or None,
+            )
+        raise CollectError(f"{target.name} cannot be read.")
+
+    async def look(self, target: Target) -> Seen:
+        """One look at a target, as the apply machine wants it."""
+        one = await self.observed(target)
+        return Seen(one.collected, one.interpretation)
+
+    def signers(self) -> Signers:
+        """Who may sign, as the protected default branch says.
+
+        Errors:
+            RefusedError: the branch or the file is not there.
+            StoreError: the fleet repository cannot be read.
+        """
+        from auditor.store.fleet_repository import read_protected
+
+        found = read_protected(self.fleet.root, self.fleet.approvers_file, self.fleet.default_branch)
+        return read_signers(found.content, str(found))
+
+    def verdict(self, stored: StoredPlan) -> Verdict:
+        """What the signatures beside a plan are worth now.
+
+        Errors:
+            RefusedError, StoreError: they cannot be verified here.
+        """
+        return judge(
+            stored.id,
+            stored.plan.author,
+            stored.author_signature,
+            stored.approvals,
+            signers=self.signers(),
+            required=self.fleet.required_approvals,
+            keygen=self.keygen,
+        )
+
+    def append(self, event: Event) -> None:
+        """Appends an event to the ledger.
+
+        Errors:
+            StoreError, RefusedError: the store cannot be written to.
+        """
+        from auditor.store import Store
+
+        with Store.open(self.fleet.store_path) as store:
+            store.append_event(event)
+
+    def events(self, plan_id: str) -> tuple[Event, ...]:
+        """The ledger's events of a plan.
+
+        Errors:
+            StoreError: the store cannot be read.
+        """
+        from auditor.store import Store
+
+        with Store.open(self.fleet.store_path) as store:
+            return store.events(plan=plan_id)
+
+
+def open_desk(
+    fleet: Fleet,
+    environment: Mapping[str, str],
+    *,
+    cafile: str = "",
+    clock: Callable[[], datetime] = now,
+    observe: Observe = ignore,
+) -> Desk:
+    """A desk for a fleet. ``cafile`` verifies every iLO, whatever the inventory says.
+
+    Errors:
+        InputError: the fleet's key is missing or another.
+    """
+    sealer = sealer_for(fleet, environment)
+    targets = resolve_targets(["all"], fleet, cafile=cafile) if fleet.targets else ()
+    return Desk(fleet, sealer, {target.name: target for target in targets}, environment, clock, observe)
+
+
+def plan_event(kind: EventKind, stored_id: str, plan: Plan, time: str, *, actor: str, text: str) -> Event:
+    """An event of a plan as a whole."""
+    targets = tuple(sorted(target for cohort in plan.cohorts for target in cohort.targets))
+    return Event(kind, time, plan=stored_id, actor=actor, targets=targets, text=text)
+
+
+def target_event(kind: EventKind, stored_id: str, plan: Plan, time: str, outcome: OutcomeOf) -> Event:
+    """An event of a plan on one target, with what it changed there."""
+    cohort = cohort_of(plan, outcome.target)
+    back = kind == "rolled back"
+    effects = tuple(
+        EventEffect(
+            msgspec.structs.replace(effect.address, target=outcome.target),
+            effect.after if back else effect.before,
+            effect.before if back else effect.after,
+        )
+        for effect in cohort.effects
+    )
+    documents = {
+        f"{outcome.target}:{step.change.file if isinstance(step.change, DirectiveEdit) else step.change.uri}"
+        for step in cohort.steps
+    }
+    changed = kind in ("applied", "rolled back")
+    return Event(
+        kind,
+        time,
+        plan=stored_id,
+        actor=plan.author,
+        targets=(outcome.target,),
+        text=outcome.text[:1000],
+        effects=effects if changed else (),
+        documents=tuple(sorted(documents)) if changed else (),
+    )
+
+
+def traces_of(plan: Plan, target: Target) -> frozenset[tuple[str, str, str]]:
+    """What a change leaves by itself on a target: the digest of an edited file, the word of the last POST."""
+    found = {("ilo.bios", "", name) for name in ("pending", "verdict", "rejected")}
+    if not isinstance(target.location, LocalTree):
+        return frozenset(found)
+    root = Path(target.location.path).resolve()
+    for step in cohort_of(plan, target.name).steps:
+        if isinstance(step.change, DirectiveEdit):
+            real = (root / step.change.file).resolve()
+            name = real.relative_to(root).as_posix() if real.is_relative_to(root) else str(real)
+            found |= {("httpd.file", one, "digest") for one in (name, step.change.file)}
+    return frozenset(found)
+
+
+def moment(desk: Desk) -> str:
+    """The present time as events and plans write it."""
+    return stamp(desk.clock())
+
+
+def told(error: AuditorError) -> str:
+    """An error's first line."""
+    return str(error).split("\n", 1)[0]

@@ -1,0 +1,234 @@
+"""The use case "plan": what is wanted becomes a plan beside which signatures can stand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from auditor.errors import AuditorError, InputError, RefusedError
+from auditor.model.plan import FindingRef, Origin, Plan, Proposal, Wish
+from auditor.model.resource import KindSpec
+from auditor.model.target import StoredSnapshot, Target
+from auditor.plan.approvals import Bad
+from auditor.plan.build import PlanRequest, build_plan
+from auditor.plan.document import plan_id
+from auditor.plan.folder import write_plan, write_signature
+from auditor.services.changes.desk import Desk, moment, plan_event, told
+from auditor.services.changes.restore import restore_files, restore_values
+from auditor.services.changes.wishes import by_target, parse_setting, wishes_of_rule
+from auditor.services.inventory import resolve_targets
+from auditor.services.observe import Observed, interpret_options_for, interpreted
+from auditor.surfaces.interface import InterpretOptions
+from auditor.surfaces.registry import surface
+
+if TYPE_CHECKING:
+    from auditor.model.policy import Waiver
+    from auditor.policy.rules import LoadedPolicy
+
+
+@dataclass(frozen=True)
+class SetWay:
+    """Wanted values, each ``ADDRESS=VALUE``."""
+
+    settings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RuleWay:
+    """Make a rule's findings go, on these targets, by its own remedy. ``policy`` is what is checked."""
+
+    rule: str
+    targets: tuple[str, ...]
+    policy: LoadedPolicy
+    waivers: tuple[Waiver, ...] = ()
+
+
+@dataclass(frozen=True)
+class ToWay:
+    """As it was at a revision of the store, on these targets."""
+
+    revision: str
+    targets: tuple[str, ...]
+
+
+Way: TypeAlias = SetWay | RuleWay | ToWay
+
+
+class Proposed(msgspec.Struct, frozen=True):
+    """A plan that was written: its id, where it stands, whether its author has signed, and what to know of it."""
+
+    id: str
+    plan: Plan
+    folder: str
+    signed: bool
+    warnings: tuple[str, ...] = ()
+
+
+async def propose_plan(
+    desk: Desk,
+    way: Way,
+    *,
+    reason: str,
+    author: str,
+    key: Path | None = None,
+    consents: tuple[str, ...] = (),
+) -> Proposed:
+    """Writes a plan below ``plans/`` and, with a key, the author's signature beside it.
+
+    Errors:
+        InputError: what is wanted cannot be understood, or a target is not in the inventory.
+        RefusedError: nothing is to be changed, or nothing of it can be; no plan was written.
+        CollectError: a target cannot be read.
+        StoreError: a revision cannot be read, or the ledger cannot be written to.
+    """
+    made = await _make(desk, way)
+    origin = msgspec.structs.replace(made.origin, key_id=desk.sealer.key_id)
+    request = PlanRequest(
+        reason=reason,
+        author=author,
+        origin=origin,
+        created=desk.clock(),
+        expiry_hours=desk.fleet.expiry_hours,
+        fixes=made.fixes,
+        consents=consents,
+    )
+    plan = build_plan(made.proposals, request)
+    identity = plan_id(plan)
+    signature = desk.keygen.sign(identity, key) if key else None
+    warnings = _author_warnings(desk, identity, author, signature)
+    write_plan(desk.fleet.plans_path, plan, desk.acts)
+    folder = desk.fleet.plans_path / identity
+    if signature is not None:
+        write_signature(folder, "author", signature, desk.acts)
+    desk.append(plan_event("planned", identity, plan, moment(desk), actor=author, text=plan.reason))
+    return Proposed(identity, plan, str(folder), signature is not None, warnings)
+
+
+@dataclass(frozen=True)
+class _Made:
+    origin: Origin
+    proposals: tuple[Proposal, ...]
+    fixes: tuple[FindingRef, ...] = ()
+
+
+async def _make(desk: Desk, way: Way) -> _Made:
+    match way:
+        case SetWay(settings):
+            kinds = tuple(kind for name in ("httpd", "ilo") for kind in surface(name).kinds)
+            wishes = _parsed(settings, kinds)
+            return _Made(Origin("set", settings), await _proposals(desk, wishes))
+        case RuleWay():
+            return await _by_rule(desk, way)
+        case ToWay():
+            return await _as_it_was(desk, way)
+
+
+def _parsed(settings: Sequence[str], kinds: Sequence[KindSpec]) -> tuple[Wish, ...]:
+    """Every setting as a wish; all mistakes at once."""
+    wishes: list[Wish] = []
+    mistakes: list[InputError] = []
+    for text in settings:
+        try:
+            wishes.append(parse_setting(text, kinds))
+        except InputError as error:
+            mistakes.append(error)
+    if mistakes:
+        raise InputError.gather(mistakes)
+    if not wishes:
+        raise InputError("nothing is asked for", next_step="auditor plan --set ADDRESS=VALUE, --rule RULE or --to REV")
+    return tuple(wishes)
+
+
+async def _proposals(desk: Desk, wishes: Sequence[Wish]) -> tuple[Proposal, ...]:
+    """What each target's surface proposes for the wishes about it."""
+    asked = by_target(wishes)
+    targets = {name: desk.target(name) for name in asked}
+    found: list[Proposal] = []
+    for name, target in targets.items():
+        found.append(_proposed(desk, await desk.observed(target), asked[name]))
+    return tuple(found)
+
+
+def _proposed(desk: Desk, seen: Observed, wishes: tuple[Wish, ...]) -> Proposal:
+    options = interpret_options_for(seen.target, InterpretOptions(), desk.fleet)
+    return surface(seen.target.surface).propose(wishes, seen.collected, options)
+
+
+async def _by_rule(desk: Desk, way: RuleWay) -> _Made:
+    from auditor.services.check import run_check
+
+    seen = [await desk.observed(target) for target in _targets(desk, way.targets)]
+
+    async def each() -> AsyncIterator[Observed]:
+        for one in seen:
+            yield one
+
+    report = await run_check(each(), way.policy, way.waivers, desk.clock().date())
+    wishes, fixes = wishes_of_rule(way.rule, way.policy.rules, report)
+    asked = by_target(wishes)
+    proposals = tuple(_proposed(desk, one, asked[one.target.name]) for one in seen if one.target.name in asked)
+    done = {one.target for one in proposals if one.steps}
+    origin = Origin("rule", (way.rule, *way.targets), policy=way.policy.digest)
+    return _Made(origin, proposals, tuple(ref for ref in fixes if ref.address.target in done))
+
+
+async def _as_it_was(desk: Desk, way: ToWay) -> _Made:
+    from auditor.store import Store
+
+    targets = _targets(desk, way.targets)
+    with Store.open(desk.fleet.store_path) as store:
+        revision = store.resolve_revision(way.revision, now=desk.clock())
+        states = {target.name: store.read(revision, target.name) for target in targets}
+    proposals: list[Proposal] = []
+    for target in targets:
+        seen = await desk.observed(target)
+        options = interpret_options_for(target, InterpretOptions(), desk.fleet)
+        then = interpreted(target, states[target.name], options)
+        if not then.seen:
+            raise RefusedError(f"{target.name} was not seen at {way.revision}.", untouched="No plan was written.")
+        if target.surface == "httpd":
+            face = surface("httpd")
+            proposals.append(restore_files(then.collected, seen.collected, face, options, desk.sealer))
+            continue
+        kinds = surface(target.surface).kinds
+        wishes, refusals = restore_values(then.interpretation, seen.interpretation, kinds)
+        made = _proposed(desk, seen, wishes) if wishes else Proposal(target.name, (), ())
+        proposals.append(msgspec.structs.replace(made, refusals=(*made.refusals, *refusals)))
+    return _Made(Origin("to", (way.revision, *way.targets), snapshot=revision), tuple(proposals))
+
+
+def _targets(desk: Desk, words: Sequence[str]) -> tuple[Target, ...]:
+    """The inventory's targets that words mean.
+
+    Errors:
+        InputError: a word means nothing, or something that is not in the inventory.
+    """
+    named = resolve_targets(words, desk.fleet)
+    strange = [one.name for one in named if isinstance(one.location, StoredSnapshot) or one.name not in desk.targets]
+    if strange or not named:
+        raise InputError(
+            f"{', '.join(strange) or 'nothing'} is in the inventory under no name, so nothing can be applied to it",
+            where=str(desk.fleet.file),
+        )
+    return tuple(desk.targets[one.name] for one in named)
+
+
+def _author_warnings(desk: Desk, identity: str, author: str, signature: bytes | None) -> tuple[str, ...]:
+    """What will keep the plan from being applied as far as its author goes."""
+    if signature is None:
+        return ("the author has not signed it: plan again with --key, or it cannot be applied",)
+    try:
+        signers = desk.signers()
+        found = desk.keygen.verify(identity, signature, signers)
+    except AuditorError as error:
+        return (f"who may sign cannot be read: {told(error)}",)
+    bad = tuple(str(line) for line in signers.bad_lines)
+    if isinstance(found, Bad):
+        return (*bad, f"the author's key is no allowed signer's ({signers.read_from}), so it cannot be applied")
+    if author.casefold() not in {name.casefold() for name in found.principals}:
+        return (*bad, f'the key is "{found.name}"\'s, and the plan names "{author}" as author: it cannot be applied')
+    return bad

@@ -1,0 +1,93 @@
+"""A state of the store as steps: what httpd's files said then, line by line, and what an iLO's settings were."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import msgspec
+
+from auditor.model.plan import DirectiveEdit, DocumentIs, Proposal, Step, Wish
+from auditor.model.resource import KindSpec
+from auditor.model.secret import SEALED, Sealer
+from auditor.model.snapshot import Collected, Document, Interpretation
+from auditor.plan.conditions import changed, values_of
+from auditor.surfaces.interface import InterpretOptions, Surface
+
+_MOST_LINES = 20_000
+
+
+def restore_files(
+    then: Collected, now: Collected, surface: Surface, options: InterpretOptions, sealer: Sealer
+) -> Proposal:
+    """Edits that give every file the lines it had. What is not an edit of lines is refused by name."""
+    refusals: list[str] = []
+    steps: list[Step] = []
+    documents = {one.name: one for one in now.documents}
+    for old in then.documents:
+        new = documents.get(old.name)
+        if new is None:
+            refusals.append(f"{old.name} is gone; a whole file is not restored by a plan yet")
+        elif old.link != new.link:
+            refusals.append(f"{old.name} leads elsewhere now; links are not restored by a plan yet")
+        elif old.content != new.content:
+            found = _edits(old, new, sealer, refusals)
+            steps += found
+            if found:
+                documents[old.name] = msgspec.structs.replace(new, content=old.content, fingerprint=old.fingerprint)
+    known = {one.name for one in then.documents}
+    refusals += [f"{name} was not there; removing a file is not planned yet" for name in documents if name not in known]
+    after = msgspec.structs.replace(now, documents=tuple(documents[one.name] for one in now.documents))
+    found_effects = changed(values_of(surface.interpret(now, options)), values_of(surface.interpret(after, options)))
+    effects = tuple(msgspec.structs.replace(one, asked=True) for one in found_effects)
+    return Proposal(now.target, tuple(steps), effects, tuple(refusals))
+
+
+def restore_values(
+    then: Interpretation, now: Interpretation, kinds: Sequence[KindSpec]
+) -> tuple[tuple[Wish, ...], tuple[str, ...]]:
+    """Wishes for the values that were, and what differs and cannot be set, in sentences."""
+    specs = {kind.name: kind for kind in kinds}
+    wishes: list[Wish] = []
+    refusals: list[str] = []
+    for effect in changed(values_of(now), values_of(then)):
+        kind = specs.get(effect.address.kind)
+        spec = kind.get(effect.address.attribute) if kind else None
+        settable = spec.settable if spec else bool(kind and kind.open)
+        if settable and effect.after is not None and effect.before is not None:
+            wishes.append(Wish(msgspec.structs.replace(effect.address, target=now.target), effect.after))
+        else:
+            refusals.append(f"{effect.address} differs and cannot be set")
+    return tuple(wishes), tuple(refusals)
+
+
+def _edits(old: Document, new: Document, sealer: Sealer, refusals: list[str]) -> list[Step]:
+    """Edits from the last line to the first, so that the line numbers of the present file hold for each."""
+    before, after = _lines(new.content), _lines(old.content)
+    if max(len(before), len(after)) > _MOST_LINES:
+        refusals.append(f"{new.name} has more than {_MOST_LINES} lines; restore it by hand")
+        return []
+    is_now = DocumentIs(new.name, new.fingerprint or sealer.fingerprint(new.content))
+    was_then = DocumentIs(old.name, old.fingerprint or sealer.fingerprint(old.content))
+    steps: list[Step] = []
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    for tag, start, end, old_start, old_end in reversed(matcher.get_opcodes()):
+        if tag == "equal":
+            continue
+        here, there = b"".join(before[start:end]), b"".join(after[old_start:old_end])
+        if {match[0] for match in SEALED.finditer(there)} - {match[0] for match in SEALED.finditer(here)}:
+            refusals.append(f"{new.name}:{start + 1}: a secret stood there that is not there now")
+            return []
+        change = DirectiveEdit(new.name, start + 1, end, here.decode("latin-1"), there.decode("latin-1"))
+        count = old_end - old_start
+        undo = DirectiveEdit(new.name, start + 1, start + count, change.after, change.before)
+        name = f"{new.name}:{start + 1}"
+        why = f"{name} as it was"
+        steps.append(Step(name, why, change, undo, "reload", (is_now,), (was_then,)))
+    return steps
+
+
+def _lines(content: bytes) -> list[bytes]:
+    lines = [line + b"\n" for line in content.split(b"\n")]
+    lines[-1] = lines[-1][:-1]
+    return lines if lines[-1] else lines[:-1]

@@ -1,0 +1,291 @@
+"""One run of a plan, forward or back: locks, recovery of ended runs, guard, machine, ledger, agreed state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from auditor.errors import AuditorError, IncompleteError, InputError, RefusedError, StoreError
+from auditor.model.event import EventKind
+from auditor.model.plan import ApplyReport, Direction, OutcomeOf, Plan, Step
+from auditor.model.target import Target
+from auditor.plan.approvals import Verdict
+from auditor.plan.build import check_plan, cohort_of
+from auditor.plan.conditions import changed, values_of
+from auditor.plan.folder import StoredPlan, read_plan
+from auditor.plan.guard import Known, refuse
+from auditor.plan.journal import (
+    FileJournal,
+    Run,
+    journal_path,
+    journals_below,
+    outcomes_of,
+    read_entries,
+    runs_of,
+)
+from auditor.plan.machine import Machine, Reach
+from auditor.services.changes.desk import Desk, moment, plan_event, target_event, told, traces_of
+from auditor.services.observe import Observed
+from auditor.surfaces.interface import ActOptions, Journal, Transaction
+from auditor.surfaces.registry import surface
+from auditor.transport.lock import hold
+
+_KINDS: Mapping[str, EventKind] = {
+    "applied": "applied",
+    "rolled back": "rolled back",
+    "taken back": "taken back",
+    "refused": "refused",
+    "incomplete": "taken back",
+}
+
+
+@dataclass
+class PlanRun:
+    """A run of one plan. Nothing is changed before the fleet's lock is held and the guard has agreed."""
+
+    desk: Desk
+    direction: Direction
+    _unwritten: list[AuditorError] = field(default_factory=list)
+
+    async def run(self, words: str) -> ApplyReport:
+        """Carries out the plan that the words name; see :func:`auditor.services.changes.apply_plan`."""
+        stored = read_plan(self.desk.fleet.plans_path, words)
+        check_plan(stored.plan)
+        with hold(self.desk.fleet.state_path / "lock", "the fleet", f"plan {stored.id[:8]}, {self.direction}"):
+            recovered = await self._recover_all(stored)
+            outcomes = self._outcomes(stored)
+            if self.direction == "back" and recovered and not _standing(outcomes):
+                return self._ended(ApplyReport(stored.id, "back", recovered))
+            self._guard(stored, outcomes)
+            names = [target for cohort in stored.plan.cohorts for target in cohort.targets]
+            skipped = self._skipped(stored, outcomes)
+            machine = self._machine(stored.id, stored.plan, self.direction, skipped, names)
+            report = await machine.run()
+            await self._agree(stored, report)
+        return self._ended(report)
+
+    # -- before -----------------------------------------------------------------------------------------------------
+
+    async def _recover_all(self, asked: StoredPlan) -> tuple[OutcomeOf, ...]:
+        """Takes back what ended runs left, of any plan; gives the outcomes of the plan asked for."""
+        recovered: list[OutcomeOf] = []
+        for plan_id, target, path in journals_below(self.desk.journals):
+            runs = runs_of(read_entries(path))
+            if not runs or not runs[-1].unfinished:
+                self._reconcile(plan_id, target, runs)
+                continue
+            stored = asked if plan_id == asked.id else self._plan_of(plan_id, target)
+            machine = self._machine(plan_id, stored.plan, runs[-1].direction, {}, [target])
+            outcome = await machine.recover(target)
+            if outcome is None:
+                continue
+            if outcome.outcome == "incomplete":
+                raise IncompleteError(
+                    f"an earlier run of plan {plan_id[:8]} on {target} was ended and cannot be taken back: "
+                    f"{outcome.text}.",
+                    untouched="Nothing else was changed.",
+                    next_step=f"Put {target} right by hand, then run this again. The journal: {path}",
+                )
+            self.desk.observe(f"{target}: taken back, as before")
+            if plan_id == asked.id:
+                recovered.append(outcome)
+        return tuple(recovered)
+
+    def _plan_of(self, plan_id: str, target: str) -> StoredPlan:
+        try:
+            return read_plan(self.desk.fleet.plans_path, plan_id)
+        except InputError as error:
+            raise IncompleteError(
+                f"an earlier run on {target} was ended midway; its plan {plan_id[:8]} cannot be read: {error.what}.",
+                untouched="Nothing else was changed.",
+                next_step=f"Restore {self.desk.fleet.plans_path / plan_id}, then run this again.",
+            ) from error
+
+    def _outcomes(self, stored: StoredPlan) -> dict[str, tuple[str, ...]]:
+        """What became of each target, by the journals, and by the ledger where a journal is gone."""
+        found: dict[str, list[str]] = {}
+        for event in self.desk.events(stored.id):
+            if event.plan == stored.id and event.kind in ("applied", "rolled back"):
+                for target in event.targets:
+                    found.setdefault(target, []).append(event.kind)
+        outcomes = {target: tuple(kinds) for target, kinds in found.items()}
+        for plan_id, target, path in journals_below(self.desk.journals):
+            if plan_id == stored.id:
+                outcomes[target] = outcomes_of(runs_of(read_entries(path))) or outcomes.get(target, ())
+        return outcomes
+
+    def _guard(self, stored: StoredPlan, outcomes: Mapping[str, Sequence[str]]) -> None:
+        verdict: Verdict | None = None
+        try:
+            if self.direction == "forward":
+                verdict = self.desk.verdict(stored)
+            refuse(
+                Known(
+                    stored.plan,
+                    stored.id,
+                    self.direction,
+                    self.desk.clock(),
+                    self.desk.sealer.key_id,
+                    verdict,
+                    outcomes,
+                    frozenset(self.desk.targets),
+                )
+            )
+        except RefusedError as error:
+            event = plan_event(
+                "refused", stored.id, stored.plan, moment(self.desk), actor=stored.plan.author, text=error.what[:1000]
+            )
+            self._write(lambda: self.desk.append(event))
+            raise
+        for line in verdict.set_aside if verdict else ():
+            self.desk.observe(line)
+
+    def _skipped(self, stored: StoredPlan, outcomes: Mapping[str, Sequence[str]]) -> dict[str, OutcomeOf]:
+        """Going back: the targets on which the plan does not stand."""
+        if self.direction == "forward":
+            return {}
+        names = (target for cohort in stored.plan.cohorts for target in cohort.targets)
+        return {
+            name: OutcomeOf(name, "already", "the plan does not stand here")
+            for name in names
+            if tuple(outcomes.get(name, ()))[-1:] != ("applied",)
+        }
+
+    # -- the machine ------------------------------------------------------------------------------------------------
+
+    def _machine(
+        self,
+        plan_id: str,
+        plan: Plan,
+        direction: Direction,
+        skip: Mapping[str, OutcomeOf],
+        names: Sequence[str],
+    ) -> Machine:
+        return Machine(
+            plan=plan,
+            plan_id=plan_id,
+            direction=direction,
+            sealer=self.desk.sealer,
+            reach={name: self._reach(plan_id, plan, self.desk.target(name)) for name in names},
+            journal=partial(self._journal, plan_id),
+            ended=partial(self._ledger, plan_id, plan),
+            observe=self.desk.observe,
+            skip=skip,
+        )
+
+    def _reach(self, plan_id: str, plan: Plan, target: Target) -> Reach:
+        def begin(steps: tuple[Step, ...], direction: Direction, journal: Journal) -> Transaction:
+            options = ActOptions(plan, plan_id, journal, self.desk.sealer, self.desk.environment, self.desk.observe)
+            return surface(target.surface).begin(target, steps, direction, options)
+
+        return Reach(begin, partial(self.desk.look, target), traces_of(plan, target))
+
+    def _journal(self, plan_id: str, target: str, direction: Direction) -> FileJournal:
+        path = journal_path(self.desk.journals, plan_id, target)
+        return FileJournal(path, plan_id, target, direction, self.desk.acts, self.desk.clock)
+
+    # -- afterwards -------------------------------------------------------------------------------------------------
+
+    def _ledger(self, plan_id: str, plan: Plan, outcome: OutcomeOf) -> None:
+        """Records an outcome with the time that the journal has for it, so that recording it twice is once."""
+        runs = runs_of(read_entries(journal_path(self.desk.journals, plan_id, outcome.target)))
+        if runs and not (runs[-1].direction == "back" and outcome.outcome == "taken back"):
+            event = target_event(_KINDS[outcome.outcome], plan_id, plan, _time(runs[-1].entries[-1].time), outcome)
+            self._write(lambda: self.desk.append(event))
+
+    def _reconcile(self, plan_id: str, target: str, runs: Sequence[Run]) -> None:
+        """Records an outcome that a run had no more time to record."""
+        last = runs[-1] if runs else None
+        if last is None or last.outcome not in ("applied", "rolled back"):
+            return
+        kinds = [event.kind for event in self.desk.events(plan_id) if target in event.targets]
+        if [kind for kind in kinds if kind in ("applied", "rolled back")][-1:] == [last.outcome]:
+            return
+        text = dict(last.entries[-1].detail).get("text", "")
+        outcome = OutcomeOf(target, "applied" if last.outcome == "applied" else "rolled back", text)
+        try:
+            self._ledger(plan_id, self._plan_of(plan_id, target).plan, outcome)
+        except IncompleteError as error:
+            self.desk.observe(told(error))
+
+    async def _agree(self, stored: StoredPlan, report: ApplyReport) -> None:
+        """Snapshots what was changed. It becomes the agreed state where nothing but the plan differs from that."""
+        from auditor.services.snapshot import record
+
+        changed_targets = [one.target for one in report.outcomes if one.outcome in ("applied", "rolled back")]
+        agreed: list[Observed] = []
+        other: list[Observed] = []
+        for name in changed_targets:
+            try:
+                seen = await self.desk.observed(self.desk.target(name))
+                (agreed if self._only_ours(stored.plan, seen) else other).append(seen)
+            except AuditorError as error:
+                self.desk.observe(f"{name}: changed and verified, but no snapshot was taken: {told(error)}")
+        for observed, agree in ((agreed, True), (other, False)):
+            if observed:
+                self._write(
+                    partial(
+                        record,
+                        self.desk.fleet,
+                        observed,
+                        agree=agree,
+                        now=self.desk.clock(),
+                        key_id=self.desk.sealer.key_id,
+                        plan=stored.id,
+                    )
+                )
+        for one in other:
+            self.desk.observe(
+                f"{one.target.name} had drifted otherwise too: the agreed state was left as it is "
+                f"(auditor drift {one.target.name})"
+            )
+
+    def _only_ours(self, plan: Plan, seen: Observed) -> bool:
+        """Whether the target differs from its agreed state in nothing but what the plan names."""
+        from auditor.services.observe import interpret_options_for, interpreted
+        from auditor.store import Store
+        from auditor.surfaces.interface import InterpretOptions
+
+        name = seen.target.name
+        with Store.open(self.desk.fleet.store_path) as store:
+            if name not in store.targets("agreed"):
+                return True
+            before = store.read("agreed", name)
+        options = interpret_options_for(seen.target, InterpretOptions(), self.desk.fleet)
+        old = interpreted(seen.target, before, options)
+        if not old.seen:
+            return False
+        found = changed(values_of(old.interpretation), values_of(seen.interpretation), traces_of(plan, seen.target))
+        ours = {
+            (effect.address.kind, effect.address.name, effect.address.attribute)
+            for effect in cohort_of(plan, name).effects
+        }
+        return all((one.address.kind, one.address.name, one.address.attribute) in ours for one in found)
+
+    def _write(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except (StoreError, RefusedError) as error:
+            self.desk.observe(f"not recorded: {told(error)}")
+            self._unwritten.append(error)
+
+    def _ended(self, report: ApplyReport) -> ApplyReport:
+        """The report; or an error where the targets are well and the store could not be told so."""
+        well = all(one.outcome in ("applied", "already", "rolled back") for one in report.outcomes)
+        if self._unwritten and well:
+            raise StoreError(
+                f"plan {report.plan[:8]}: {', '.join(f'{one.target} {one.outcome}' for one in report.outcomes)} "
+                f"and verified, but the store could not be written to: {self._unwritten[0].what}",
+                next_step="The next apply or rollback records it; the journals hold it until then.",
+            )
+        return report
+
+
+def _standing(outcomes: Mapping[str, Sequence[str]]) -> bool:
+    return any(kinds and kinds[-1] == "applied" for kinds in outcomes.values())
+
+
+def _time(text: str) -> str:
+    """A journal's time in whole seconds."""
+    return f"{text[:19]}Z"

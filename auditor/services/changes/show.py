@@ -1,0 +1,146 @@
+"""The use case "show": a plan as it stands, whether it is stale or not."""
+
+from __future__ import annotations
+
+import msgspec
+
+from auditor.errors import AuditorError
+from auditor.model.event import Event
+from auditor.model.plan import Disruption, NoUndo, Plan
+from auditor.plan.approvals import Verdict
+from auditor.plan.build import check_plan, cohort_of, disruption_of, moment_of
+from auditor.plan.conditions import examine
+from auditor.plan.folder import StoredPlan, read_plan
+from auditor.plan.journal import journal_path, outcomes_of, read_entries, runs_of
+from auditor.services.changes.desk import Desk, told
+
+
+class SignerOf(msgspec.Struct, frozen=True):
+    """Who signed, proven: principal and key."""
+
+    name: str
+    key: str
+
+
+class ShownPlan(msgspec.Struct, frozen=True):
+    """A plan with all that is known of it now.
+
+    ``author`` is None where the author's signature is missing or bad. ``reasons`` are sentences why it could not be
+    applied now; none: it could, as far as was looked. ``stale`` are those that come from the targets themselves;
+    ``looked`` says whether they were looked at. ``disruption`` is the heaviest by target; ``irreversible`` are steps
+    that cannot be taken back. ``outcomes`` are what became of targets, ``events`` what the ledger says.
+    """
+
+    id: str
+    plan: Plan
+    author: SignerOf | None
+    approvers: tuple[SignerOf, ...]
+    required: int
+    reasons: tuple[str, ...]
+    set_aside: tuple[str, ...]
+    stale: tuple[str, ...]
+    looked: bool
+    disruption: tuple[tuple[str, Disruption], ...]
+    irreversible: tuple[str, ...]
+    outcomes: tuple[tuple[str, str], ...]
+    events: tuple[Event, ...]
+    folder: str
+
+
+async def show_plan(desk: Desk, words: str, *, look: bool = False) -> ShownPlan:
+    """The plan that the words name. With ``look`` its preconditions are read again on every target.
+
+    It opens whatever has become stale; what cannot be verified here is said as a reason.
+
+    Errors:
+        InputError: there is no such plan, or its bytes were changed.
+    """
+    stored = read_plan(desk.fleet.plans_path, words)
+    plan = stored.plan
+    reasons: list[str] = []
+    verdict = _verdict(desk, stored, reasons)
+    reasons += _own_reasons(desk, plan)
+    stale = await _stale(desk, plan) if look else ()
+    outcomes = _outcomes(desk, stored, reasons)
+    return ShownPlan(
+        id=stored.id,
+        plan=plan,
+        author=SignerOf(verdict.author.name, verdict.author.key) if verdict and verdict.author else None,
+        approvers=tuple(SignerOf(one.name, one.key) for one in verdict.approvers) if verdict else (),
+        required=desk.fleet.required_approvals,
+        reasons=(*reasons, *(f"stale: {one}" for one in stale)),
+        set_aside=verdict.set_aside if verdict else (),
+        stale=stale,
+        looked=look,
+        disruption=tuple((target, disruption_of(cohort.steps)) for cohort in plan.cohorts for target in cohort.targets),
+        irreversible=tuple(
+            dict.fromkeys(step.id for cohort in plan.cohorts for step in cohort.steps if isinstance(step.undo, NoUndo))
+        ),
+        outcomes=outcomes,
+        events=_events(desk, stored, reasons),
+        folder=str(stored.folder),
+    )
+
+
+def _verdict(desk: Desk, stored: StoredPlan, reasons: list[str]) -> Verdict | None:
+    try:
+        verdict = desk.verdict(stored)
+    except AuditorError as error:
+        reasons.append(f"its signatures cannot be verified here: {told(error)}")
+        return None
+    reasons.extend(verdict.reasons)
+    return verdict
+
+
+def _own_reasons(desk: Desk, plan: Plan) -> list[str]:
+    reasons: list[str] = []
+    try:
+        check_plan(plan)
+        if moment_of(plan.expires) <= desk.clock():
+            reasons.append(f"it expired on {plan.expires}")
+    except AuditorError as error:
+        reasons.append(told(error))
+    if plan.origin.key_id and plan.origin.key_id != desk.sealer.key_id:
+        reasons.append(f"it was made with the fleet key {plan.origin.key_id}, and the key here is {desk.sealer.key_id}")
+    names = {target for cohort in plan.cohorts for target in cohort.targets}
+    return reasons + [f"{name} is not in the inventory" for name in sorted(names - desk.targets.keys())]
+
+
+async def _stale(desk: Desk, plan: Plan) -> tuple[str, ...]:
+    """The preconditions that do not hold any more, target by target."""
+    found: list[str] = []
+    for name in sorted({target for cohort in plan.cohorts for target in cohort.targets} & desk.targets.keys()):
+        try:
+            seen = await desk.look(desk.target(name))
+        except AuditorError as error:
+            found.append(told(error))
+            continue
+        conditions = dict.fromkeys(one for step in cohort_of(plan, name).steps for one in step.preconditions)
+        found += [f"{name}: {held.sentence}" for held in examine(conditions, seen, desk.sealer) if not held.holds]
+    return tuple(found)
+
+
+def _outcomes(desk: Desk, stored: StoredPlan, reasons: list[str]) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
+    for target in sorted({one for cohort in stored.plan.cohorts for one in cohort.targets}):
+        path = journal_path(desk.journals, stored.id, target)
+        if not path.exists():
+            continue
+        try:
+            became = outcomes_of(runs_of(read_entries(path)))
+        except AuditorError as error:
+            reasons.append(told(error))
+            continue
+        if became:
+            found.append((target, became[-1]))
+    if found:
+        reasons.append("it was carried out already: " + ", ".join(f"{name} {what}" for name, what in found))
+    return tuple(found)
+
+
+def _events(desk: Desk, stored: StoredPlan, reasons: list[str]) -> tuple[Event, ...]:
+    try:
+        return desk.events(stored.id)
+    except AuditorError as error:
+        reasons.append(f"the ledger cannot be read: {told(error)}")
+        return ()

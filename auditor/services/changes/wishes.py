@@ -1,0 +1,142 @@
+"""What people ask for, as wishes: ``--set ADDRESS=VALUE``, and the remedies of a rule's findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from auditor.errors import InputError, RefusedError
+from auditor.model.finding import CheckReport, Finding
+from auditor.model.plan import FindingRef, Wish
+from auditor.model.policy import Rule
+from auditor.model.resource import Address, AttributeSpec, KindSpec, parse_address
+from auditor.model.value import Value
+
+
+def parse_setting(text: str, kinds: Sequence[KindSpec]) -> Wish:
+    """The wish that ``ADDRESS=VALUE`` states; ``null`` as value asks for the absence of what stands there.
+
+    Errors:
+        InputError: no address, no target in it, an attribute that its kind does not have or that no plan may set, or a
+            value of another type.
+    """
+    address, value = _split(text)
+    spec = _spec(address, kinds)
+    if value == "null":
+        return Wish(address, None)
+    if spec.type == "secret":
+        raise InputError(f"{address} holds a secret; secrets are not set by plans", next_step="Set it on the target.")
+    return Wish(address, _value(value, spec, address))
+
+
+def wishes_of_rule(
+    rule_id: str, rules: Iterable[Rule], report: CheckReport
+) -> tuple[tuple[Wish, ...], tuple[FindingRef, ...]]:
+    """The remedies of a rule's findings, and the findings that they fix.
+
+    Errors:
+        InputError: there is no such rule.
+        RefusedError: the rule names no remedy, or nothing was found.
+    """
+    rule = next((one for one in rules if one.id.casefold() == rule_id.casefold()), None)
+    if rule is None:
+        raise InputError(f"there is no rule {rule_id!r}", next_step="Look:  auditor check TARGET")
+    if not rule.remedy:
+        raise RefusedError(
+            f"{rule.id} names no remedy: what to change has to be decided.",
+            untouched="No plan was written.",
+            next_step="Say it:  auditor plan --set ADDRESS=VALUE",
+        )
+    findings: list[Finding] = [one for one in report.findings if one.rule == rule.id]
+    if not findings:
+        raise RefusedError(f"{rule.id} finds nothing on these targets.", untouched="No plan was written.")
+    wishes = {
+        msgspec.structs.replace(finding.address, attribute=name): value
+        for finding in findings
+        for name, value in rule.remedy
+    }
+    return (
+        tuple(Wish(address, value) for address, value in wishes.items()),
+        tuple(FindingRef(rule.id, finding.address) for finding in findings),
+    )
+
+
+def by_target(wishes: Iterable[Wish]) -> Mapping[str, tuple[Wish, ...]]:
+    """The wishes of each target.
+
+    Errors:
+        InputError: one address is asked for twice.
+    """
+    found: dict[str, list[Wish]] = {}
+    seen: set[Address] = set()
+    for wish in wishes:
+        if wish.address in seen:
+            raise InputError(f"{wish.address} is asked for twice")
+        seen.add(wish.address)
+        found.setdefault(wish.address.target, []).append(wish)
+    return {target: tuple(listed) for target, listed in found.items()}
+
+
+def _split(text: str) -> tuple[Address, str]:
+    """The address and the value; a name may hold ``=``, so the first that makes an address counts."""
+    at = text.find("=")
+    while at >= 0:
+        try:
+            address = parse_address(text[:at])
+        except InputError:
+            at = text.find("=", at + 1)
+            continue
+        if not address.attribute or not address.target:
+            break
+        return address, text[at + 1 :].strip()
+    raise InputError(
+        f"{text!r} is not ADDRESS=VALUE with a target and an attribute",
+        next_step="It looks like  'web1/httpd:httpd.route[\"shop.example:443 /api\"].read_timeout=60s'",
+    )
+
+
+def _spec(address: Address, kinds: Sequence[KindSpec]) -> AttributeSpec:
+    kind = next((one for one in kinds if one.name == address.kind), None)
+    if kind is None:
+        known = ", ".join(sorted(one.name for one in kinds))
+        raise InputError(f"{address}: there is no kind {address.kind!r}", next_step=f"Known here: {known}")
+    spec = kind.get(address.attribute)
+    if spec is None:
+        if kind.open:
+            return AttributeSpec(address.attribute, "any", "", settable=True)
+        raise InputError(
+            f"{address}: {address.kind} has no attribute {address.attribute!r}", next_step=_near(address, kind)
+        )
+    if not spec.settable:
+        settable = ", ".join(sorted(one.name for one in kind.attributes if one.settable)) or "none"
+        raise InputError(f"{address} cannot be set", next_step=f"What can be set of {kind.name}: {settable}")
+    return spec
+
+
+def _near(address: Address, kind: KindSpec) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(address.attribute, [one.name for one in kind.attributes], 1)
+    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(one.name for one in kind.attributes)}"
+
+
+def _value(text: str, spec: AttributeSpec, address: Address) -> Value:
+    from auditor.policy.values import read_text
+
+    try:
+        if spec.type == "list":
+            return _list(text)
+        if len(text) > 1 and text[0] == text[-1] == '"':
+            text = str(msgspec.json.decode(text))
+        return read_text(text, spec.type)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise InputError(f"{address}={text}: {error}") from error
+
+
+def _list(text: str) -> Value:
+    from auditor.model.value import Many
+    from auditor.policy.values import read_text
+
+    items = msgspec.json.decode(text, type=list[str | int | float | bool])
+    return Many(tuple(read_text(one if isinstance(one, str) else str(one).lower(), "any") for one in items))

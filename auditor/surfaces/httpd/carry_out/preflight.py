@@ -1,0 +1,175 @@
+"""What the server's own check lets through and its reload then dies of, looked for before anything is changed.
+
+``-t`` opens no log, starts no program, binds no port and loads no key: a garbage certificate, a key that does not
+match, a port in use, a missing program and a changed MPM all pass it, and end the server at the next reload.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from auditor.errors import RefusedError
+from auditor.surfaces.httpd.directive import Directive, Resolved
+from auditor.surfaces.httpd.words import as_path, split_words
+
+_STOP_AND_START: Final = frozenset(
+    {"pidfile", "serverlimit", "threadlimit", "listenbacklog", "scoreboardfile", "coredumpdirectory"}
+)
+_LOGS: Final = frozenset({"customlog", "errorlog", "transferlog", "globallog"})
+_CERTIFICATE: Final = "sslcertificatefile"
+_KEY: Final = "sslcertificatekeyfile"
+_LIMIT: Final = 1024 * 1024
+
+
+def preflight(before: Resolved, after: Resolved) -> tuple[str, ...]:
+    """What was looked at, a sentence each; nothing where the change touches none of it.
+
+    Errors:
+        RefusedError: the server would not survive the reload, or would not do what the change says.
+    """
+    new = _added(before.directives, after.directives)
+    gone = _added(after.directives, before.directives)
+    _refuse_stop_and_start([*new, *gone])
+    return (
+        *_ports(new, before.directives),
+        *_programs(new, after.server_root),
+        *_certificates([*new, *gone], after),
+    )
+
+
+def _added(before: Sequence[Directive], after: Sequence[Directive]) -> list[Directive]:
+    """The directives of ``after`` that are not in ``before``, counted."""
+    left = Counter(_key(directive) for directive in before)
+    found: list[Directive] = []
+    for directive in after:
+        if left[_key(directive)] > 0:
+            left[_key(directive)] -= 1
+        else:
+            found.append(directive)
+    return found
+
+
+def _key(directive: Directive) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    within = tuple((section.name.lower(), section.arguments) for section in directive.within)
+    return directive.name.lower(), directive.arguments, within
+
+
+def _refuse_stop_and_start(changed: Sequence[Directive]) -> None:
+    for directive in changed:
+        name = directive.name.lower()
+        mpm = name == "loadmodule" and re.match(r"mpm_\w+_module\b", directive.arguments)
+        if name in _STOP_AND_START or mpm:
+            raise _refused(
+                directive,
+                f"{directive.name} {directive.arguments} takes effect at a stop and start only, "
+                "and a reload with it fails or changes nothing",
+            )
+
+
+def _ports(new: Sequence[Directive], before: Sequence[Directive]) -> tuple[str, ...]:
+    held = {_endpoint(one.arguments) for one in before if one.name.lower() == "listen"}
+    said: list[str] = []
+    for directive in new:
+        if directive.name.lower() != "listen":
+            continue
+        endpoint = _endpoint(directive.arguments)
+        if endpoint is None or any(other and other[1] == endpoint[1] for other in held):
+            continue  # the server itself holds the port
+        host, port = endpoint
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise _refused(directive, f"port {port} cannot be listened on: {error.strerror}") from error
+        said.append(f"port {port} is free")
+    return tuple(said)
+
+
+def _endpoint(arguments: str) -> tuple[str, int] | None:
+    words = split_words(arguments)
+    host, _, port = (words[0] if words else "").rpartition(":")
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        return None
+    return ("" if host in ("*", "0.0.0.0") else host.strip("[]")), int(port)  # noqa: S104 - read, not bound by choice
+
+
+def _programs(new: Sequence[Directive], server_root: str) -> tuple[str, ...]:
+    said: list[str] = []
+    for directive in new:
+        if directive.name.lower() not in _LOGS:
+            continue
+        words = split_words(directive.arguments)
+        if not words or not words[0].startswith("|"):
+            continue
+        command = words[0].lstrip("|")
+        if command.startswith("$"):
+            continue  # the shell finds it
+        program = (split_words(command) or ("",))[0]
+        path = program if program.startswith("/") else str(Path(server_root, program)) if "/" in program else program
+        found = shutil.which(path, mode=os.X_OK, path="/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin")
+        if found is None:
+            raise _refused(directive, f"the program {program} that would take the log is not there")
+        said.append(f"the log's program {program} is there")
+    return tuple(said)
+
+
+def _certificates(changed: Sequence[Directive], after: Resolved) -> tuple[str, ...]:
+    """Each server whose certificate or key is touched: both must load, and belong together."""
+    touched = {_server(one) for one in changed if one.name.lower() in (_CERTIFICATE, _KEY)}
+    said: list[str] = []
+    for server in sorted(touched):
+        own = [one for one in after.directives if _server(one) == server]
+        certificates = [one for one in own if one.name.lower() == _CERTIFICATE]
+        keys = [one for one in own if one.name.lower() == _KEY]
+        for number, certificate in enumerate(certificates):
+            key = keys[number] if number < len(keys) else certificate
+            _refuse_pair(certificate, key, after.server_root)
+            said.append(f"certificate and key of {server or 'the main server'} belong together")
+    return tuple(said)
+
+
+def _server(directive: Directive) -> str:
+    return next((one.arguments for one in directive.within if one.name.lower() == "virtualhost"), "")
+
+
+def _refuse_pair(certificate: Directive, key: Directive, server_root: str) -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+    try:
+        public = x509.load_pem_x509_certificate(_content(certificate, server_root)).public_key()
+    except ValueError as error:
+        raise _refused(certificate, "the certificate cannot be read: it is no PEM certificate") from error
+    try:
+        private = load_pem_private_key(_content(key, server_root), password=None)
+    except TypeError as error:
+        raise _refused(key, "the key has a passphrase; whether it matches cannot be told before the reload") from error
+    except ValueError as error:
+        raise _refused(key, "the key cannot be read: it is no PEM key") from error
+    shape = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if private.public_key().public_bytes(*shape) != public.public_bytes(*shape):
+        raise _refused(key, "the key does not belong to the certificate")
+
+
+def _content(directive: Directive, server_root: str) -> bytes:
+    words = split_words(directive.arguments)
+    path = Path(server_root, as_path(words[0] if words else ""))
+    try:
+        with path.open("rb") as file:
+            return file.read(_LIMIT)
+    except OSError as error:
+        raise _refused(directive, f"{path} cannot be read: {error.strerror}") from error
+
+
+def _refused(directive: Directive, why: str) -> RefusedError:
+    return RefusedError(f"{why}.", where=str(directive.source), untouched="Nothing was changed.")
