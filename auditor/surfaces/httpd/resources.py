@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
-import msgspec
-
-from auditor.model.resource import Resource
-from auditor.model.snapshot import Collected, Gap, Interpretation
+from auditor.model.snapshot import Collected, Interpretation
 from auditor.surfaces.httpd.collect import resolve_collected
-from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.directive_resources import directive_resources
-from auditor.surfaces.httpd.governing import Model, build_model
-from auditor.surfaces.httpd.logs import log_resources
 from auditor.surfaces.httpd.plain_resources import file_resources, module_resources, package_resources
-from auditor.surfaces.httpd.route_resources import RouteResources
-from auditor.surfaces.httpd.server_resources import ServerResources
 from auditor.surfaces.httpd.servers import split_servers
-from auditor.surfaces.httpd.versions import behaviours, parse_version
-from auditor.surfaces.httpd.worker_resources import WorkerResources
-from auditor.surfaces.httpd.worlds import VERSION_CAUSE, World, reconcile, worlds
+from auditor.surfaces.httpd.understanding import understood
+from auditor.surfaces.httpd.versions import parse_version
 from auditor.surfaces.interface import InterpretOptions
-
-UNDERSTOOD: Final = ("httpd.server", "httpd.vhost", "httpd.route", "httpd.worker", "httpd.balancer", "httpd.log")
-"""The kinds that rest on the whole configuration being understood."""
-
-_FEATURES: Final = (
-    ("fcgi", re.compile(r"fcgi://", re.IGNORECASE)),
-    ("handler", re.compile(r"^\"?proxy:", re.IGNORECASE)),
-    ("ws", re.compile(r"\bwss?://", re.IGNORECASE)),
-    ("unix", re.compile(r"unix:", re.IGNORECASE)),
-    ("logs", re.compile(r"\}T|%\^")),
-)
 
 
 def interpret(collected: Collected, options: InterpretOptions) -> Interpretation:
@@ -61,70 +38,3 @@ def known_version(collected: Collected, options: InterpretOptions) -> str:
         if number is not None:
             return ".".join(str(part) for part in number)
     return ""
-
-
-def features(resolved: Resolved) -> frozenset[str]:
-    """What a configuration uses that behaves differently from version to version."""
-    found = set()
-    for directive in resolved.directives:
-        name = directive.name.lower()
-        if name == "proxypassmatch" or (name == "proxypass" and directive.arguments.startswith("~")):
-            found.add("match")
-        if name in _TELLING:
-            found.update(feature for feature, pattern in _FEATURES if pattern.search(directive.arguments))
-    return frozenset(found)
-
-
-_TELLING: Final = frozenset(
-    {"proxypass", "proxypassmatch", "balancermember", "proxyset", "rewriterule", "sethandler", "logformat", "customlog"}
-)
-
-
-def understood(resolved: Resolved, version: str, mpm: str) -> tuple[list[Resource], list[Gap]]:
-    """The resources that rest on merging servers and routes, in every world that could matter."""
-    ways = worlds(resolved, behaviours(version, features(resolved)))
-    model = _model(resolved, ways.first)
-    first = model_resources(model, version, mpm)
-    others = [(model_resources(_model(resolved, one), version, mpm), VERSION_CAUSE) for one in ways.by_version]
-    others += [(model_resources(_model(resolved, one), version, mpm), ways.doubt_cause) for one in ways.by_doubt]
-    gaps = [
-        Gap(
-            what=f"{directive.source}",
-            cause="malformed",
-            detail=reason,
-            next_step="Correct the line; httpd's own check (httpd -t) names it too.",
-            kinds=("httpd.route", "httpd.worker", "httpd.balancer"),
-        )
-        for found in model.routes.values()
-        for directive, reason in found.refused
-    ]
-    if ways.too_many:
-        gaps.append(
-            Gap(
-                what="conditional sections",
-                cause="undetermined",
-                detail="more conditionals cannot be decided than can be tried both ways",
-                next_step="Name the loaded modules with --module, definitions with --define, or run on the host.",
-                kinds=UNDERSTOOD,
-            )
-        )
-    return reconcile(first, others), gaps
-
-
-def _model(resolved: Resolved, world: World) -> Model:
-    return build_model(msgspec.structs.replace(resolved, directives=world.directives), world.behaviour)
-
-
-def model_resources(model: Model, version: str, mpm: str) -> list[Resource]:
-    """Servers, virtual hosts, routes, proxy workers, balancers and logs of one model."""
-    makers = ServerResources(model, version, mpm)
-    found: list[Resource] = []
-    every = []
-    for server in model.servers:
-        routes = RouteResources(model, server)
-        found += routes.resources()
-        found.append(makers.resource(server, routes))
-        every += routes.routes
-    found += WorkerResources(model, every).resources()
-    found += log_resources(model)
-    return found

@@ -298,7 +298,7 @@ class RouteResources:
             out.names("on_timeout_log_ids", mark.log_ids)
         elif scheme not in ("ws", "wss"):
             out.add("on_timeout_status", Undetermined(mark.text))
-        out.flag("fails_over", scheme == "ajp" and len(one.targets) > 1)
+        out.flag("fails_over", len(one.targets) > 1 and any(other.back_end.scheme == "ajp" for other in one.targets))
         if scheme in ("ws", "wss"):
             limited = self.model.behaviour.tunnel_limited
             client = effective.timeout(self.server, self.model.main, self.model.behaviour).seconds

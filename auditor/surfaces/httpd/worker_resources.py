@@ -76,7 +76,7 @@ class WorkerResources:
         out.flag("reuse", worker.reuses(), made)
         found = self.routes[id(worker)]
         out.names("routes", [one.name for one in found])
-        out.names("capturesbeyond_segment", self.beyond[id(worker)])
+        out.names("captures_beyond_segment", self.beyond[id(worker)])
         out.names("ignored_parameters", [readable(one.written) for one in worker.ignored])
         others = dict.fromkeys(one for one in worker.sockets if one and one != back_end.socket)
         out.names("socket_shared_with", [readable(one) for one in others])

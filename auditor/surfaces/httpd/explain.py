@@ -1,0 +1,297 @@
+"""For a URL: which virtual host, route, proxy worker and setting govern, and what a time-out will look like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import msgspec
+
+from auditor.errors import InputError
+from auditor.model.source import FileSource
+from auditor.surfaces.httpd.answer import Answer, ChainEntry, Governed, OnTimeout, seconds_or_none
+from auditor.surfaces.httpd.directive import Directive, Resolved
+from auditor.surfaces.httpd.durations import atoi
+from auditor.surfaces.httpd.effective import first_word
+from auditor.surfaces.httpd.governing import Governing, Limit, Model, build_model
+from auditor.surfaces.httpd.mapping import Mapped, map_path
+from auditor.surfaces.httpd.marks import timeout_mark
+from auditor.surfaces.httpd.route_resources import VisibleRoute, balancer_flag, describe, visible_routes
+from auditor.surfaces.httpd.routes import Route
+from auditor.surfaces.httpd.servers import Server, readable
+from auditor.surfaces.httpd.understanding import features
+from auditor.surfaces.httpd.versions import Behaviour, behaviours
+from auditor.surfaces.httpd.vhosts import VirtualHosts
+from auditor.surfaces.httpd.workers import ProxyWorker, is_balancer
+from auditor.surfaces.httpd.worlds import VERSION_CAUSE, worlds
+from auditor.surfaces.interface import InterpretOptions
+
+_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+def explain(resolved: Resolved, url: str, version: str = "", options: InterpretOptions | None = None) -> Answer:
+    """The answer for a URL. ``version`` is httpd's, where the collection names it; ``options`` go before it.
+
+    Where an unknown conditional or the version could change the answer, ``undetermined`` says so.
+
+    Errors:
+        InputError: the text is no URL that a browser could ask for.
+    """
+    version = (options.httpd_version if options else "") or version
+    ways = worlds(resolved, behaviours(version, features(resolved)))
+    first = _explain(_replaced(resolved, ways.first.directives), url, ways.first.behaviour)
+    doubts = list(first.undetermined)
+    for others, cause in ((ways.by_version, VERSION_CAUSE), (ways.by_doubt, ways.doubt_cause)):
+        for world in others:
+            answer = _explain(_replaced(resolved, world.directives), url, world.behaviour)
+            if _essence(answer) != _essence(first):
+                doubts.append(_difference(first, answer, cause))
+                break
+    if ways.too_many:
+        doubts.append("more conditionals cannot be decided than can be tried: name modules with --module")
+    return msgspec.structs.replace(first, undetermined=tuple(dict.fromkeys(doubts)))
+
+
+def _replaced(resolved: Resolved, directives: tuple[Directive, ...]) -> Resolved:
+    return msgspec.structs.replace(resolved, directives=directives)
+
+
+def _essence(answer: Answer) -> tuple[object, ...]:
+    return (
+        answer.virtual_host,
+        answer.proxied,
+        answer.mapped_by,
+        answer.worker,
+        answer.read_timeout_s,
+        answer.connect_timeout_s,
+        answer.on_timeout.status if answer.on_timeout else None,
+    )
+
+
+def _difference(one: Answer, other: Answer, cause: str) -> str:
+    if one.virtual_host != other.virtual_host:
+        what = f"the virtual host may also be {other.virtual_host}"
+    elif one.proxied != other.proxied:
+        what = "whether it is proxied is not certain"
+    elif one.read_timeout_s != other.read_timeout_s:
+        shown = "no limit" if other.read_timeout_s is None else f"{other.read_timeout_s:g} s"
+        what = f"the read time-out may also be {shown}"
+    else:
+        what = "the answer is not certain"
+    return f"{what}: {cause}"
+
+
+def _explain(resolved: Resolved, url: str, behaviour: Behaviour) -> Answer:
+    return _Explainer(build_model(resolved, behaviour), url).answer()
+
+
+def split_url(url: str) -> tuple[str, int, str]:
+    """Host, port and decoded path (bytes as latin-1) of a URL.
+
+    Errors:
+        InputError: it is none.
+    """
+    example = "A URL looks like  https://shop.example/api/orders"
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise InputError(f"{url!r} is not a URL: {error}", next_step=example) from error
+    scheme = parts.scheme.lower()
+    if not host or scheme not in _PORTS:
+        raise InputError(f"{url!r} is not a URL of a web server", next_step=example)
+    path = unquote_to_bytes(parts.path or "/").decode("latin-1")
+    return host, port if port is not None else _PORTS[scheme], path
+
+
+class _Explainer:
+    """One model asked about one URL."""
+
+    def __init__(self, model: Model, url: str) -> None:
+        self.model = model
+        self.url = url
+        self._seen: list[VisibleRoute] | None = None
+
+    def answer(self) -> Answer:
+        """The answer in this model."""
+        host, port, path = split_url(self.url)
+        choice = VirtualHosts(self.model.servers).choose(host, port)
+        server = choice.server
+        mapped = map_path(self.model, server, path)
+        doubts = (*choice.doubts, *mapped.doubts)
+        if mapped.route is None:
+            return Answer(
+                url=self.url,
+                virtual_host=readable(server.name),
+                virtual_host_source=server.source,
+                proxied=False,
+                why_not=readable(mapped.note) or "no ProxyPass, RewriteRule [P] or proxy handler takes this path",
+                undetermined=tuple(readable(doubt) for doubt in doubts),
+            )
+        return self._proxied(server, mapped.route, mapped, doubts)
+
+    def _proxied(self, server: Server, route: Route, mapped: Mapped, doubts: tuple[str, ...]) -> Answer:
+        targets = self.model.targets(server, mapped.url)
+        answer = Answer(
+            url=self.url,
+            virtual_host=readable(server.name),
+            virtual_host_source=server.source,
+            proxied=True,
+            mapped_by=readable(f"{route.directive.name} {route.fake}"),
+            mapped_by_source=route.directive.source,
+            route=self._route_name(server, route),
+            target_url=readable(mapped.url),
+            balancer=self._balancer_name(server, mapped.url),
+            undetermined=tuple(readable(doubt) for doubt in doubts),
+        )
+        if not targets:
+            cause = f"nothing can be said of {readable(mapped.url)}: no such balancer, no member, or no absolute URL"
+            return msgspec.structs.replace(answer, undetermined=(*answer.undetermined, cause))
+        longest = max(targets, key=lambda one: one.read.seconds)
+        others = (
+            ()
+            if len(targets) == 1
+            else tuple((readable(one.back_end.url), seconds_or_none(one.read.seconds)) for one in targets)
+        )
+        worker = longest.worker
+        return msgspec.structs.replace(
+            answer,
+            worker=readable(worker.name) if worker is not None else None,
+            worker_source=worker.definition.source if worker is not None else None,
+            shared_with=self._shared(server, route, worker),
+            read_timeout_s=seconds_or_none(longest.read.seconds),
+            connect_timeout_s=None if longest.connect is None else seconds_or_none(longest.connect.seconds),
+            read_governed_by=governed(longest.read),
+            connect_governed_by=None if longest.connect is None else governed(longest.connect),
+            connect_note=_connect_note(longest),
+            chain=self._chain(server, route, longest),
+            on_timeout=self._mark(longest),
+            members=others,
+        )
+
+    def _route_name(self, server: Server, route: Route) -> str:
+        return next((one.name for one in self._visible(server) if one.route is route), route.name)
+
+    def _visible(self, server: Server) -> list[VisibleRoute]:
+        if self._seen is None:
+            self._seen = visible_routes(self.model, server)
+        return self._seen
+
+    def _balancer_name(self, server: Server, url: str) -> str | None:
+        found = self.model.balancer(server, url) if is_balancer(url) else None
+        return None if found is None else f"{found.server} {readable(found.name)}"
+
+    def _shared(self, server: Server, route: Route, worker: ProxyWorker | None) -> tuple[tuple[str, FileSource], ...]:
+        """Other routes of the server that the same worker governs."""
+        if worker is None or worker.balancer is not None:
+            return ()
+        return tuple(
+            (readable(one.route.fake), one.route.directive.source)
+            for one in self._visible(server)
+            if one.route is not route and any(target.worker is worker for target in one.targets)
+        )
+
+    def _mark(self, governing: Governing) -> OnTimeout:
+        worker = governing.worker
+        balancer = worker.balancer if worker is not None else None
+        mark = timeout_mark(
+            governing.back_end.scheme,
+            self.model.behaviour,
+            ping=worker is not None and "ping" in worker.parameters,
+            fail_on_timeout=balancer is not None and balancer_flag(balancer, "failontimeout", False),
+        )
+        if governing.read.seconds == 0:
+            return OnTimeout(503, (), "Timeout 0 answers at once, before any back end can")
+        return OnTimeout(mark.status, mark.log_ids, mark.text)
+
+    def _chain(self, server: Server, route: Route, governing: Governing) -> tuple[ChainEntry, ...]:
+        """Every setting considered, strongest first, with those that are written but do not count."""
+        worker, read = governing.worker, governing.read
+        entries = [*self._lost(route, worker, read)]
+        limits = self.model.chain(server, worker, governing.back_end.scheme)
+        entries.extend(_entry(limit, governs=limit is limits[0]) for limit in limits)
+        if worker is not None and worker.timeout is None:
+            entries.insert(len(entries) - len(limits), ChainEntry("timeout= of the worker", False, "not set", ""))
+        if not any(limit.scope in ("ProxyTimeout", "ProxyTimeout at definition") for limit in limits):
+            entries.insert(len(entries) - 1, ChainEntry("ProxyTimeout", False, "not set", ""))
+        entries.extend(self._ineffective(server, limits))
+        return tuple(entries)
+
+    def _lost(self, route: Route, worker: ProxyWorker | None, read: Limit) -> Iterator[ChainEntry]:
+        """``timeout=`` on the route's own line, where it does not govern."""
+        own = route.own_timeout
+        if own is None or (read.directive is route.directive and read.setting == own.written):
+            return
+        if route.balancer is not None:
+            reason = "on a balancer it is the wait for a usable member, never a read time-out"
+        elif worker is None:
+            reason = "no proxy worker matches this URL, the generic one serves it"
+        elif worker.definition is route.directive:
+            reason = f"overridden by {describe(read)}"
+        elif worker.server != route.server:
+            reason = f"the main server's proxy worker {readable(worker.name)} comes first"
+        else:
+            made = _maker(worker)
+            reason = f"the worker was made by {made}"
+        setting = f"{readable(own.written)} on {readable(route.fake)}"
+        yield ChainEntry(setting, True, "ignored", reason, own.directive.source)
+
+    def _ineffective(self, server: Server, limits: tuple[Limit, ...]) -> Iterator[ChainEntry]:
+        """ProxyTimeout and Timeout that stand in the server or the main server and are not even reached."""
+        shown = {id(limit.directive) for limit in limits if limit.directive is not None}
+        for one in (server,) if server.is_main else (server, self.model.main):
+            for name in ("proxytimeout", "timeout"):
+                found = one.plain.get(name, ())
+                for index, directive in enumerate(found):
+                    if id(directive) in shown:
+                        continue
+                    value = first_word(directive)
+                    if index < len(found) - 1:
+                        reason = f"a later {directive.name} of the same server replaces it"
+                    elif not one.is_main and name == "timeout" and atoi(value) == 0:
+                        reason = "0 in a virtual host means the main server's"
+                    else:
+                        reason = "the virtual host has its own" if one.is_main else ""
+                    yield ChainEntry(readable(f"{directive.name} {value}"), True, "ignored", reason, directive.source)
+
+
+def _entry(limit: Limit, *, governs: bool) -> ChainEntry:
+    setting = readable(limit.setting)
+    if limit.scope in ("worker", "balancer member"):
+        setting = f"{setting} on {describe(limit).removeprefix('ProxyPass ')}"
+    elif limit.scope == "default":
+        setting = f"Timeout, httpd's default of {limit.seconds:g} s"
+    elif limit.scope == "ProxyTimeout at definition":
+        setting = f"{setting}, in force where the worker was made"
+    source = limit.directive.source if limit.directive is not None else None
+    is_set = limit.scope != "default"
+    reason = ""
+    if governs and limit.unit_dropped:
+        reason = f"its unit is dropped: {limit.seconds:g} s"
+    return ChainEntry(setting, is_set, "governs" if governs else "not reached", reason, source)
+
+
+def _maker(worker: ProxyWorker) -> str:
+    return describe(Limit(0, "worker", "", worker.definition))
+
+
+def governed(limit: Limit) -> Governed:
+    """The setting that governs, as the answer carries it."""
+    if limit.directive is None:
+        return Governed("default" if limit.scope == "default" else "fixed", limit_text(limit), None)
+    value = limit.setting.partition(" ")[2] if " " in limit.setting else limit.setting
+    return Governed(limit.directive.name.lstrip("<"), readable(value), limit.directive.source)
+
+
+def limit_text(limit: Limit) -> str:
+    """The seconds of a default, or what is fixed."""
+    return f"{limit.seconds:g}" if limit.scope == "default" else limit.setting
+
+
+def _connect_note(governing: Governing) -> str:
+    if governing.connect is None:
+        return "a Unix socket has none"
+    if governing.connect.setting.startswith("connectiontimeout="):
+        return ""
+    return "falls back to the read time-out"

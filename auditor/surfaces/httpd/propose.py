@@ -1,0 +1,216 @@
+"""The least edits that fulfil wishes about an httpd, with every effect: computed by interpreting the edited files."""
+
+from __future__ import annotations
+
+import msgspec
+
+from auditor.model.plan import AttributeIs, Condition, DirectiveEdit, DocumentIs, Effect, Proposal, Step, Wish
+from auditor.model.resource import Address
+from auditor.model.snapshot import Collected, Document, Interpretation
+from auditor.model.value import Text, Undetermined, Value, show
+from auditor.surfaces.httpd.collect import resolve_collected
+from auditor.surfaces.httpd.governing import Model, build_model
+from auditor.surfaces.httpd.resources import interpret, known_version
+from auditor.surfaces.httpd.rewording import physical_lines
+from auditor.surfaces.httpd.understanding import features
+from auditor.surfaces.httpd.versions import behaviours
+from auditor.surfaces.httpd.wishes import LineChange, RefusedWish, changes_for
+from auditor.surfaces.httpd.worlds import worlds
+from auditor.surfaces.interface import InterpretOptions
+
+_Key = tuple[str, str, str]
+
+
+def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOptions) -> Proposal:
+    """Steps in order, every effect on other attributes, and what cannot be done, a sentence each. Pure.
+
+    A step's line numbers are those of the file as the steps before it leave it. All steps need one reload.
+    """
+    before = interpret(collected, options)
+    state, edits, refusals, notes = collected, [], [], []
+    fulfilled: list[tuple[Wish, int]] = []
+    for wish in wishes:
+        try:
+            made = _fulfil(wish, state, before, options)
+        except RefusedWish as refusal:
+            refusals.append(str(refusal))
+            continue
+        if not made:
+            notes.append(f"{_local(wish.address)} is so already")
+            continue
+        for edit, why in made:
+            state = _apply(state, edit)
+            edits.append((edit, why, wish))
+        fulfilled.append((wish, len(edits)))
+    if not edits:
+        return Proposal(collected.target, (), (), tuple(refusals), tuple(notes))
+    after = interpret(state, options)
+    refusals += [sentence for wish, _ in fulfilled if (sentence := _missed(wish, after))]
+    if any(_missed(wish, after) for wish, _ in fulfilled):
+        return Proposal(collected.target, (), (), tuple(refusals), tuple(notes))
+    steps = tuple(
+        _step(number, edit, why, wish, collected, before, after) for number, (edit, why, wish) in enumerate(edits, 1)
+    )
+    asked = {_key(wish.address) for wish, _ in fulfilled}
+    effects = _effects(before, after, asked)
+    others = sum(1 for one in effects if not one.asked and one.address.attribute == "read_timeout")
+    if others:
+        notes.append(f"the read time-out of {others} other {'route' if others == 1 else 'routes'} changes too")
+    return Proposal(collected.target, steps, effects, tuple(refusals), tuple(notes))
+
+
+def _fulfil(
+    wish: Wish, state: Collected, before: Interpretation, options: InterpretOptions
+) -> list[tuple[DirectiveEdit, str]]:
+    """The edits for one wish, each against the state that the ones before leave."""
+    _check_known(wish, before)
+    changes = changes_for(_model(state, options), wish)
+    made: list[tuple[DirectiveEdit, str]] = []
+    # From the last line up, so that a change does not move the lines of the next.
+    for change in sorted(changes, key=lambda one: (one.file, -one.line)):
+        edit = _edit(state, change)
+        if edit.before != edit.after:
+            made.append((edit, change.why))
+            state = _apply(state, edit)
+    return made
+
+
+def _check_known(wish: Wish, before: Interpretation) -> None:
+    address = wish.address
+    resource = before.find(address.kind, address.name)
+    if resource is None:
+        raise RefusedWish(f"{_local(address)}: there is no such resource")
+    value = resource.value(address.attribute)
+    if isinstance(value, Undetermined):
+        raise RefusedWish(f"{_local(address)} cannot be known now: {value.cause}")
+
+
+def _model(collected: Collected, options: InterpretOptions) -> Model:
+    resolved = resolve_collected(collected, options)
+    first = worlds(resolved, behaviours(known_version(collected, options), features(resolved))).first
+    return build_model(msgspec.structs.replace(resolved, directives=first.directives), first.behaviour)
+
+
+def _edit(state: Collected, change: LineChange) -> DirectiveEdit:
+    lines = physical_lines(_document(state, change.file).content.decode("latin-1"))
+    if not 1 <= change.line <= len(lines) + 1 or change.last_line > len(lines):
+        raise RefusedWish(f"{change.file}:{change.line}: the line is not there any more")
+    inserts = change.last_line < change.line
+    raw = "".join(lines[change.line - 1 : change.last_line])
+    neighbour = lines[change.line - 2] if inserts and change.line > 1 else "\n"
+    after = change.rewrite(neighbour if inserts else raw)
+    return DirectiveEdit(change.file, change.line, change.last_line, raw, after)
+
+
+def _document(state: Collected, name: str) -> Document:
+    document = state.document(name)
+    if document is None:
+        raise RefusedWish(f"{name} was not collected, so it cannot be edited")
+    if document.link:
+        raise RefusedWish(f"{name} is a symbolic link to {document.link}: name the file itself")
+    return document
+
+
+def _apply(state: Collected, edit: DirectiveEdit) -> Collected:
+    """The collection as it will be once an edit is done."""
+    documents = []
+    for document in state.documents:
+        if document.name == edit.file:
+            lines = physical_lines(document.content.decode("latin-1"))
+            lines[edit.line - 1 : edit.last_line] = [edit.after] if edit.after else []
+            document = msgspec.structs.replace(document, content="".join(lines).encode("latin-1"))
+        documents.append(document)
+    return msgspec.structs.replace(state, documents=tuple(documents))
+
+
+def _missed(wish: Wish, after: Interpretation) -> str:
+    """Why the edits do not fulfil a wish; empty where they do."""
+    address = wish.address
+    if wish.value is None:
+        return ""
+    resource = after.find(address.kind, address.name)
+    if resource is None:
+        # A directive whose key is part of the value has another name now: what was asked for stands there.
+        return ""
+    value = resource.value(address.attribute)
+    if value == wish.value or (value is not None and show(value) == show(_same_type(wish.value, value))):
+        return ""
+    shown = "nothing" if value is None else show(value)
+    return f"{_local(address)} would be {shown}, not {show(wish.value)}: another setting governs"
+
+
+def _same_type(wanted: Value, like: Value) -> Value:
+    """A wanted text or number, compared as the attribute's own type."""
+    from auditor.model.value import Duration, Number
+
+    if isinstance(like, Duration) and isinstance(wanted, Number):
+        return Duration(float(wanted.value))
+    if isinstance(like, Text) and isinstance(wanted, Number):
+        return Text(show(wanted))
+    return wanted
+
+
+def _step(
+    number: int,
+    edit: DirectiveEdit,
+    why: str,
+    wish: Wish,
+    collected: Collected,
+    before: Interpretation,
+    after: Interpretation,
+) -> Step:
+    address = msgspec.structs.replace(wish.address, target="")
+    preconditions: list[Condition] = []
+    document = collected.document(edit.file)
+    if document is not None and document.fingerprint:
+        preconditions.append(DocumentIs(edit.file, document.fingerprint))
+    preconditions.append(AttributeIs(address, _value(before, wish.address)))
+    return Step(
+        id=f"{number}",
+        why=why,
+        change=edit,
+        undo=_undo(edit),
+        disruption="reload",
+        preconditions=tuple(preconditions),
+        postconditions=(AttributeIs(address, _value(after, wish.address)),),
+    )
+
+
+def _undo(edit: DirectiveEdit) -> DirectiveEdit:
+    """The edit that brings back the same bytes."""
+    count = len(physical_lines(edit.after))
+    return DirectiveEdit(edit.file, edit.line, edit.line + count - 1, edit.after, edit.before)
+
+
+def _value(interpretation: Interpretation, address: Address) -> Value | None:
+    resource = interpretation.find(address.kind, address.name)
+    return None if resource is None else resource.value(address.attribute)
+
+
+def _effects(before: Interpretation, after: Interpretation, asked: set[_Key]) -> tuple[Effect, ...]:
+    """Every attribute that differs, sorted by address; a file's digest goes without saying."""
+    old, new = _values(before), _values(after)
+    found = []
+    for key in sorted(old.keys() | new.keys()):
+        was, is_ = old.get(key), new.get(key)
+        if was == is_ or (isinstance(was, Undetermined) and isinstance(is_, Undetermined)):
+            continue
+        found.append(Effect(Address("", *key), was, is_, asked=key in asked))
+    return tuple(found)
+
+
+def _values(interpretation: Interpretation) -> dict[_Key, Value]:
+    return {
+        (resource.kind, resource.name, attribute.name): attribute.value
+        for resource in interpretation.resources
+        for attribute in resource.attributes
+        if (resource.kind, attribute.name) != ("httpd.file", "digest")
+    }
+
+
+def _key(address: Address) -> _Key:
+    return address.kind, address.name, address.attribute
+
+
+def _local(address: Address) -> Address:
+    return msgspec.structs.replace(address, target="")

@@ -1,0 +1,80 @@
+"""New text for the physical lines of one directive; everything but the part asked for stays byte for byte."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from auditor.surfaces.httpd.words import split_words
+
+_HEAD: Final = re.compile(r"\s*(?:\\\r?\n\s*)*[^\s\\]+")
+_END: Final = re.compile(r"[ \t]*(\r?\n)?\Z")
+
+
+def physical_lines(content: str) -> list[str]:
+    """Physical lines with their ends; only a line feed ends one, as for httpd."""
+    lines = [f"{line}\n" for line in content.split("\n")]
+    lines[-1] = lines[-1][:-1]
+    return lines if lines[-1] else lines[:-1]
+
+
+def line_end(text: str) -> str:
+    """The line end a text uses: of its last line where it has one."""
+    return "\r\n" if text.endswith("\r\n") else "\n"
+
+
+def with_parameter(raw: str, key: str, value: str) -> str:
+    """A directive's lines with ``key=value``: in place of the last such word (the one that counts), else at the end."""
+    found = list(re.finditer(rf"(?<=[\s\"']){re.escape(key)}=([^\s\"'\\]*)", raw, re.IGNORECASE))
+    if found:
+        start, end = found[-1].span(1)
+        return f"{raw[:start]}{value}{raw[end:]}"
+    end = _end(raw)
+    return f"{raw[: end.start()]} {key}={value}{raw[end.start() :]}"
+
+
+def without_parameter(raw: str, key: str) -> str:
+    """A directive's lines without ``key=value``."""
+    return re.sub(rf"[ \t]+[\"']?{re.escape(key)}=[^\s\"'\\]*[\"']?", "", raw, flags=re.IGNORECASE)
+
+
+def with_arguments(raw: str, arguments: str) -> str:
+    """A directive's lines with other arguments, on one line."""
+    head = _HEAD.match(raw)
+    if head is None:
+        return raw
+    gap = re.match(r"[ \t]+", raw[head.end() :])
+    end = _end(raw)
+    return f"{head[0]}{gap[0] if gap else ' '}{arguments}{raw[end.start() :]}"
+
+
+def with_first_word(raw: str, word: str, arguments: str) -> str:
+    """A directive's lines with another first argument; ``arguments`` are those it has."""
+    words = split_words(arguments)
+    rest = arguments.lstrip()
+    if not words:
+        return with_arguments(raw, word)
+    tail = _after_first(rest)
+    return with_arguments(raw, f"{word} {tail}".rstrip())
+
+
+def _after_first(arguments: str) -> str:
+    quote = arguments[:1]
+    if quote not in ("'", '"'):
+        return arguments.partition(" ")[2].lstrip() if " " in arguments else re.sub(r"^\S+\s*", "", arguments)
+    position = 1
+    while position < len(arguments) and arguments[position] != quote:
+        position += 2 if arguments[position] == "\\" else 1
+    return arguments[position + 1 :].lstrip()
+
+
+def quoted(text: str) -> str:
+    """A word in double quotes, as httpd reads it back."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _end(raw: str) -> re.Match[str]:
+    found = _END.search(raw)
+    assert found is not None  # noqa: S101 - the pattern matches the empty end
+    return found

@@ -1,0 +1,97 @@
+"""Resources that rest on the whole configuration being understood, in every world that could matter."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from auditor.model.resource import Resource
+from auditor.model.snapshot import Gap
+from auditor.surfaces.httpd.directive import Resolved
+from auditor.surfaces.httpd.governing import Model, build_model
+from auditor.surfaces.httpd.logs import log_resources
+from auditor.surfaces.httpd.route_resources import RouteResources
+from auditor.surfaces.httpd.server_resources import ServerResources
+from auditor.surfaces.httpd.versions import behaviours
+from auditor.surfaces.httpd.worker_resources import WorkerResources
+from auditor.surfaces.httpd.worlds import VERSION_CAUSE, World, reconcile, worlds
+
+UNDERSTOOD: Final = ("httpd.server", "httpd.vhost", "httpd.route", "httpd.worker", "httpd.balancer", "httpd.log")
+"""The kinds that rest on the whole configuration being understood."""
+
+_FEATURES: Final = (
+    ("fcgi", re.compile(r"fcgi://", re.IGNORECASE)),
+    ("handler", re.compile(r"^\"?proxy:", re.IGNORECASE)),
+    ("ws", re.compile(r"\bwss?://", re.IGNORECASE)),
+    ("unix", re.compile(r"unix:", re.IGNORECASE)),
+    ("logs", re.compile(r"\}T|%\^")),
+)
+
+
+def features(resolved: Resolved) -> frozenset[str]:
+    """What a configuration uses that behaves differently from version to version."""
+    found = set()
+    for directive in resolved.directives:
+        name = directive.name.lower()
+        if name == "proxypassmatch" or (name == "proxypass" and directive.arguments.startswith("~")):
+            found.add("match")
+        if name in _TELLING:
+            found.update(feature for feature, pattern in _FEATURES if pattern.search(directive.arguments))
+    return frozenset(found)
+
+
+_TELLING: Final = frozenset(
+    {"proxypass", "proxypassmatch", "balancermember", "proxyset", "rewriterule", "sethandler", "logformat", "customlog"}
+)
+
+
+def understood(resolved: Resolved, version: str, mpm: str) -> tuple[list[Resource], list[Gap]]:
+    """The resources that rest on merging servers and routes, in every world that could matter."""
+    ways = worlds(resolved, behaviours(version, features(resolved)))
+    model = _model(resolved, ways.first)
+    first = model_resources(model, version, mpm)
+    others = [(model_resources(_model(resolved, one), version, mpm), VERSION_CAUSE) for one in ways.by_version]
+    others += [(model_resources(_model(resolved, one), version, mpm), ways.doubt_cause) for one in ways.by_doubt]
+    gaps = [
+        Gap(
+            what=f"{directive.source}",
+            cause="malformed",
+            detail=reason,
+            next_step="Correct the line; httpd's own check (httpd -t) names it too.",
+            kinds=("httpd.route", "httpd.worker", "httpd.balancer"),
+        )
+        for found in model.routes.values()
+        for directive, reason in found.refused
+    ]
+    if ways.too_many:
+        gaps.append(
+            Gap(
+                what="conditional sections",
+                cause="undetermined",
+                detail="more conditionals cannot be decided than can be tried both ways",
+                next_step="Name the loaded modules with --module, definitions with --define, or run on the host.",
+                kinds=UNDERSTOOD,
+            )
+        )
+    return reconcile(first, others), gaps
+
+
+def _model(resolved: Resolved, world: World) -> Model:
+    return build_model(msgspec.structs.replace(resolved, directives=world.directives), world.behaviour)
+
+
+def model_resources(model: Model, version: str, mpm: str) -> list[Resource]:
+    """Servers, virtual hosts, routes, proxy workers, balancers and logs of one model."""
+    makers = ServerResources(model, version, mpm)
+    found: list[Resource] = []
+    every = []
+    for server in model.servers:
+        routes = RouteResources(model, server)
+        found += routes.resources()
+        found.append(makers.resource(server, routes))
+        every += routes.routes
+    found += WorkerResources(model, every).resources()
+    found += log_resources(model)
+    return found
