@@ -7,6 +7,7 @@ same bytes. Unknown members are kept.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Final, get_args
 
 from auditor.errors import CollectError, InputError
@@ -252,28 +253,39 @@ class _Walk:
 
     def collected(self, target: Target, sealer: Sealer) -> Collected:
         """What the walk found, sealed and sorted."""
-        enumerated = self._enumerated()
-        documents: dict[str, Document] = {}
-        for uri, body in sorted(self.bodies.values(), key=lambda one: one[0]):
-            stable, _ = split(body)
-            place = store_path_of(uri)
-            if place in documents:
-                self.gaps.append(Gap(uri, "malformed", f"two resources would be stored as {place}"))
-                continue
-            content = canonical(seal_body(stable, sealer, enumerated=enumerated))
-            documents[place] = Document(uri, place, content)
-        ordered = tuple(sorted(documents.values(), key=lambda document: document.name))
-        gaps = tuple(sorted(set(self.gaps), key=lambda gap: (gap.what != WHOLE, gap.what, gap.cause, gap.detail)))
+        documents, doubles = as_documents(self.bodies.values(), sealer)
+        gaps = {*self.gaps, *doubles}
+        ordered = tuple(sorted(gaps, key=lambda gap: (gap.what != WHOLE, gap.what, gap.cause, gap.detail)))
         facts = tuple(self._facts[name] for name in sorted(self._facts))
-        return Collected(target.name, "ilo", ordered, facts, gaps)
+        return Collected(target.name, "ilo", documents, facts, ordered)
 
-    def _enumerated(self) -> Enumerated | None:
-        """Whether a BIOS attribute's value is one of a few words, as the registries say; None without a registry."""
-        registries = [read_registry(body) for _, body in self.bodies.values() if "RegistryEntries" in body]
-        if not registries:
-            return None
-        names = {rule.name for registry in registries for rule in registry.rules.values() if rule.values is not None}
-        return names.__contains__
+
+def as_documents(bodies: Iterable[tuple[str, Body]], sealer: Sealer) -> tuple[tuple[Document, ...], tuple[Gap, ...]]:
+    """Bodies by URI as documents, volatile members split off and secrets sealed, sorted by name.
+
+    Beside them a gap for each body that would be stored where another is.
+    """
+    ordered = sorted(bodies, key=lambda one: one[0])
+    enumerated = _enumerated(body for _, body in ordered)
+    documents: dict[str, Document] = {}
+    gaps: list[Gap] = []
+    for uri, body in ordered:
+        place = store_path_of(uri)
+        if place in documents:
+            gaps.append(Gap(uri, "malformed", f"two resources would be stored as {place}"))
+            continue
+        stable, _ = split(body)
+        documents[place] = Document(uri, place, canonical(seal_body(stable, sealer, enumerated=enumerated)))
+    return tuple(sorted(documents.values(), key=lambda document: document.name)), tuple(gaps)
+
+
+def _enumerated(bodies: Iterable[Body]) -> Enumerated | None:
+    """Whether a BIOS attribute's value is one of a few words, as the registries say; None without a registry."""
+    registries = [read_registry(body) for body in bodies if "RegistryEntries" in body]
+    if not registries:
+        return None
+    names = {rule.name for registry in registries for rule in registry.rules.values() if rule.values is not None}
+    return names.__contains__
 
 
 def _gap(what: str, error: CollectError, kinds: tuple[str, ...]) -> Gap:
