@@ -17,7 +17,6 @@ from auditor.errors import (
 )
 from auditor.model.drift import DriftReport
 from auditor.model.finding import CheckReport
-from auditor.model.plan import ApplyReport, TargetOutcome
 from auditor.model.policy import SEVERITIES, Severity
 
 Threshold = Severity | Literal["never"]
@@ -32,16 +31,6 @@ _SERIOUS: Final = (
     EXIT_FINDINGS,
     EXIT_OK,
 )
-
-_OUTCOMES: Final[dict[TargetOutcome, int]] = {
-    "applied": EXIT_OK,
-    "already": EXIT_OK,
-    "rolled back": EXIT_OK,
-    "refused": EXIT_REFUSED,
-    "taken back": EXIT_TAKEN_BACK,
-    "incomplete": EXIT_PERSON_NEEDED,
-    "not started": EXIT_REFUSED,
-}
 
 
 def most_serious(codes: Iterable[int]) -> int:
@@ -72,8 +61,3 @@ def exit_code_of_drift(report: DriftReport, fail_on: Threshold) -> int:
     if fail_on != "never" and any(target.changes or target.text_changes for target in report.targets):
         codes.append(EXIT_FINDINGS)
     return most_serious(codes)
-
-
-def exit_code_of_apply(report: ApplyReport) -> int:
-    """The most serious of the targets' outcomes; a plan that touched no target at all was refused."""
-    return most_serious(_OUTCOMES[one.outcome] for one in report.outcomes) if report.outcomes else EXIT_REFUSED

@@ -1,0 +1,69 @@
+"""``auditor explain``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditor.cli import options as option
+from auditor.cli import reporting, streams, work
+from auditor.cli.app import command_app
+from auditor.cli.run import Job
+from auditor.errors import EXIT_INCOMPLETE, EXIT_OK, InputError
+
+if TYPE_CHECKING:
+    from auditor.model.target import Target
+    from auditor.services.fleet import Fleet
+
+
+@command_app("explain")
+def app(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help=option.TARGET_HELP, show_default=False)],
+    urls: Annotated[
+        list[str], typer.Argument(metavar="URL", help="As a client asks for it: https://shop.example/api/orders")
+    ],
+    formats: option.PlainFormats = None,
+    httpd_version: option.HttpdVersion = "",
+    defines: option.Defines = None,
+    environment: option.EnvironmentOf = None,
+    modules: option.Modules = None,
+    fleet_folder: option.FleetFolder = None,
+    lang: option.Lang = "en",
+    quiet: option.Quiet = False,
+) -> Job:
+    """Tells which virtual host, route, worker and setting govern a URL.
+
+    And how that came about, and what a time-out will look like in status and log.
+    Needs no repository and no configuration: auditor explain /etc/httpd URL
+    """
+
+    def job() -> int:
+        from auditor.cli.forms.explain import explain_json, show_explain
+        from auditor.services.explain import run_explain
+        from auditor.services.keys import sealer_for
+
+        style = option.style_of(lang)
+        wanted = reporting.outputs(formats, quiet=quiet, formats=reporting.PLAIN)
+        interpret = work.interpreting(httpd_version, defines, environment, modules)
+        fleet = work.fleet_or_none(fleet_folder)
+        asked = _one_httpd(target, fleet)
+        with streams.Progress(quiet=quiet) as progress:
+            collect = work.collecting(sealer_for(None, {}), progress)
+            found = asyncio.run(run_explain(asked, urls, collect, interpret, fleet))
+        forms = {"table": show_explain, "json": explain_json}
+        reporting.emit(wanted, lambda name, styled: forms[name](found, styled), style)
+        return EXIT_OK if found.complete else EXIT_INCOMPLETE
+
+    return job
+
+
+def _one_httpd(word: str, fleet: Fleet | None) -> Target:
+    found = work.targets_of([word], fleet, None)
+    httpds = [one for one in found if one.surface == "httpd"]
+    if len(httpds) == 1:
+        return httpds[0]
+    names = ", ".join(one.name for one in httpds or found)
+    what = f"{word} means several httpd: {names}" if httpds else f"{word} is no httpd: {names}"
+    raise InputError(what, next_step="Name one of them." if httpds else "Name a host's httpd:  web1/httpd")

@@ -1,0 +1,172 @@
+"""The forms of explain."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from auditor.model.resource import Address
+from auditor.model.value import show_seconds
+from auditor.report.escape import one_line
+from auditor.report.interface import Style
+from auditor.report.json import gap_json, write
+from auditor.report.layout import entry, pad, paint, paragraph, width_of
+from auditor.report.messages import Words
+from auditor.report.outline import source_text
+
+if TYPE_CHECKING:
+    from auditor.services.explain import Answers
+    from auditor.surfaces.httpd.answer import Answer, ChainEntry, Governed
+
+_NAME: Final = 20
+_RIGHT: Final = 26
+_OWN: Final = re.compile(r"\btimeout=(\d+)\b")
+
+
+def explain_json(found: Answers, style: Style) -> str:
+    """The answers as ``auditor.explain/v1``."""
+    from auditor.surfaces.httpd.answer import answer_json
+
+    return write(
+        {
+            "format": "auditor.explain/v1",
+            "auditor_version": style.version,
+            "target": found.target,
+            "complete": found.complete,
+            "answers": [answer_json(answer) for answer in found.answers],
+            "gaps": [gap_json(gap) for gap in found.gaps],
+        }
+    )
+
+
+def show_explain(found: Answers, style: Style) -> str:
+    """Each URL: what governs, how it came about, what a time-out looks like."""
+    words = Words(style.lang)
+    blocks = [
+        "\n".join([*_answer(answer, words, style), *_own_timeout(answer, found.target, words)])
+        for answer in found.answers
+    ]
+    if found.gaps:
+        lines = [words("check.not_seen")]
+        for gap in found.gaps:
+            detail = one_line(gap.detail)
+            cause = words(f"cause.{gap.cause}")
+            lines.append(entry(one_line(gap.what), f"{cause}: {detail}" if detail else cause))
+            if gap.next_step:
+                lines.append(f"      {one_line(gap.next_step)}")
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _answer(answer: Answer, words: Words, style: Style) -> Iterable[str]:
+    yield paint(one_line(answer.url), "bold", on=style.colour)
+    host_source = source_text(answer.virtual_host_source)
+    yield _row(words("explain.virtual_host"), one_line(answer.virtual_host), host_source)
+    if not answer.proxied:
+        yield _row(words("explain.mapped_by"), words("explain.not_proxied"), "")
+        yield paragraph(one_line(answer.why_not), 2 + _NAME)
+        yield from _undetermined(answer, words)
+        return
+    yield _row(words("explain.mapped_by"), one_line(answer.mapped_by or ""), source_text(answer.mapped_by_source))
+    if answer.balancer:
+        yield _row(words("explain.balancer"), one_line(answer.balancer), "")
+    worker = one_line(answer.worker) if answer.worker else words("explain.generic")
+    yield _row(words("explain.worker"), worker, source_text(answer.worker_source))
+    if answer.shared_with:
+        shared = ", ".join(f"{one_line(name)} ({source_text(source)})" for name, source in answer.shared_with)
+        yield paragraph(words("explain.shared", routes=shared), 2 + _NAME)
+    yield ""
+    yield from _timeouts(answer, words)
+    if answer.chain:
+        yield ""
+        yield f"  {words('explain.chain')}"
+        for one in answer.chain:
+            yield from _link(one, words)
+    yield from _strikes(answer, words)
+    yield from _undetermined(answer, words)
+
+
+def _row(label: str, text: str, source: str) -> str:
+    """A label, a text and, at the right, where it stands; on two lines where it does not fit."""
+    head = f"  {pad(label, _NAME)}"
+    if not source:
+        return paragraph(f"{head.strip()}", 2) if not text else head + paragraph(text, 2 + _NAME).lstrip(" ")
+    if width_of(head) + max(_RIGHT, width_of(text)) + 2 + width_of(source) <= 80:
+        return f"{head}{pad(text, _RIGHT)}  {source}"
+    return head + paragraph(text, 2 + _NAME).lstrip(" ") + f"\n{' ' * (2 + _NAME)}{source}"
+
+
+def _timeouts(answer: Answer, words: Words) -> Iterable[str]:
+    for key, seconds, governed, note in (
+        ("explain.read", answer.read_timeout_s, answer.read_governed_by, ""),
+        ("explain.connect", answer.connect_timeout_s, answer.connect_governed_by, answer.connect_note),
+    ):
+        if governed is None:
+            yield _row(words(key), words("explain.unknown"), "")
+            continue
+        shown = words("explain.no_limit") if seconds is None else show_seconds(seconds)
+        text = f"{pad(shown, 9)} {_governed(governed, words)}"
+        yield _row(words(key), text, source_text(governed.source))
+        if note:
+            yield paragraph(one_line(note), 2 + _NAME)
+    for url, seconds in answer.members:
+        shown = words("explain.no_limit") if seconds is None else show_seconds(seconds)
+        yield _row("", f"{pad(shown, 9)} {one_line(url)}", "")
+
+
+def _governed(governed: Governed, words: Words) -> str:
+    if governed.directive == "default":
+        return words("explain.default")
+    return one_line(f"{governed.directive} {governed.value}".strip())
+
+
+def _link(one: ChainEntry, words: Words) -> Iterable[str]:
+    reason = one_line(one.reason)
+    verdict = words(f"verdict.{one.verdict}")
+    text = f"{verdict}: {reason}" if reason and one.verdict != "governs" else verdict
+    source = source_text(one.source)
+    setting = one_line(one.setting)
+    line = f"    {pad(setting, 28)}{text}"
+    if width_of(setting) < 28 and width_of(line) + 2 + width_of(source) <= 80:
+        yield f"{pad(line, 80 - width_of(source))}{source}".rstrip() if source else line
+        return
+    yield f"    {pad(setting, 28)}{source}".rstrip()
+    yield paragraph(text, 6)
+
+
+def _strikes(answer: Answer, words: Words) -> Iterable[str]:
+    mark = answer.on_timeout
+    if mark is None or answer.read_governed_by is None:
+        return
+    yield ""
+    if answer.read_timeout_s is None:
+        yield paragraph(words("explain.never"), 2)
+        return
+    ids = words("explain.and").join(mark.log_ids)
+    key = "explain.strikes" if ids else "explain.strikes_plain"
+    after = show_seconds(answer.read_timeout_s)
+    status = "-" if mark.status is None else mark.status
+    yield paragraph(words(key, status=status, after=after, ids=ids), 2)
+    if mark.text:
+        yield paragraph(one_line(mark.text), 2)
+
+
+def _own_timeout(answer: Answer, target: str, words: Words) -> Iterable[str]:
+    """The command that would give the route the time-out its own line asks for in vain."""
+    for one in answer.chain:
+        wanted = _OWN.search(one.setting)
+        if one.verdict == "ignored" and one.source == answer.mapped_by_source and wanted and answer.route:
+            place = Address(target, "httpd.route", answer.route, "read_timeout")
+            yield ""
+            yield f"  {words('explain.own', route=one_line(answer.route), value=f'{wanted[1]} s')}"
+            yield f"    auditor plan --set {shlex.quote(one_line(f'{place}={wanted[1]}s'))}"
+            return
+
+
+def _undetermined(answer: Answer, words: Words) -> Iterable[str]:
+    if answer.undetermined:
+        yield ""
+        yield f"  {words('explain.undetermined')}"
+        yield from (paragraph(one_line(text), 4, 6) for text in answer.undetermined)

@@ -1,0 +1,98 @@
+"""The use case "explain": which virtual host, route, proxy worker and setting govern a URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from auditor.errors import CollectError, InputError
+from auditor.model.snapshot import Collected, Gap, hides
+from auditor.model.target import StoredSnapshot, Target
+from auditor.surfaces.httpd.answer import Answer
+from auditor.surfaces.interface import CollectOptions, InterpretOptions
+
+if TYPE_CHECKING:
+    from auditor.services.fleet import Fleet
+
+WHOLE = "whole target"
+_GOVERNING = ("httpd.vhost", "httpd.route", "httpd.worker", "httpd.balancer", "httpd.server")
+
+
+class Answers(msgspec.Struct, frozen=True):
+    """One answer for each URL, in the order asked. ``gaps`` are those that may hide what governs.
+
+    ``complete`` is False where a gap or an undetermined condition could make an answer another.
+    """
+
+    target: str
+    answers: tuple[Answer, ...]
+    gaps: tuple[Gap, ...]
+    complete: bool
+
+
+async def run_explain(
+    target: Target,
+    urls: Sequence[str],
+    collect: CollectOptions,
+    interpret: InterpretOptions,
+    fleet: Fleet | None = None,
+) -> Answers:
+    """The answers for some URLs on one httpd.
+
+    Errors:
+        InputError: the target is no httpd, or a text is no URL; every such text is named.
+        CollectError: nothing of the target can be read.
+    """
+    from auditor.services.observe import interpret_options_for
+    from auditor.surfaces.httpd.collect import resolve_collected
+    from auditor.surfaces.httpd.explain import explain, split_url
+
+    if target.surface != "httpd":
+        raise InputError(f"{target.name} is not an httpd, so no URL leads to it")
+    _check_urls(urls, split_url)
+    collected = await _collected(target, collect, fleet)
+    options = interpret_options_for(target, interpret, fleet)
+    resolved = resolve_collected(collected, options)
+    version = collected.fact("version")
+    answers = tuple(explain(resolved, url, version if isinstance(version, str) else "", options) for url in urls)
+    gaps = tuple(dict.fromkeys(gap for kind in _GOVERNING for gap in hides(collected.gaps + resolved.gaps, kind)))
+    complete = not gaps and not any(answer.undetermined for answer in answers)
+    return Answers(target.name, answers, gaps, complete)
+
+
+def _check_urls(urls: Sequence[str], split: Callable[[str], object]) -> None:
+    mistakes: list[InputError] = []
+    for url in urls:
+        try:
+            split(url)
+        except InputError as error:
+            mistakes.append(error)
+    if mistakes:
+        raise InputError.gather(mistakes)
+
+
+async def _collected(target: Target, options: CollectOptions, fleet: Fleet | None) -> Collected:
+    """The target's documents, from where it stands or from the store.
+
+    Errors:
+        CollectError: nothing of it was seen.
+    """
+    if isinstance(target.location, StoredSnapshot) and fleet is not None:
+        from auditor.store import Store
+
+        with Store.open(fleet.store_path) as store:
+            found = store.read(target.location.revision, target.location.target)
+    else:
+        from auditor.surfaces.httpd.collect import collect
+
+        found = await collect(target, options)
+    whole = next((gap for gap in found.gaps if gap.what == WHOLE), None)
+    if whole is not None and not found.documents:
+        raise CollectError(
+            f"{target.name} cannot be read: {whole.detail or whole.cause}.",
+            cause=whole.cause,
+            next_step=whole.next_step or None,
+        )
+    return found
