@@ -333,7 +333,7 @@ def _documents(gathered: Gathered, facts: list[Fact], sealer: Sealer) -> tuple[D
     seal = partial(seal_text, sealer=sealer, known=known)
     documents = []
     for path, read in gathered.files.items():
-        if _is_binary(read.content):
+        if path not in gathered.asked and _is_binary(read.content):
             gathered.gaps.setdefault(
                 path, Gap(gathered.name(path), "not recognised", "no text; not kept", kinds=("httpd.file",))
             )

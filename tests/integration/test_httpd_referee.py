@@ -1,0 +1,80 @@
+"""Our flattened order, with file and last line, is that of the real httpd."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests import referee, servers
+
+pytestmark = pytest.mark.integration
+
+CORPUS = Path(__file__).parent.parent / "corpus/httpd/odd"
+# Modules that exclude others, want files of another package, or are there for the dump anyway.
+APART = {"mpm_worker", "mpm_prefork", "cgi", "lbmethod_heartbeat", "heartmonitor", "info", "ssl"}
+
+
+def agree(root: Path, main_file: str, logs: Path, *, defines: tuple[str, ...] = ()) -> int:
+    """Asserts that both readings are equal; gives their length."""
+    variables = referee.environment(logs)
+    theirs, refusal = referee.dump(root, main_file, variables, defines)
+    assert not refusal
+    resolved = referee.read(root, main_file, variables, defines)
+    assert resolved.gaps == ()
+    ours = referee.flattened(resolved, root)
+    assert ours == theirs
+    return len(ours)
+
+
+def test_debian_as_packaged_reads_as_httpd_reads_it(httpd: Path, debian_tree: Path, tmp_path: Path) -> None:
+    enable(debian_tree, "mods", ["mpm_event", "authz_core"])
+    assert agree(debian_tree, "apache2.conf", tmp_path) > 25
+
+
+def test_debian_with_nearly_everything_enabled_reads_as_httpd_reads_it(
+    httpd: Path, debian_tree: Path, tmp_path: Path
+) -> None:
+    loadable = [path.stem for path in sorted((debian_tree / "mods-available").glob("*.load"))]
+    enable(debian_tree, "mods", [name for name in loadable if name not in APART and module_is_there(name)])
+    enable(debian_tree, "conf", [path.stem for path in (debian_tree / "conf-available").glob("*.conf")])
+    enable(debian_tree, "sites", ["000-default"])
+    assert agree(debian_tree, "apache2.conf", tmp_path) > 200
+
+
+@pytest.mark.parametrize("case", sorted(path.name for path in CORPUS.iterdir()))
+def test_odd_configuration_reads_as_httpd_reads_it(case: str, httpd: Path, tmp_path: Path) -> None:
+    root = tmp_path / case
+    shutil.copytree(CORPUS / case, root, symlinks=True)
+    place(root)
+    defines = (root / "defines").read_text().split() if (root / "defines").exists() else []
+    (tmp_path / "logs").mkdir()
+    assert agree(root, "httpd.conf", tmp_path / "logs", defines=tuple(defines)) > 0
+
+
+def place(root: Path) -> None:
+    """Puts the machine's own paths where the corpus says @ROOT@ and @MODULES@."""
+    for path in root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            content = path.read_bytes()
+            placed = content.replace(b"@ROOT@", os.fsencode(root))
+            placed = placed.replace(b"@MODULES@", os.fsencode(servers.modules_directory() or ""))
+            if placed != content:
+                path.write_bytes(placed)
+
+
+def enable(tree: Path, what: str, names: list[str]) -> None:
+    """What a2enmod, a2enconf and a2ensite do."""
+    for name in names:
+        for ending in ("load", "conf"):
+            if (tree / f"{what}-available/{name}.{ending}").exists():
+                link = tree / f"{what}-enabled/{name}.{ending}"
+                link.parent.mkdir(exist_ok=True)
+                link.symlink_to(f"../{what}-available/{name}.{ending}")
+
+
+def module_is_there(name: str) -> bool:
+    directory = servers.modules_directory()
+    return directory is not None and (directory / f"mod_{name}.so").exists()
