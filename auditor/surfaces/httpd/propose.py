@@ -7,8 +7,9 @@ import msgspec
 from auditor.model.plan import AttributeIs, Condition, DirectiveEdit, DocumentIs, Effect, Proposal, Step, Wish
 from auditor.model.resource import Address
 from auditor.model.snapshot import Collected, Document, Interpretation
-from auditor.model.value import Text, Undetermined, Value, show
+from auditor.model.value import Duration, Number, Text, Undetermined, Value, show
 from auditor.surfaces.httpd.collect import resolve_collected
+from auditor.surfaces.httpd.collected_files import CollectedFiles
 from auditor.surfaces.httpd.governing import Model, build_model
 from auditor.surfaces.httpd.resources import interpret, known_version
 from auditor.surfaces.httpd.rewording import physical_lines
@@ -92,22 +93,23 @@ def _model(collected: Collected, options: InterpretOptions) -> Model:
 
 
 def _edit(state: Collected, change: LineChange) -> DirectiveEdit:
-    lines = physical_lines(_document(state, change.file).content.decode("latin-1"))
+    document = _document(state, change.file)
+    lines = physical_lines(document.content.decode("latin-1"))
     if not 1 <= change.line <= len(lines) + 1 or change.last_line > len(lines):
         raise RefusedWish(f"{change.file}:{change.line}: the line is not there any more")
     inserts = change.last_line < change.line
     raw = "".join(lines[change.line - 1 : change.last_line])
     neighbour = lines[change.line - 2] if inserts and change.line > 1 else "\n"
     after = change.rewrite(neighbour if inserts else raw)
-    return DirectiveEdit(change.file, change.line, change.last_line, raw, after)
+    return DirectiveEdit(document.name, change.line, change.last_line, raw, after)
 
 
 def _document(state: Collected, name: str) -> Document:
-    document = state.document(name)
+    """The document that stands at a name, symbolic links followed: what an edit must change."""
+    files = CollectedFiles(state)
+    document = files.document(files.absolute(name))
     if document is None:
         raise RefusedWish(f"{name} was not collected, so it cannot be edited")
-    if document.link:
-        raise RefusedWish(f"{name} is a symbolic link to {document.link}: name the file itself")
     return document
 
 
@@ -141,8 +143,6 @@ def _missed(wish: Wish, after: Interpretation) -> str:
 
 def _same_type(wanted: Value, like: Value) -> Value:
     """A wanted text or number, compared as the attribute's own type."""
-    from auditor.model.value import Duration, Number
-
     if isinstance(like, Duration) and isinstance(wanted, Number):
         return Duration(float(wanted.value))
     if isinstance(like, Text) and isinstance(wanted, Number):

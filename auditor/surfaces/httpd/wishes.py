@@ -14,7 +14,7 @@ from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.directive_resources import directive_names
 from auditor.surfaces.httpd.durations import parse_interval
 from auditor.surfaces.httpd.governing import Governing, Limit, Model
-from auditor.surfaces.httpd.logs import access_logs
+from auditor.surfaces.httpd.logs import AccessLog, access_logs
 from auditor.surfaces.httpd.route_resources import VisibleRoute, visible_routes, worker_name
 from auditor.surfaces.httpd.servers import Server, readable
 from auditor.surfaces.httpd.words import split_words
@@ -228,35 +228,27 @@ def _log(model: Model, wish: Wish) -> list[LineChange]:
         for log in access_logs(server, model.main):
             if f"{server.name} {readable(log.path)}" != wish.address.name:
                 continue
-            if log.format == wanted:
-                return []
-            holder = log.holder
-            if holder is None:
-                raise RefusedWish(f"{what}: its format is httpd's own; name a LogFormat in {log.directive.name} first")
-            _check_place(holder, what)
-            source = holder.source
-            if holder is log.directive:
-                words = split_words(holder.arguments)
-                arguments = " ".join([words[0], rewording.quoted(wanted), *words[2:]])
-                return [
-                    LineChange(
-                        source.file,
-                        source.line,
-                        source.last_line,
-                        lambda raw: rewording.with_arguments(raw, arguments),
-                        f"the format of {readable(log.path)}",
-                    )
-                ]
-            return [
-                LineChange(
-                    source.file,
-                    source.line,
-                    source.last_line,
-                    lambda raw: rewording.with_first_word(raw, rewording.quoted(wanted), holder.arguments),
-                    f"the format {readable(log.nickname)}",
-                )
-            ]
+            return [] if log.format == wanted else [_format_change(log, wanted, what)]
     raise RefusedWish(f"{what}: there is no such access log")
+
+
+def _format_change(log: AccessLog, wanted: str, what: str) -> LineChange:
+    """Another format, where its text stands: in LogFormat or in CustomLog itself."""
+    holder = log.holder
+    if holder is None:
+        raise RefusedWish(f"{what}: its format is httpd's own; name a LogFormat in {log.directive.name} first")
+    _check_place(holder, what)
+    source, inline = holder.source, holder is log.directive
+    words = split_words(holder.arguments)
+    arguments = " ".join([words[0], rewording.quoted(wanted), *words[2:]])
+
+    def rewrite(raw: str) -> str:
+        if inline:
+            return rewording.with_arguments(raw, arguments)
+        return rewording.with_first_word(raw, rewording.quoted(wanted), holder.arguments)
+
+    why = f"the format {readable(log.nickname)}" if log.nickname else f"the format of {readable(log.path)}"
+    return LineChange(source.file, source.line, source.last_line, rewrite, why)
 
 
 # Places
