@@ -282,7 +282,7 @@ def make_finding(compiled: CompiledRule, resource: Resource, target: str, known:
     """The finding of a rule on a resource that does not meet it."""
     rule = compiled.rule
     used = [found for name in compiled.condition.uses.attributes if (found := resource.get(name))]
-    places = _places(compiled, resource, used)
+    places = _places(compiled, resource)
     first = used[0].name if used else ""
     fingerprint = fingerprint_of(rule.id, Address(target, resource.kind, resource.name))
     address = Address(target, resource.kind, resource.name, first)
@@ -303,13 +303,13 @@ def make_finding(compiled: CompiledRule, resource: Resource, target: str, known:
     )
 
 
-def _places(compiled: CompiledRule, resource: Resource, used: list[Attribute]) -> list[Evidence]:
-    """The places that decide, the governing ones first, each once; the resource's own place is among them."""
+def _places(compiled: CompiledRule, resource: Resource) -> list[Evidence]:
+    """The places that show it, each once: in the order of the message, then of the condition; the resource's last."""
     where = compiled.where.uses.attributes if compiled.where else ()
-    candidates = [*used, *(found for name in where if (found := resource.get(name)))]
+    named = dict.fromkeys((*compiled.message.attributes, *compiled.condition.uses.attributes, *where))
     seen: set[Source] = set()
     places: list[Evidence] = []
-    for attribute in candidates:
+    for attribute in (found for name in named if (found := resource.get(name))):
         if attribute.source is None or attribute.source in seen:
             continue
         seen.add(attribute.source)

@@ -16,7 +16,10 @@ OWN: Final = ("name", "kind", "target", "host")
 
 
 class Template:
-    """A message that is cut up once and filled in often. ``{{`` and ``}}`` stand for braces."""
+    """A message that is cut up once and filled in often. ``{{`` and ``}}`` stand for braces.
+
+    ``attributes`` are those it names, in order: the place of the first that has one is where to look first.
+    """
 
     def __init__(self, text: str, kind: KindSpec) -> None:
         self.parts: list[tuple[str, str]] = []
@@ -32,6 +35,7 @@ class Template:
             _check_name(found[1], kind, found.start() + 1)
             self.parts.append((literal, found[1]))
         self.parts.append((text[end:], ""))
+        self.attributes = tuple(dict.fromkeys(name for _, name in self.parts if name and name not in OWN))
 
     def fill(self, resource: Resource, target: str) -> str:
         """The message for one resource; an attribute that is not there reads ``not set``."""

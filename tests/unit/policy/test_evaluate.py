@@ -207,7 +207,7 @@ def test_rules_of_another_surface_are_left_out() -> None:
 # --- findings ---------------------------------------------------------------------------------------------------
 
 
-def test_a_finding_names_the_governing_place_first_and_the_others_as_evidence() -> None:
+def test_a_finding_shows_the_place_its_message_speaks_of_first_and_the_others_as_evidence() -> None:
     content = rule(
         "self.excluded || " + BOUND,
         where="self.scheme == 'http'",
@@ -217,9 +217,9 @@ def test_a_finding_names_the_governing_place_first_and_the_others_as_evidence() 
     bad = route(scheme=Text("http"), read_timeout=NoLimit(), excluded=Boolean(False))
     (finding,) = _ask(content, bad).findings
     assert finding.message == "shop /api on web1: no limit, not set {sic}"
-    assert finding.source == FileSource("conf.d/shop.conf", 3, 3)
+    assert finding.source == FileSource("conf.d/shop.conf", 2, 2)
     assert [(str(one.source), one.text) for one in finding.evidence] == [
-        ("conf.d/shop.conf:2", "read_timeout = no limit"),
+        ("conf.d/shop.conf:3", "excluded = no"),
         ("conf.d/shop.conf:1", "scheme = http"),
         ("conf.d/shop.conf:99", "httpd.route shop /api"),
     ]

@@ -1,0 +1,88 @@
+"""Every shipped rule on trees and iLOs that pass, that fail, and where it cannot be evaluated."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from auditor.model.finding import RuleResult
+from auditor.policy.evaluate import evaluate
+from auditor.policy.rules import LoadedPolicy, load_policy
+from auditor.services.check import host_facts_of, kinds_of, shipped_policy_files
+from tests.rule_cases import CORPUS, OUTCOMES, case_folders, observe_case
+
+EXPECTED_MESSAGES = {
+    "HTTPD-TIMEOUT-001": "main /report lets a stalled back end hold a worker for 300 s (timeout=300)",
+    "HTTPD-TIMEOUT-002": "main /php is cut after a fixed 30 s: mod_proxy_fcgi before 2.4.7 heeds neither Timeout nor a "
+    "later ProxyTimeout",
+    "HTTPD-TIMEOUT-004": "timeout=60 on /api has no effect; 300 s governs (timeout=300)",
+    "HTTPD-TIMEOUT-008": "Timeout 0 of the main server means 0 s",
+    "HTTPD-TIMEOUT-020": "Limit for an idle tunnel on main /live: no limit",
+    "ILO-ALERT-001": "No SNMP destination, mail, syslog server or event subscription gets this machine's alerts",
+    "ILO-BIOS-001": "AutoPowerOn of BIOS 1 is set and does not count before the next boot",
+}
+EXPECTED_PLACES = {
+    "HTTPD-TIMEOUT-001": "httpd.conf:8",
+    "HTTPD-TIMEOUT-004": "httpd.conf:9",  # the line without effect; the governing one is evidence
+    "HTTPD-TIMEOUT-007": "httpd.conf:9",
+    "HTTPD-TIMEOUT-008": "httpd.conf:7",
+    "ILO-ALERT-002": "/redfish/v1/Managers/1/SnmpService/SNMPAlertDestinations#/Members",
+    "ILO-ALERT-006": "/redfish/v1/Managers/1#/Oem/Hpe/ConfigurationSettings",
+}
+
+
+WITHOUT_PLACE = {"HTTPD-ALERT-014"}  # a module that is not there stands nowhere
+
+
+@cache
+def _policy() -> LoadedPolicy:
+    return load_policy(shipped_policy_files(), kinds_of())
+
+
+def _result(folder: Path) -> RuleResult:
+    seen = observe_case(folder)
+    checked = evaluate(_policy(), seen.interpretation, host_facts_of(seen), today=date(2026, 11, 22))
+    return next(result for result in checked.results if result.rule == folder.parent.name)
+
+
+@pytest.mark.parametrize("folder", case_folders(), ids=lambda folder: f"{folder.parent.name}-{folder.name}")
+def test_a_case_has_its_outcome(folder: Path) -> None:
+    result = _result(folder)
+    assert result.outcome == folder.name.replace("_", " "), (result.reason, result.findings)
+    if folder.name == "not_evaluated":
+        assert result.reason
+    if folder.name == "pass":
+        assert result.examined
+    for finding in result.findings:
+        assert finding.source is not None or finding.rule in WITHOUT_PLACE
+        assert "not set" not in finding.message
+        assert "undetermined" not in finding.message
+
+
+@pytest.mark.parametrize("rule", sorted(EXPECTED_MESSAGES))
+def test_a_finding_says_what_is_wrong(rule: str) -> None:
+    assert _result(CORPUS / rule / "fail").findings[0].message == EXPECTED_MESSAGES[rule]
+
+
+@pytest.mark.parametrize("rule", sorted(EXPECTED_PLACES))
+def test_a_finding_says_where_to_look(rule: str) -> None:
+    assert str(_result(CORPUS / rule / "fail").findings[0].source) == EXPECTED_PLACES[rule]
+
+
+def test_what_has_no_effect_comes_with_what_governs() -> None:
+    finding = _result(CORPUS / "HTTPD-TIMEOUT-004" / "fail").findings[0]
+    assert "httpd.conf:8" in [str(evidence.source) for evidence in finding.evidence]
+
+
+def test_every_rule_has_its_three_cases_and_every_case_a_rule() -> None:
+    there = {(folder.parent.name, folder.name) for folder in case_folders()}
+    assert there == {(rule.id, outcome) for rule in _policy().rules for outcome in OUTCOMES}
+
+
+@pytest.mark.parametrize("rule", _policy().rules, ids=lambda rule: rule.id)
+def test_every_rule_is_documented(rule: object) -> None:
+    for field in ("title", "what", "rationale", "limits", "example", "message", "references"):
+        assert getattr(rule, field), field
