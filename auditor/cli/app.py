@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from collections.abc import Callable
 from typing import Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 PARTS: Final = (
     (
@@ -75,6 +76,13 @@ class LazyGroup(TyperGroup):
         module = importlib.import_module(f"auditor.cli.commands.{cmd_name}")
         return typer.main.get_command(module.app)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first word names; a mistyped one is told what it may have meant."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the framework's face
         """The commands by part, without importing any of them."""
         for title, part in PARTS:
@@ -84,6 +92,33 @@ class LazyGroup(TyperGroup):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the framework's face
         """The exit codes and first steps, as they are written."""
         formatter.write("\n" + EPILOG)
+
+
+class PlainCommand(TyperCommand):
+    """A command whose help names arguments by their place alone."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """``[OPTIONS] TARGET [URL]...``."""
+        return ["[OPTIONS]", *(_usage(one) for one in self.get_params(ctx) if one.param_type_name == "argument")]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments, then options, each with what it means."""
+        parameters: list[Any] = list(self.get_params(ctx))
+        arguments = [(_name(one), one.help or "") for one in parameters if one.param_type_name == "argument"]
+        options = [one.get_help_record(ctx) for one in parameters if one.param_type_name != "argument"]
+        for title, records in (("Arguments", arguments), ("Options", [one for one in options if one])):
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+def _name(argument: Any) -> str:
+    return str(argument.metavar or argument.name.upper())
+
+
+def _usage(argument: Any) -> str:
+    name = _name(argument) if argument.required else f"[{_name(argument)}]"
+    return f"{name}..." if argument.nargs != 1 else name
 
 
 def application() -> Any:
@@ -110,7 +145,7 @@ def command_app(name: str) -> Callable[[Callable[..., object]], typer.Typer]:
 
     def make(function: Callable[..., object]) -> typer.Typer:
         app = new_app(COMMANDS[name])
-        app.command(name=name, help=function.__doc__)(function)
+        app.command(name=name, cls=PlainCommand, help=function.__doc__)(function)
         return app
 
     return make

@@ -92,6 +92,19 @@ CaFile = Annotated[
         show_default=False,
     ),
 ]
+PlanId = Annotated[
+    str, typer.Argument(metavar="PLAN", help="The plan's id, or its first digits (six or more).", show_default=False)
+]
+SigningKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        envvar="AUDITOR_SIGNING_KEY",
+        help="The SSH key to sign with: a private key, or the .pub of one that ssh-agent holds.",
+        show_default=False,
+    ),
+]
 HttpdVersion = Annotated[
     str,
     typer.Option(

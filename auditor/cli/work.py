@@ -67,7 +67,12 @@ def targets_of(words: Sequence[str] | None, fleet: Fleet | None, cafile: Path | 
             "no target is named, and there is no fleet repository here",
             next_step="Name a path:  auditor check /etc/httpd   or make a fleet repository:  auditor init",
         )
-    return resolve_targets(words or ("all",), fleet, cafile=str(cafile.expanduser()) if cafile else "")
+    return resolve_targets(words or ("all",), fleet, cafile=cafile_text(cafile))
+
+
+def cafile_text(cafile: Path | None) -> str:
+    """``--cafile`` as services take it; empty where it was not given."""
+    return str(cafile.expanduser()) if cafile else ""
 
 
 def collecting(sealer: Sealer, say: Callable[[str], None]) -> CollectOptions:

@@ -173,6 +173,51 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Read the file, correct it, commit it. Then:  auditor drift",
         "ファイルを確認・修正し、コミットしてください。次に:  auditor drift",
     ),
+    # plan, show, approve, apply, rollback
+    "plan.made": ('by "{author}", {created}', '作成者 "{author}"、{created}'),
+    "plan.expires": ("expires {expires}", "有効期限 {expires}"),
+    "plan.effects": ("effects", "影響範囲"),
+    "plan.consequence": ("a consequence", "付随"),
+    "plan.fixes": ("fixes", "解消する違反:"),
+    "plan.introduces": ("introduces", "新たに生じる違反:"),
+    "plan.undo": ("back: as before, byte for byte", "切り戻し: 元の内容に完全一致で戻します"),
+    "plan.no_undo": ("cannot be taken back: {reason}", "切り戻せません: {reason}"),
+    "plan.signed": ('Author\'s signature: "{name}", SSH key {key}', '作成者の署名: "{name}"、SSH 鍵 {key}'),
+    "plan.unsigned": ("Author's signature: none that counts", "作成者の署名: 有効なものなし"),
+    "plan.approvals": ("Approvals: {n} of {required}", "承認: {required} 件中 {n} 件"),
+    "plan.irreversible": ("Irreversible steps: {steps}", "切り戻せない手順: {steps}"),
+    "plan.none": ("none", "なし"),
+    "plan.ready": (
+        "It could be applied now: every precondition was read again and holds.",
+        "適用できます。前提条件をすべて再確認しました。",
+    ),
+    "plan.ready_unseen": (
+        "Nothing stands against it here; the targets were not looked at (--look does).",
+        "妨げるものはありません。対象は未確認です (--look で確認します)。",
+    ),
+    "plan.not_ready": ("It could not be applied now:", "現在は適用できません:"),
+    "plan.written": ("Written to {folder}", "保存先 {folder}"),
+    "plan.next": ("Next:", "次に:"),
+    "plan.approved": (
+        'Plan {plan} approved by "{name}", SSH key {key}',
+        '変更計画 {plan} を "{name}" が承認、SSH 鍵 {key}',
+    ),
+    "disruption.none": ("no disruption", "影響なし"),
+    "disruption.reload": ("reload", "再読み込み"),
+    "disruption.restart": ("restart", "再起動 (サービス)"),
+    "disruption.stop and start": ("stop and start", "停止と起動"),
+    "disruption.iLO reset": ("iLO reset", "iLO リセット"),
+    "disruption.reboot": ("reboot", "再起動 (本体)"),
+    "apply.forward": ("Plan {plan} applied", "変更計画 {plan} の適用"),
+    "apply.back": ("Take it back:", "切り戻し:"),
+    "rollback.title": ("Plan {plan} taken back", "変更計画 {plan} の切り戻し"),
+    "became.applied": ("applied and verified", "適用・検証済み"),
+    "became.already": ("as wanted already", "すでに望みどおり"),
+    "became.refused": ("refused, not changed", "拒否、変更なし"),
+    "became.taken back": ("failed; taken back and verified", "失敗、切り戻し・検証済み"),
+    "became.incomplete": ("FAILED, and taking back is incomplete", "失敗、切り戻しも不完全"),
+    "became.not started": ("not started", "未着手"),
+    "became.rolled back": ("as before, verified", "元どおり・検証済み"),
     # general
     "incomplete": ("incomplete", "不完全"),
     "taken_at": ("taken {when}", "取得 {when}"),
@@ -212,7 +257,7 @@ class Words:
         self.lang: Language = lang
         self._column = 1 if lang == "ja" else 0
 
-    def __call__(self, key: str, **values: object) -> str:
+    def __call__(self, key: str, /, **values: object) -> str:
         """The text of that key with its values filled in; a key that is not in the catalogue is an error."""
         return _TEXTS[key][self._column].format(**values)
 

@@ -11,7 +11,7 @@ import typer
 
 from auditor.cli import options as option
 from auditor.cli import reporting, streams, work
-from auditor.cli.app import COMMANDS, new_app
+from auditor.cli.app import COMMANDS, PlainCommand, new_app
 from auditor.cli.run import Job
 from auditor.errors import EXIT_INCOMPLETE, EXIT_OK, InputError
 
@@ -28,7 +28,7 @@ def baseline() -> None:
     """Make a first baseline from what is there."""
 
 
-@app.command("adopt")
+@app.command("adopt", cls=PlainCommand)
 def adopt(
     group: Annotated[str, typer.Argument(metavar="GROUP", help="A group of the inventory, or all.")],
     output: Annotated[

@@ -36,7 +36,7 @@ def app(
 ) -> Job:
     """Tells who changed something and when, from the snapshots of the store.
 
-    auditor history 'web1/httpd:httpd.route["shop.example:443 /api"].read_timeout'
+    auditor history 'web1/httpd:httpd.server["main"].timeout'
     """
 
     def job() -> int:

@@ -1,0 +1,171 @@
+"""``auditor plan``."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditor.cli import options as option
+from auditor.cli import reporting, rules, streams, work
+from auditor.cli.app import command_app
+from auditor.cli.run import Job
+from auditor.errors import InputError
+
+if TYPE_CHECKING:
+    from auditor.services.changes.propose import Way
+    from auditor.services.fleet import Fleet
+
+_WAYS = "Say what is wanted, in one way:  --set ADDRESS=VALUE   --rule RULE TARGET   --to REV TARGET   --refresh ID"
+
+
+@command_app("plan")
+def app(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TARGET",
+            help="For --rule and --to: targets of the inventory; without any, all.",
+            show_default=False,
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="ADDRESS=VALUE", help="A wanted value; may be repeated. null: absent.", show_default=False
+        ),
+    ] = None,
+    rule: Annotated[
+        str,
+        typer.Option("--rule", metavar="RULE", help="Make a rule's findings go, by its remedy.", show_default=False),
+    ] = "",
+    to: Annotated[
+        str, typer.Option("--to", metavar="REV|DATE", help="As it was then, by the store.", show_default=False)
+    ] = "",
+    refresh: Annotated[
+        str,
+        typer.Option("--refresh", metavar="ID", help="Plan the same anew, against what is now.", show_default=False),
+    ] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why, for those who approve.", show_default=False)
+    ] = "",
+    author: Annotated[
+        str,
+        typer.Option(
+            "--author",
+            metavar="NAME",
+            envvar="AUDITOR_AUTHOR",
+            help="Whom the author's key belongs to; without it, the login name.",
+            show_default=False,
+        ),
+    ] = "",
+    key: option.SigningKey = None,
+    consents: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--consent", metavar="STEP", help="Accept that this step cannot be taken back.", show_default=False
+        ),
+    ] = None,
+    policies: option.Policies = None,
+    waivers: option.WaiversFile = None,
+    formats: option.PlainFormats = None,
+    cafile: option.CaFile = None,
+    fleet_folder: option.FleetFolder = None,
+    lang: option.Lang = "en",
+    verbose: option.Verbose = False,
+    quiet: option.Quiet = False,
+) -> Job:
+    """Proposes a change plan and writes it below plans/; nothing is changed on any target.
+
+    auditor plan --set 'web1/httpd:httpd.server["main"].timeout=60s' --reason TEXT
+    """
+
+    def job() -> int:
+        from auditor.cli.forms.changes import proposed_json, show_proposed
+        from auditor.services.changes import open_desk, propose_plan
+
+        style = option.style_of(lang, verbose=verbose)
+        wanted = reporting.outputs(formats, quiet=quiet, formats=reporting.PLAIN)
+        fleet = work.fleet_of(fleet_folder)
+        asked = _Asked(tuple(settings or ()), rule, to, refresh, tuple(targets or ()))
+        way, why = asked.way(fleet, policies, waivers)
+        with streams.Progress(quiet=quiet) as progress:
+            desk = open_desk(fleet, os.environ, cafile=work.cafile_text(cafile), observe=progress)
+            made = asyncio.run(
+                propose_plan(
+                    desk,
+                    way,
+                    reason=reason or why,
+                    author=author or getpass.getuser(),
+                    key=key.expanduser() if key else None,
+                    consents=tuple(consents or ()),
+                )
+            )
+        forms = {"table": show_proposed, "json": proposed_json}
+        reporting.emit(wanted, lambda name, styled: forms[name](made, styled), style)
+        return 0
+
+    return job
+
+
+class _Asked:
+    """What the arguments ask for: exactly one way."""
+
+    def __init__(self, settings: tuple[str, ...], rule: str, to: str, refresh: str, targets: tuple[str, ...]) -> None:
+        self._settings = settings
+        self._rule = rule
+        self._to = to
+        self._refresh = refresh
+        self._targets = targets
+
+    def way(self, fleet: Fleet, policies: list[Path] | None, waivers: Path | None) -> tuple[Way, str]:
+        """The way, and the reason of the plan that is made anew.
+
+        Errors:
+            InputError: no way or several, or targets where none are meant.
+        """
+        from auditor.services.changes.propose import SetWay, ToWay
+
+        if sum(map(bool, (self._settings, self._rule, self._to, self._refresh))) != 1:
+            raise InputError("it is not said in one way what the plan is to do", next_step=_WAYS)
+        if self._refresh:
+            return self._again(fleet, policies, waivers)
+        if self._settings:
+            if self._targets:
+                raise InputError(
+                    f"--set names its target itself: {self._targets[0]!r} is one too many",
+                    next_step="Quote the address as a whole:  --set 'ADDRESS=VALUE'",
+                )
+            return SetWay(self._settings), ""
+        if self._rule:
+            return self._by_rule(self._rule, self._targets or ("all",), fleet, policies, waivers), ""
+        return ToWay(self._to, self._targets or ("all",)), ""
+
+    def _by_rule(
+        self, rule: str, targets: tuple[str, ...], fleet: Fleet, policies: list[Path] | None, waivers: Path | None
+    ) -> Way:
+        from auditor.services.changes.propose import RuleWay
+
+        policy = rules.policy_for(policies, fleet, ("httpd", "ilo"))
+        return RuleWay(rule, targets, policy, rules.waivers_for(waivers, fleet))
+
+    def _again(self, fleet: Fleet, policies: list[Path] | None, waivers: Path | None) -> tuple[Way, str]:
+        """The way of an earlier plan, and its reason."""
+        from auditor.plan.folder import read_plan
+        from auditor.services.changes.propose import SetWay, ToWay
+
+        earlier = read_plan(fleet.plans_path, self._refresh).plan
+        words = earlier.origin.arguments
+        match earlier.origin.way:
+            case "set":
+                return SetWay(words), earlier.reason
+            case "rule":
+                return self._by_rule(words[0], words[1:], fleet, policies, waivers), earlier.reason
+            case "to":
+                return ToWay(words[0], words[1:]), earlier.reason
+            case other:
+                raise InputError(f"a plan made by --{other} cannot be made anew", next_step=_WAYS)

@@ -1,0 +1,253 @@
+"""The forms of plan, show, approve, apply and rollback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from auditor.model.plan import (
+    ApplyReport,
+    BiosAttributes,
+    Cohort,
+    DirectiveEdit,
+    Effect,
+    NoUndo,
+    OutcomeOf,
+    Plan,
+    RedfishPatch,
+    Step,
+)
+from auditor.report.escape import one_line, visible
+from auditor.report.interface import Style
+from auditor.report.json import write
+from auditor.report.layout import entry, pad, paint, paragraph, width_of
+from auditor.report.messages import Words
+from auditor.report.outline import attribute_text, value_text
+
+if TYPE_CHECKING:
+    from auditor.services.changes.approve import Approved
+    from auditor.services.changes.propose import Proposed
+    from auditor.services.changes.show import ShownPlan
+
+SHORT: Final = 8
+"""Digits of an id that people see."""
+
+_EFFECTS: Final = 8
+"""Effects that are listed without ``--verbose``."""
+
+
+def show_proposed(made: Proposed, style: Style) -> str:
+    """A plan just written, and the command that comes next."""
+    words = Words(style.lang)
+    lines = [*_plan(made.id, made.plan, words, style), ""]
+    lines += [paragraph(one_line(warning), 2, 4) for warning in made.warnings]
+    lines += [f"  {words('plan.written', folder=visible(made.folder))}"]
+    lines += [f"  {words('plan.next')}  auditor approve {made.id[:SHORT]} --key FILE"]
+    return "\n".join(lines) + "\n"
+
+
+def proposed_json(made: Proposed, style: Style) -> str:
+    """A plan just written, as ``auditor.proposed/v1``; ``plan`` is the document, ``auditor.plan/v1``."""
+    return write(
+        {
+            "format": "auditor.proposed/v1",
+            "auditor_version": style.version,
+            "id": made.id,
+            "folder": made.folder,
+            "signed": made.signed,
+            "warnings": list(made.warnings),
+            "plan": msgspec.to_builtins(made.plan),
+        }
+    )
+
+
+def show_plan(shown: ShownPlan, style: Style) -> str:
+    """A plan as it stands: what it does, who signed, and whether it could be applied now."""
+    words = Words(style.lang)
+    lines = [*_plan(shown.id, shown.plan, words, style), "", *_signatures(shown, words)]
+    if shown.reasons:
+        lines.append(f"  {words('plan.not_ready')}")
+        lines += [paragraph(one_line(reason), 4, 6) for reason in shown.reasons]
+    else:
+        ready = words("plan.ready") if shown.looked else words("plan.ready_unseen")
+        lines.append(paragraph(ready, 2))
+    lines += [entry(visible(target), visible(what), label_columns=22) for target, what in shown.outcomes]
+    for event in shown.events:
+        who = f", {one_line(event.actor)}" if event.actor else ""
+        text = f": {one_line(event.text)}" if event.text else ""
+        lines.append(paragraph(f"{words.moment(event.time)}  {event.kind}{who}{text}", 2, 4))
+    lines.append(f"  {words('plan.next')}  {_next_command(shown)}")
+    return "\n".join(lines) + "\n"
+
+
+def _next_command(shown: ShownPlan) -> str:
+    short = shown.id[:SHORT]
+    if shown.outcomes and shown.outcomes[-1][1] == "applied":
+        return f"auditor rollback {short}"
+    if len(shown.approvers) < shown.required:
+        return f"auditor approve {short} --key FILE"
+    return f"auditor apply {short}"
+
+
+def plan_json(shown: ShownPlan, style: Style) -> str:
+    """A plan with all that is known of it, as ``auditor.show/v1``; ``plan`` is the document, ``auditor.plan/v1``."""
+    body: dict[str, Any] = msgspec.to_builtins(shown)
+    return write({"format": "auditor.show/v1", "auditor_version": style.version, **body})
+
+
+def _plan(identity: str, plan: Plan, words: Words, style: Style) -> Iterable[str]:
+    yield paint(f'Plan {identity[:SHORT]}  "{one_line(plan.reason)}"', "bold", on=style.colour)
+    made = words("plan.made", author=one_line(plan.author), created=words.moment(plan.created))
+    yield paragraph(f"{made}, {words('plan.expires', expires=words.moment(plan.expires))}", 2)
+    for cohort in plan.cohorts:
+        yield ""
+        yield from _cohort(cohort, words, style)
+    if len(plan.waves) > 1:
+        yield ""
+        for wave in plan.waves:
+            yield paragraph(f"{one_line(wave.name)}: {', '.join(visible(one) for one in wave.targets)}", 2, 4)
+    for key, found in (("plan.fixes", plan.fixes), ("plan.introduces", plan.introduces)):
+        if found:
+            rules = ", ".join(dict.fromkeys(visible(one.rule) for one in found))
+            yield paragraph(f"{words(key)} {rules}", 2, 4)
+    yield from (paragraph(one_line(note), 2, 4) for note in plan.notes)
+
+
+def _cohort(cohort: Cohort, words: Words, style: Style) -> Iterable[str]:
+    yield paragraph(", ".join(visible(one) for one in cohort.targets), 2)
+    for step in cohort.steps:
+        yield from _step(step, words)
+    shown = cohort.effects if style.verbose else _asked_first(cohort.effects)[:_EFFECTS]
+    if cohort.effects:
+        yield f"    {words('plan.effects')}"
+    for effect in shown:
+        yield from _effect(effect, words)
+    if len(cohort.effects) > len(shown):
+        more = words.count("effect", len(cohort.effects) - len(shown))
+        yield f"      {words('drift.more', effects=more)}"
+
+
+def _asked_first(effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
+    return tuple(sorted(effects, key=lambda effect: not effect.asked))
+
+
+def _effect(effect: Effect, words: Words) -> Iterable[str]:
+    absent = words("drift.absent")
+    name = one_line(f"{effect.address.kind} {effect.address.name}")
+    what = f"{name}  {attribute_text(effect.address.attribute)}".rstrip()
+    change = f"{value_text(effect.before, absent)} → {value_text(effect.after, absent)}"
+    asked = "" if effect.asked else f"  ({words('plan.consequence')})"
+    yield paragraph(f"{what}: {change}{asked}", 6, 8)
+
+
+def _step(step: Step, words: Words) -> Iterable[str]:
+    disruption = words(f"disruption.{step.disruption}")
+    head = f"    {visible(step.id)}  {_place(step)}"
+    if width_of(head) + width_of(disruption) + 2 <= 80:
+        yield pad(head, 80 - width_of(disruption)) + disruption
+    else:
+        yield head
+        yield f"      {disruption}"
+    if step.why:
+        yield paragraph(one_line(step.why), 6)
+    yield from _change(step)
+    if isinstance(step.undo, NoUndo):
+        yield paragraph(words("plan.no_undo", reason=one_line(step.undo.reason)), 6)
+    else:
+        yield paragraph(words("plan.undo"), 6)
+
+
+def _place(step: Step) -> str:
+    change = step.change
+    match change:
+        case DirectiveEdit():
+            return one_line(f"{change.file}:{change.line}-{change.last_line}")
+        case RedfishPatch() | BiosAttributes():
+            return one_line(change.uri)
+
+
+def _change(step: Step) -> Iterable[str]:
+    change = step.change
+    match change:
+        case DirectiveEdit():
+            yield from (f"      - {line}" for line in _lines(change.before))
+            yield from (f"      + {line}" for line in _lines(change.after))
+        case RedfishPatch():
+            yield from (f"      {one_line(pointer)} = {one_line(value)}" for pointer, value in change.members)
+        case BiosAttributes():
+            yield from (f"      {one_line(name)} = {one_line(value)}" for name, value in change.attributes)
+
+
+def _lines(text: str) -> list[str]:
+    """A step's lines (bytes as latin-1 text) as a person reads them."""
+    shown = text.encode("latin-1", "backslashreplace").decode("utf-8", "backslashreplace")
+    return [visible(line) for line in shown.rstrip("\n").split("\n")] if shown else []
+
+
+def _signatures(shown: ShownPlan, words: Words) -> Iterable[str]:
+    if shown.author is not None:
+        yield paragraph(words("plan.signed", name=one_line(shown.author.name), key=visible(shown.author.key)), 2, 4)
+    else:
+        yield f"  {words('plan.unsigned')}"
+    approvers = "; ".join(f'"{one_line(one.name)}", SSH key {visible(one.key)}' for one in shown.approvers)
+    counted = words("plan.approvals", n=len(shown.approvers), required=shown.required)
+    yield paragraph(f"{counted} ({approvers})" if approvers else counted, 2, 4)
+    yield from (paragraph(one_line(one), 4, 6) for one in shown.set_aside)
+    steps = ", ".join(visible(one) for one in shown.irreversible)
+    yield f"  {words('plan.irreversible', steps=steps or words('plan.none'))}"
+
+
+def show_approved(approved: Approved, style: Style) -> str:
+    """An approval that counts, and what is still missing."""
+    words = Words(style.lang)
+    counted = words("plan.approvals", n=approved.approvals, required=approved.required)
+    lines = [
+        paragraph(
+            words(
+                "plan.approved", plan=approved.plan[:SHORT], name=one_line(approved.approver), key=visible(approved.key)
+            )
+        ),
+        f"  {counted}",
+        f"  {visible(approved.file)}",
+        *(paragraph(one_line(one), 2, 4) for one in approved.missing),
+    ]
+    if not approved.missing:
+        lines.append(f"  {words('plan.next')}  auditor apply {approved.plan[:SHORT]}")
+    return "\n".join(lines) + "\n"
+
+
+def approved_json(approved: Approved, style: Style) -> str:
+    """An approval as ``auditor.approved/v1``."""
+    body: dict[str, Any] = msgspec.to_builtins(approved)
+    return write({"format": "auditor.approved/v1", "auditor_version": style.version, **body})
+
+
+def show_outcomes(report: ApplyReport, style: Style) -> str:
+    """What became of a plan, target by target, with every check that was made."""
+    words = Words(style.lang)
+    title = "apply.forward" if report.direction == "forward" else "rollback.title"
+    lines = [paint(words(title, plan=report.plan[:SHORT]), "bold", on=style.colour)]
+    for outcome in report.outcomes:
+        lines += _outcome(outcome, words, style)
+    if report.direction == "forward" and any(one.outcome == "applied" for one in report.outcomes):
+        lines.append(f"  {words('apply.back')}  auditor rollback {report.plan[:SHORT]}")
+    return "\n".join(lines) + "\n"
+
+
+def _outcome(outcome: OutcomeOf, words: Words, style: Style) -> Iterable[str]:
+    well = outcome.outcome in ("applied", "already", "rolled back")
+    said = paint(words(f"became.{outcome.outcome}"), "good" if well else "high", on=style.colour)
+    yield f"  {visible(outcome.target)}  {said}"
+    for text, held in outcome.checks:
+        yield paragraph(f"{'✔' if held else '✘'} {one_line(text)}", 4, 6)
+    if outcome.text:
+        yield paragraph(one_line(outcome.text), 4)
+
+
+def outcomes_json(report: ApplyReport, style: Style) -> str:
+    """What became of a plan, as ``auditor.apply/v1``."""
+    body = json.loads(msgspec.json.encode(report))
+    return write({"format": "auditor.apply/v1", "auditor_version": style.version, **body})
