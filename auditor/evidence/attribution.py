@@ -16,12 +16,14 @@ from auditor.model.drift import AttributeChange, Attribution, TargetDrift
 from auditor.model.event import Event
 from auditor.model.resource import Address
 from auditor.model.source import FileSource, RedfishSource, Source
-from auditor.model.value import Value
 
 _FORWARD: Final = frozenset({"applied", "confirmed"})
 _BACK: Final = frozenset({"rolled back", "taken back"})
 _PACKAGE: Final = ".package"
 _BY_PACKAGE: Final = frozenset({("httpd.server", "version"), ("httpd.server", "built_in_modules")})
+_FOLLOWS: Final = frozenset(
+    {("httpd.file", "digest"), ("ilo.bios", "pending"), ("ilo.bios", "verdict"), ("ilo.bios", "rejected")}
+)
 
 
 def attribute_drift(
@@ -44,7 +46,30 @@ def attribute_drift(
         return cause if own.hand == "out of band" and cause is not None else own
 
     changes = tuple(msgspec.structs.replace(change, attribution=of(change)) for change in drift.changes)
+    changes = tuple(_following(change, changes) for change in changes)
     return msgspec.structs.replace(drift, changes=changes)
+
+
+def _following(change: AttributeChange, changes: Sequence[AttributeChange]) -> AttributeChange:
+    """What follows by itself (a file's digest, the word of the last POST) has the one hand of all it follows."""
+    kind, name, attribute = change.address.kind, change.address.name, change.address.attribute
+    if change.attribution.hand != "out of band" or (kind, attribute) not in _FOLLOWS:
+        return change
+    if kind == "httpd.file":
+        causes = [one for one in changes if one.address.kind != kind and name in _files(one)]
+    else:
+        causes = [
+            one
+            for one in changes
+            if (one.address.kind, one.address.name) == (kind, name) and (kind, one.address.attribute) not in _FOLLOWS
+        ]
+    if not causes or any(one.attribution.hand != "plan" for one in causes):
+        return change
+    return msgspec.structs.replace(change, attribution=causes[0].attribution)
+
+
+def _files(change: AttributeChange) -> set[str]:
+    return {_name(one) for one in (change.before_source, change.after_source) if one is not None}
 
 
 def attribution(
@@ -101,12 +126,7 @@ def _brought(event: Event, change: AttributeChange) -> bool:
         and (effect.address.kind, effect.address.name, effect.address.attribute)
         == (change.address.kind, change.address.name, change.address.attribute)
     ]
-    if not exact or not change.address.attribute:
-        return True
-    left: set[Value | None] = {effect.after for effect in exact}
-    if event.kind in _BACK:
-        left |= {effect.before for effect in exact}
-    return change.after in left
+    return not exact or not change.address.attribute or any(effect.after == change.after for effect in exact)
 
 
 def _documents(change: AttributeChange) -> tuple[str, ...]:

@@ -15,7 +15,10 @@ EventKind = Literal["planned", "approved", "applied", "confirmed", "rolled back"
 
 
 class EventEffect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An attribute that an event changed; ``address.target`` is filled in. None: the attribute was or is absent."""
+    """An attribute that an event changed; ``address.target`` is filled in. None: the attribute was or is absent.
+
+    ``before`` and ``after`` are the event's own: where a plan was rolled back, ``after`` is the value before the plan.
+    """
 
     address: Address
     before: Value | None = None
