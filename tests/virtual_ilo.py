@@ -42,9 +42,7 @@ def target(ilo: VirtualIlo, *, cafile: str | None = None, verify: bool = True) -
 
 def options(deadline_s: float = 20.0, password: str = PASSWORD) -> CollectOptions:
     """Options with the tests' credentials."""
-    return CollectOptions(
-        SEALER, {"AUDITOR_ILO_USERNAME": USERNAME, "AUDITOR_ILO_PASSWORD": password}, deadline_s
-    )
+    return CollectOptions(SEALER, {"AUDITOR_ILO_USERNAME": USERNAME, "AUDITOR_ILO_PASSWORD": password}, deadline_s)
 
 
 def with_ilo(act: Callable[[VirtualIlo], Awaitable[T]], source: str = "ilo5", **settings: object) -> T:

@@ -8,6 +8,7 @@ is renewed once, and every failure is a :class:`CollectError` that says what to 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self
@@ -36,6 +37,7 @@ MAX_BODY: Final = 8 * 1024 * 1024
 _CHUNK: Final = 65_536
 _CONNECTIONS: Final = 4
 _READ_TRIES: Final = 3
+_LATE_TRIES: Final = 2
 _LONGEST_PAUSE_S: Final = 5.0
 _LOG_OUT_S: Final = 10.0
 
@@ -126,6 +128,7 @@ class IloClient:
         self._refused: CollectError | None = None
         self._http: aiohttp.ClientSession | None = None
         self._redfish: AsyncRedfishClient | None = None
+        self._session = ""
 
     async def __aenter__(self) -> Self:
         url = _base_url(self.endpoint)
@@ -138,8 +141,16 @@ class IloClient:
             trust_env=False,
         )
         self._redfish = AsyncRedfishClient(str(url), session=self._http)
+        logging_in = asyncio.ensure_future(self._log_in())
         try:
-            await self._log_in()
+            await asyncio.shield(logging_in)
+        except asyncio.CancelledError:
+            # A log-in that is under way is waited for: otherwise its session would stay open, nobody knowing its token.
+            await asyncio.wait({logging_in}, timeout=_LOG_OUT_S)
+            logging_in.cancel()
+            await asyncio.gather(logging_in, return_exceptions=True)
+            await self._close()
+            raise
         except BaseException:
             await self._close()
             raise
@@ -203,7 +214,8 @@ class IloClient:
             try:
                 answer = await self._ask("GET", path)
             except CollectError as error:
-                if attempt == _READ_TRIES or error.cause not in ("timed out", "unreachable"):
+                tries = {"timed out": _LATE_TRIES, "unreachable": _READ_TRIES}.get(error.cause, 1)
+                if attempt >= tries:
                     raise
                 await asyncio.sleep(0.2 * attempt)
                 continue
@@ -271,10 +283,8 @@ class IloClient:
         if not answer.ok or not token or answer.says("PasswordChangeRequired"):
             self._refused = self._no_session(answer, bool(token))
             raise self._refused
-        location = answer.location or path_of(str(answer.body.get("@odata.id", "")))
-        self._redfish = AsyncRedfishClient(
-            str(_base_url(self.endpoint)), session=self._http, session_key=token, session_location=location or None
-        )
+        self._session = answer.location or path_of(str(answer.body.get("@odata.id", ""))) or ""
+        self._redfish = AsyncRedfishClient(str(_base_url(self.endpoint)), session=self._http, session_key=token)
 
     async def _root(self, client: AsyncRedfishClient) -> Body:
         """The service root, which needs no log-in: shows whether this is Redfish before a password is sent."""
@@ -308,13 +318,18 @@ class IloClient:
             return True
 
     async def _forget(self) -> None:
+        """Ends the session, where there is one. A failure is no news: it ends by itself after 30 minutes."""
         client, self._redfish = self._redfish, None
-        if client is not None:
-            try:
-                async with asyncio.timeout(_LOG_OUT_S):
-                    await client.logout()
-            except (RedfishError, TimeoutError, ValueError):
-                return  # the session has ended, or ends by itself after 30 minutes
+        session, self._session = self._session, ""
+        if client is None or not session:
+            return
+        with contextlib.suppress(CollectError, TimeoutError):
+            async with asyncio.timeout(_LOG_OUT_S):
+                raw = await self._send(client, "DELETE", session, None)
+                if raw.status == 308 and (
+                    slashed := _with_slash(session, raw.getheader("Location"), self.endpoint.url)
+                ):
+                    await self._send(client, "DELETE", slashed, None)
 
     async def _close(self) -> None:
         """Logs out and closes; a cancellation waits for it, so that no session is left on the iLO."""

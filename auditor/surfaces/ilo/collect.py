@@ -63,7 +63,7 @@ async def collect(target: Target, options: CollectOptions) -> Collected:
     try:
         async with asyncio.timeout(options.deadline_s):
             credentials = credentials_of(endpoint, options.environment)
-            request_s = min(30.0, max(1.0, options.deadline_s / 2))
+            request_s = min(30.0, options.deadline_s / 4)  # so that one late resource, tried twice, leaves time
             async with IloClient(endpoint, credentials, request_s=request_s) as client:
                 await walk.run(client)
     except CollectError as error:

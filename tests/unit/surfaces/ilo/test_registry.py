@@ -52,10 +52,10 @@ def test_what_a_profile_locks_is_refused_and_unchanged() -> None:
     assert settled.values == CURRENT
 
 
-def test_what_is_asked_for_but_set_otherwise_is_refused() -> None:
+def test_what_the_wanted_profile_sets_otherwise_is_refused() -> None:
     asked = {"WorkloadProfile": "LowLatency", "CollabPowerControl": "Enabled"}
     assert settle(REGISTRY, CURRENT, asked).refused == {
-        "CollabPowerControl": "is set to Disabled by another of these settings"
+        "CollabPowerControl": "is locked while WorkloadProfile is LowLatency"
     }
 
 

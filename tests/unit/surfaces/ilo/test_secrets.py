@@ -91,7 +91,9 @@ def test_numbers_flags_empty_texts_and_choices_stay_readable() -> None:
 
 
 def test_a_url_keeps_its_host_and_plain_path() -> None:
-    assert seal_url("https://events.example:8443/redfish/events", SEALER) == "https://events.example:8443/redfish/events"
+    assert (
+        seal_url("https://events.example:8443/redfish/events", SEALER) == "https://events.example:8443/redfish/events"
+    )
     sealed = seal_url("https://u:p@events.example/a?b=c", SEALER)
     assert "@events.example/a?auditor-secret:" in sealed
     assert "u:p" not in sealed

@@ -1,0 +1,212 @@
+"""What an iLO's documents mean."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from auditor.model.resource import Resource
+from auditor.model.snapshot import Collected, Document, Gap
+from auditor.model.source import RedfishSource
+from auditor.model.value import Boolean, Many, Number, Secret, Text, Undetermined, Value, Version, texts
+from auditor.surfaces.ilo.kinds import KINDS
+from auditor.surfaces.ilo.resources import interpret
+from auditor.surfaces.interface import InterpretOptions
+from tests.virtual_ilo import BIOS, LICENCE, MANAGER, PENDING, PROTOCOL, ROOT, SNMP, bodies, collection, interpreted
+
+DESTINATIONS = f"{SNMP}/SNMPAlertDestinations"
+
+
+def resource(kind: str, name: str, *changes: tuple[str, str, object]) -> Resource:
+    found = interpreted(*changes).find(kind, name)
+    assert found is not None
+    return found
+
+
+def value(kind: str, name: str, attribute: str, *changes: tuple[str, str, object]) -> Value | None:
+    return resource(kind, name, *changes).value(attribute)
+
+
+@pytest.mark.parametrize("personality", ["ilo5", "ilo6", "ilo7"])
+def test_every_attribute_is_declared_with_its_type_and_its_source(personality: str) -> None:
+    types = {"text": Text, "number": Number, "boolean": Boolean, "version": Version, "list": Many, "secret": Secret}
+    specs = {kind.name: kind for kind in KINDS}
+    interpretation = interpreted(personality=personality)
+    documents = {document.name for document in collection(bodies(personality)).documents}
+    assert interpretation.gaps == ()
+    assert {one.kind for one in interpretation.resources} >= set(specs) - {"ilo.event_subscription"}
+    for one in interpretation.resources:
+        for attribute in one.attributes:
+            spec = specs[one.kind].get(attribute.name)
+            assert spec is not None or specs[one.kind].open
+            if spec is not None and spec.type in types:
+                assert isinstance(attribute.value, types[spec.type]), (one.kind, attribute)
+            if isinstance(attribute.source, RedfishSource):
+                assert attribute.source.uri in documents
+
+
+def test_generations_differ_in_what_they_have() -> None:
+    assert value("ilo.security", "1", "tls_1_0") == Boolean(True)
+    seven = interpreted(personality="ilo7").find("ilo.security", "1")
+    assert seven is not None
+    assert seven.get("tls_1_0") is None
+    assert seven.value("tls_1_2") == Boolean(True)
+
+
+def test_a_removed_destination_is_a_removed_resource_and_a_lost_channel() -> None:
+    gone = (f"{DESTINATIONS}/1", "", None)
+    before, after = interpreted(), interpreted(gone)
+    assert before.find("ilo.snmp_destination", "10.9.0.4") is not None
+    assert after.find("ilo.snmp_destination", "10.9.0.4") is None
+    assert value("ilo.snmp", "1", "destinations", gone) == Number(1)
+    assert value("ilo.manager", "1", "alert_channels", gone) == texts("snmp 10.9.0.5")
+
+
+@pytest.mark.parametrize(
+    ("changes", "channels"),
+    [
+        ([], ["snmp 10.9.0.4", "snmp 10.9.0.5"]),
+        ([(SNMP, "/AlertsEnabled", False)], []),
+        ([(SNMP, "/SNMPv1TrapEnabled", False)], ["snmp 10.9.0.5"]),
+        ([(SNMP, "/SNMPv1Enabled", False)], ["snmp 10.9.0.5"]),
+        ([(SNMP, "/SNMPv3TrapEnabled", False)], ["snmp 10.9.0.4"]),
+        (
+            [
+                (SNMP, "/AlertsEnabled", False),
+                (PROTOCOL, "/Oem/Hpe/AlertMailEnabled", True),
+                (PROTOCOL, "/Oem/Hpe/AlertMailEmail", "ops@example.com"),
+                (PROTOCOL, "/Oem/Hpe/AlertMailSMTPServer", "mail.example.com"),
+            ],
+            ["mail ops@example.com"],
+        ),
+        (
+            [
+                (SNMP, "/AlertsEnabled", False),
+                (PROTOCOL, "/Oem/Hpe/AlertMailEnabled", True),
+                (PROTOCOL, "/Oem/Hpe/AlertMailEmail", "ops@example.com"),
+            ],
+            [],
+        ),
+        (
+            [
+                (SNMP, "/AlertsEnabled", False),
+                (PROTOCOL, "/Oem/Hpe/RemoteSyslogEnabled", True),
+                (PROTOCOL, "/Oem/Hpe/RemoteSyslogServer", "log1"),
+            ],
+            ["syslog log1"],
+        ),
+        (
+            [
+                (SNMP, "/AlertsEnabled", False),
+                (PROTOCOL, "/Oem/Hpe/RemoteSyslogEnabled", True),
+                (PROTOCOL, "/Oem/Hpe/RemoteSyslogServer", "log1"),
+                (LICENCE, "/LicenseFeatures/RemoteSyslog", False),
+            ],
+            [],
+        ),
+    ],
+)
+def test_a_channel_counts_only_where_an_alert_would_leave(
+    changes: list[tuple[str, str, object]], channels: list[str]
+) -> None:
+    assert value("ilo.manager", "1", "alert_channels", *changes) == texts(*channels)
+
+
+def test_no_channel_is_not_said_where_one_may_be_hidden() -> None:
+    collected = collection(bodies("ilo5", (SNMP, "/AlertsEnabled", False)))
+    gap = Gap("/redfish/v1/EventService", "timed out", kinds=("ilo.event_subscription",))
+    found = interpret(msgspec.structs.replace(collected, gaps=(gap,)), InterpretOptions()).find("ilo.manager", "1")
+    assert found is not None
+    assert isinstance(found.value("alert_channels"), Undetermined)
+
+
+def test_bios_shows_what_waits_and_what_post_said() -> None:
+    rejected = [{"MessageId": "Base.1.0.Success"}, {"MessageId": "Base.1.0.PropertyUnknown", "MessageArgs": ["Foo"]}]
+    bios = resource(
+        "ilo.bios",
+        "1",
+        (PENDING, "/Attributes/BootMode", "LegacyBios"),
+        (PENDING, "/Attributes/RestoreDefaults", "No"),
+        (BIOS, "/@Redfish.Settings/Messages", rejected),
+    )
+    assert bios.value("BootMode") == Text("Uefi")
+    assert bios.value("pending") == texts("BootMode")
+    assert bios.value("verdict") == Text("rejected")
+    assert bios.value("rejected") == texts("PropertyUnknown: Foo")
+    assert value("ilo.bios", "1", "pending", (PENDING, "/Attributes/RestoreDefaults", "Yes")) == texts(
+        "RestoreDefaults"
+    )
+
+
+@pytest.mark.parametrize(
+    ("messages", "verdict"),
+    [
+        ([], "none"),
+        ([{"MessageId": "Base.1.0.Success"}], "applied"),
+        ([{"MessageId": "Base.1.0.Success"}] * 2, "rejected"),
+        ([{"MessageId": "Base.1.0.PropertyUnknown"}], "rejected"),
+        ([5, {"MessageId": "Base.1.0.Success"}], "applied"),
+    ],
+)
+def test_applied_is_exactly_one_success(messages: list[object], verdict: str) -> None:
+    assert value("ilo.bios", "1", "verdict", (BIOS, "/@Redfish.Settings/Messages", messages)) == Text(verdict)
+
+
+def test_what_no_two_machines_share_or_nobody_may_set_is_not_compared() -> None:
+    names = {attribute.name for attribute in resource("ilo.bios", "1").attributes}
+    assert {"BootMode", "AutoPowerOn", "WorkloadProfile"} <= names
+    assert names & {"SerialNumber", "ProductId", "TpmState", "RestoreDefaults"} == set()
+
+
+def test_without_a_registry_the_unique_ones_are_still_left_out() -> None:
+    tree = {uri: body for uri, body in bodies().items() if "RegistryEntries" not in body}
+    bios = interpret(collection(tree), InterpretOptions()).find("ilo.bios", "1")
+    assert bios is not None
+    assert bios.get("SerialNumber") is None
+    assert bios.value("BootMode") == Text("Uefi")
+
+
+def test_time_servers_of_dhcp_count_only_where_it_names_some() -> None:
+    interface = f"{MANAGER}/EthernetInterfaces/1"
+    dhcp = [(interface, "/DHCPv4/DHCPEnabled", True), (interface, "/DHCPv4/UseNTPServers", True)]
+    clock = f"{MANAGER}/DateTime"
+    assert value("ilo.time", "1", "synchronised_by", *dhcp) == texts("DHCP")
+    assert value("ilo.time", "1", "synchronised_by", *dhcp, (clock, "/NTPServers", ["", ""])) == texts()
+    assert value("ilo.time", "1", "synchronised_by", (clock, "/StaticNTPServers", ["0.0.0.0", ""])) == texts()
+
+
+def test_a_member_of_another_form_is_undetermined_never_guessed() -> None:
+    tls = (f"{MANAGER}/SecurityService", "/TLSVersion/TLS1_0", 1)
+    retries = (SNMP, "/SNMPv3InformRetryAttempt", True)
+    assert isinstance(value("ilo.snmp", "1", "alerts_enabled", (SNMP, "/AlertsEnabled", "yes")), Undetermined)
+    assert isinstance(value("ilo.snmp", "1", "v3_inform_retries", retries), Undetermined)
+    assert isinstance(value("ilo.security", "1", "tls_1_0", tls), Undetermined)
+
+
+def test_twins_keep_names_of_their_own() -> None:
+    names = [one.name for one in interpreted((f"{DESTINATIONS}/2", "/AlertDestination", "10.9.0.4")).resources
+             if one.kind == "ilo.snmp_destination"]  # fmt: skip
+    assert names == ["10.9.0.4", "10.9.0.4 (SNMPv3Trap)"]
+    firmware = {one.name for one in interpreted().of_kind("ilo.firmware")}
+    assert {"Power Supply Firmware (Bay 1)", "Power Supply Firmware (Bay 2)"} <= firmware
+
+
+def test_an_unreadable_document_is_a_gap() -> None:
+    collected = collection(bodies())
+    broken = tuple(
+        msgspec.structs.replace(one, content=b"{") if one.name == SNMP else one for one in collected.documents
+    )
+    interpretation = interpret(msgspec.structs.replace(collected, documents=broken), InterpretOptions())
+    assert [(gap.what, gap.cause) for gap in interpretation.gaps] == [(SNMP, "malformed")]
+    assert interpretation.find("ilo.snmp", "1") is None
+
+
+def test_links_in_a_circle_come_to_an_end() -> None:
+    around = {"@odata.id": f"{ROOT}/Managers"}
+    changes = [(MANAGER, "/NetworkProtocol", {"@odata.id": MANAGER}), (SNMP, "/SNMPUsers", around)]
+    assert interpreted(*changes).find("ilo.manager", "1") is not None
+
+
+def test_nothing_collected_means_nothing() -> None:
+    empty = Collected("web1/ilo", "ilo", (Document(ROOT, "redfish/v1.json", b"{}"),))
+    assert interpret(empty, InterpretOptions()).resources == ()
