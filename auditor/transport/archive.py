@@ -82,7 +82,7 @@ class ArchiveReader:
     """
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        self._path = path
         self.skipped: list[tuple[str, str]] = []
         self._entries: dict[str, Entry] = {"/": Entry("/", "directory", 0o755)}
         self._children: dict[str, dict[str, None]] = {"/": {}}
@@ -91,6 +91,11 @@ class ArchiveReader:
         with self._errors():
             for member in self._members():
                 self._index(member)
+
+    @property
+    def path(self) -> str:
+        """The archive itself."""
+        return self._path
 
     # Reader
 

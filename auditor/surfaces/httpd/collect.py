@@ -20,13 +20,12 @@ from auditor.errors import CollectError, InputError
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Cause, Collected, Document, Fact, Gap
 from auditor.model.target import Archive, LocalTree, Target
-from auditor.surfaces.httpd import host
 from auditor.surfaces.httpd.collected_files import CollectedFiles
 from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.envvars import command_line_defines, debian_start, shell_variables
 from auditor.surfaces.httpd.fileset import FileSet
 from auditor.surfaces.httpd.gather import MAX_FILE, Gathered, Read
-from auditor.surfaces.httpd.includes import ResolveOptions, resolve
+from auditor.surfaces.httpd.includes import ResolveOptions, ask_for_every_file, resolve
 from auditor.surfaces.httpd.lines import tag_arguments
 from auditor.surfaces.httpd.locate import (
     Located,
@@ -50,7 +49,6 @@ from auditor.surfaces.httpd.secrets import (
 )
 from auditor.surfaces.httpd.words import as_path, split_words
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
-from auditor.transport.archive import ArchiveReader
 from auditor.transport.interface import Reader
 from auditor.transport.local import LocalReader
 
@@ -150,6 +148,8 @@ def _started_with(files: FileSet, root: str, environment: tuple[str, ...]) -> tu
 
 
 async def _from_disk(location: LocalTree, options: CollectOptions) -> tuple[Gathered, list[Fact]]:
+    from auditor.surfaces.httpd import host
+
     path = str(Path(location.path).expanduser().absolute())
     reader = LocalReader()
     located = await asyncio.to_thread(locate_tree, reader, path, location.main_file)
@@ -176,6 +176,9 @@ async def _from_disk(location: LocalTree, options: CollectOptions) -> tuple[Gath
 
 
 async def _from_archive(location: Archive, options: CollectOptions) -> tuple[Gathered, list[Fact]]:
+    from auditor.surfaces.httpd import host
+    from auditor.transport.archive import ArchiveReader
+
     path = str(Path(location.path).expanduser().absolute())
     options.observe(f"reading {path}")
     try:
@@ -270,9 +273,7 @@ def _follow(gathered: Gathered, located: Located, rooted: Rooted, facts: list[Fa
         environment=tuple(environment.items()),
         built_in=built_in if isinstance(built_in, tuple) else None,
     )
-    resolved = resolve(gathered, main, options)
-    resolve(gathered, main, msgspec.structs.replace(options, every_branch=True))
-    return resolved
+    return ask_for_every_file(gathered, main, options)
 
 
 def _learn_keys(gathered: Gathered, server_root: str) -> None:

@@ -62,6 +62,7 @@ class Gathered:
         self.keys: set[str] = set()
         self.waiting: dict[str, Entry] = {}
         self._children: dict[str, dict[str, bool]] = {}
+        self._placed: dict[str, str | None] = {}
         self._total = 0
         self._entries = 0
         self._deadline = deadline
@@ -210,7 +211,14 @@ class Gathered:
 
     def placed(self, path: str) -> str | None:
         """A path with the tree's own links followed; None for a loop."""
-        return follow(path, self._link_of, lambda _: True)
+        if not self.links:
+            return path
+        directory, name = posixpath.split(path)
+        if directory not in self._placed:
+            self._placed[directory] = follow(directory, self._link_of, lambda _: True)
+        base = self._placed[directory]
+        direct = None if base is None else posixpath.join(base, name)
+        return follow(path, self._link_of, lambda _: True) if direct in self.links else direct
 
     def _link_of(self, path: str) -> str | None:
         found = self.links.get(path)

@@ -57,6 +57,15 @@ def resolve(files: FileSet, main_file: str, options: ResolveOptions) -> Resolved
     return _Resolver(files, options).run(main_file)
 
 
+def ask_for_every_file(files: FileSet, main_file: str, options: ResolveOptions) -> Resolved:
+    """The same, after asking ``files`` also for what stands behind conditionals that are false."""
+    plain = _Resolver(files, options)
+    resolved = plain.run(main_file)
+    if plain.passed_an_include:
+        _Resolver(files, msgspec.structs.replace(options, every_branch=True)).run(main_file)
+    return resolved
+
+
 class _Stop(Exception):  # noqa: N818 - control flow, no error
     """A bound was reached: what was read so far is all there is."""
 
@@ -136,6 +145,8 @@ class _Resolver:
         self.within: tuple[Section, ...] = ()
         self.doubts: tuple[Doubt, ...] = ()
         self.depth = 0
+        self.passed_an_include = False
+        self.module_answers: dict[str, bool | Unsure] = {}
         self.lines: dict[str, tuple[LogicalLine, ...]] = {}
         self.prefix = options.root.rstrip("/") + "/"
         self.actions: dict[str, _Action | None] = {}  # by name as written; None: nothing but a directive
@@ -271,6 +282,8 @@ class _Resolver:
             return
         name = line.name
         if not name.startswith("<"):
+            if name.lower() in ("include", "includeoptional", "use"):
+                self.passed_an_include = True
             return
         if not name.startswith("</"):
             state.skipping.append((name[1:], FileSource(file, line.line, line.last_line)))
@@ -391,6 +404,7 @@ class _Resolver:
         words = self.words(line, 2, 2)
         if words is None or words[0] in self.modules:
             return
+        self.module_answers.clear()
         if line.doubts:
             self.doubtful_modules.setdefault(words[0], line.doubts[-1])
         else:
@@ -471,9 +485,11 @@ class _Resolver:
     def ask(self, kind: str, asked: str) -> bool | Unsure:
         """The condition itself, without negation."""
         if kind == "<ifmodule":
-            return conditions.module_loaded(
-                asked, self.modules, self.doubtful_modules, built_in_known=self.options.built_in is not None
-            )
+            if asked not in self.module_answers:
+                self.module_answers[asked] = conditions.module_loaded(
+                    asked, self.modules, self.doubtful_modules, built_in_known=self.options.built_in is not None
+                )
+            return self.module_answers[asked]
         if kind == "<ifdefine":
             defined = self.variables.defined(asked)
             return Unsure(defined.cause) if isinstance(defined, Doubt) else defined

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import msgspec
@@ -19,6 +20,8 @@ from auditor.surfaces.httpd.words import BLANKS, next_word
 
 MAX_LINE: Final = 16 * 1024 * 1024
 """Bytes of a logical line at which httpd 2.4 refuses the file."""
+
+_SMALL: Final = 16 * 1024
 
 _Splitter: TypeAlias = Callable[[str], tuple[str, str]]
 
@@ -51,6 +54,16 @@ class LogicalLine(msgspec.Struct, frozen=True, gc=False):
 
 def read_lines(content: bytes) -> tuple[LogicalLine, ...]:
     """All logical lines of a file in order; together their spans cover every byte."""
+    return _remembered(content) if len(content) <= _SMALL else _read_lines(content)
+
+
+@lru_cache(maxsize=2048)
+def _remembered(content: bytes) -> tuple[LogicalLine, ...]:
+    """Small files are read several times a run, and are alike on many hosts."""
+    return _read_lines(content)
+
+
+def _read_lines(content: bytes) -> tuple[LogicalLine, ...]:
     text = content.decode("latin-1")
     pieces = text.split("\n")
     if not pieces[-1]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -12,8 +12,8 @@ from auditor.errors import CollectError, InputError
 from auditor.surfaces.httpd.lines import read_lines, split_line
 from auditor.surfaces.httpd.variables import Variables
 from auditor.surfaces.httpd.words import as_path, split_words
-from auditor.transport.archive import ArchiveReader
 from auditor.transport.interface import Entry, Reader
+from auditor.transport.links import follow
 
 Layout = Literal["rhel", "debian", "other"]
 MAIN_FILES: Final = ("conf/httpd.conf", "apache2.conf", "httpd.conf", "conf/apache2.conf")
@@ -21,6 +21,19 @@ MAX_MAIN_FILE: Final = 8 * 1024 * 1024
 _DEFAULT_ROOTS: Final = {"rhel": "/etc/httpd", "debian": "/etc/apache2"}
 # Samples and documentation inside an archive are no trees.
 _NO_TREES: Final = ("/usr/share/", "/sos_commands/", "/original/", "/doc/", "/docs/", "/.git/")
+
+
+class Listing(Reader, Protocol):
+    """A reader that knows every path it holds."""
+
+    @property
+    def path(self) -> str:
+        """The file that holds them."""
+        ...
+
+    def files(self) -> tuple[str, ...]:
+        """Every path, sorted."""
+        ...
 
 
 class Located(msgspec.Struct, frozen=True):
@@ -99,7 +112,7 @@ def _layout(reader: Reader, place: str, main_file: str) -> Layout:
     return "other"
 
 
-def locate_in_archive(reader: ArchiveReader, root: str = "", main_file: str = "") -> Located:
+def locate_in_archive(reader: Listing, root: str = "", main_file: str = "") -> Located:
     """The one tree inside an archive.
 
     Errors:
@@ -241,8 +254,6 @@ class View:
         """The path with every link followed."""
         if self._whole:
             return self._reader.resolve(path)
-        from auditor.transport.links import follow
-
         return follow(path, self._link_of, self._stands)
 
     def list(self, path: str) -> tuple[Entry, ...]:
