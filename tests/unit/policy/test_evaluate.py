@@ -99,6 +99,11 @@ def test_an_answer(expression: str, values: dict[str, Value], outcome: str) -> N
         ),
         ("has(self.read_timeout)", {"read_timeout": Undetermined("odd")}, "read_timeout is undetermined: odd"),
         ("has(self.max) || " + BOUND + " || self.max > 1", {"read_timeout": Duration(1)}, "it has no max"),
+        (
+            "(has(self.max) || self.scheme == 'http') && (self.scheme == 'http' || self.max > 1)",
+            {"scheme": Text("http")},
+            "it has no max",
+        ),
         ("self.members.all(m, m == 'a')", {"members": Many(())}, "its members is empty"),
         ("self.members.exists(m, m == 'a')", {"members": Many(())}, "its members is empty"),
         ("!self.members.exists(m, m == 'a')", {"members": Many(())}, "its members is empty"),
