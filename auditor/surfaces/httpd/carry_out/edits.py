@@ -41,7 +41,8 @@ def _apply(content: bytes, edit: DirectiveEdit, seal: Seal, sealer: Sealer) -> b
     shown = b"".join(sealed[edit.line - 1 : edit.last_line])
     if shown != edit.before.encode("latin-1"):
         raise _refused(edit, "it changed since the plan was made")
-    return edit_directive(content, edit.line, edit.last_line, _unsealed(edit, live, shown, sealer))
+    new = _unsealed(edit, live, shown, sealer)
+    return edit_directive(content, edit.line, edit.last_line, new, edit.file)
 
 
 def _unsealed(edit: DirectiveEdit, live: bytes, shown: bytes, sealer: Sealer) -> bytes:

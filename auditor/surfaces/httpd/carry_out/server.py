@@ -16,11 +16,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
 
 from auditor.errors import ApplyError
 from auditor.model.target import LocalTree
+from auditor.surfaces.httpd.envvars import shell_variables
 
 _DEADLINE_S: Final = 60
 _SETTLE_S: Final = 3.0
@@ -89,9 +91,22 @@ class HttpdServer:
     process_folder: Path = field(default_factory=lambda: Path("/proc"))
     _pid_file: Path | None = None
 
+    @property
+    def command(self) -> list[str]:
+        """The command with the inventory's ``-D`` names."""
+        return [*self.tree.server, *(word for define in self.tree.defines for word in ("-D", define))]
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """What the server is started with: the inventory's variables over those of the tree's own ``envvars``."""
+        started = {"PATH": "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
+        with contextlib.suppress(OSError):
+            started |= shell_variables(Path(self.tree.path, "envvars").read_bytes())
+        return started | dict(self.tree.environment)
+
     def check(self, bound: Sequence[tuple[Path, Path]] = (), extra: Sequence[str] = ()) -> Verdict | None:
         """The server's own check (``-t``), then the files it reads (``-D DUMP_INCLUDES``)."""
-        command = [*self.tree.server, *extra]
+        command = [*self.command, *extra]
         wrap: list[str] = []
         if bound:
             pairs = [str(path) for pair in bound for path in pair]
@@ -187,13 +202,12 @@ class HttpdServer:
         return f"; {self.tree.probe} {status} in {time.monotonic() - begun:.2f} s"
 
     def _control(self, verb: str) -> None:
-        done = self._run([*self.tree.server, "-k", verb])
+        done = self._run([*self.command, "-k", verb])
         if done.returncode:
             raise ApplyError(f"{self.tree.server[0]} -k {verb} failed: {_reason(done)}")
 
     def _run(self, command: list[str]) -> subprocess.CompletedProcess[bytes]:
         """Runs without a shell, in a session of its own: Ctrl-C at the terminal must not reach the server."""
-        environment = {"PATH": "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
         try:
             return self.run(
                 command,
@@ -201,7 +215,7 @@ class HttpdServer:
                 stdin=subprocess.DEVNULL,
                 timeout=_DEADLINE_S,
                 check=False,
-                env={**environment, **dict(self.tree.environment)},
+                env=self.environment,
                 start_new_session=True,
             )
         except subprocess.TimeoutExpired as error:
@@ -210,7 +224,7 @@ class HttpdServer:
     def _pid(self) -> int | None:
         """The parent's process id; the PidFile is asked for once, a plan that changes it is refused."""
         if self._pid_file is None:
-            done = self._run([*self.tree.server, "-t", "-D", "DUMP_RUN_CFG"])
+            done = self._run([*self.command, "-t", "-D", "DUMP_RUN_CFG"])
             match = re.search(r'^PidFile: "(.+)"$', done.stdout.decode("latin-1"), re.MULTILINE)
             if match is None:
                 return None

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import EXIT_PERSON_NEEDED, EXIT_REFUSED, EXIT_TAKEN_BACK, RefusedError
+from auditor.model.plan import ApplyReport, OutcomeOf, Plan, Wave
+from auditor.plan.journal import FileJournal, journal_path, read_entries, runs_of
+from auditor.plan.machine import Machine, Reach, failure_of
+from tests.fakes.plans import SEALER, FakeHost, FakeTransaction, plan_for
+
+PLAN = "ab" * 32
+
+
+def machine(
+    folder: Path,
+    plan: Plan,
+    hosts: dict[str, FakeHost],
+    *,
+    back: bool = False,
+    ended: Callable[[OutcomeOf], None] | None = None,
+) -> Machine:
+    def reach(host: FakeHost) -> Reach:
+        def begin(steps, direction, journal):  # type: ignore[no-untyped-def]
+            wanted, previous = (30, 60) if direction == "forward" else (60, 30)
+            return FakeTransaction(host, wanted, previous)
+
+        return Reach(begin, host.look)
+
+    return Machine(
+        plan=plan,
+        plan_id=PLAN,
+        direction="back" if back else "forward",
+        sealer=SEALER,
+        reach={name: reach(host) for name, host in hosts.items()},
+        journal=lambda target, direction: FileJournal(journal_path(folder, PLAN, target), PLAN, target, direction),
+        ended=ended or (lambda _: None),
+    )
+
+
+def run(folder: Path, host: FakeHost, **how: bool) -> OutcomeOf:
+    return asyncio.run(machine(folder, plan_for("web1/httpd"), {"web1/httpd": host}, **how).run()).outcomes[0]
+
+
+def outcome_in_journal(folder: Path, target: str = "web1/httpd") -> str:
+    return runs_of(read_entries(journal_path(folder, PLAN, target)))[-1].outcome
+
+
+def test_a_good_plan_is_applied_and_verified(tmp_path: Path) -> None:
+    host, told = FakeHost(), []
+    report = asyncio.run(machine(tmp_path, plan_for("web1/httpd"), {"web1/httpd": host}, ended=told.append).run())
+    assert report.outcomes[0].outcome == "applied"
+    assert ("nothing else changed", True) in report.outcomes[0].checks
+    assert host.timeout == 30
+    assert host.calls == ["prepare", "perform", "finish"]
+    assert told == list(report.outcomes)
+    assert outcome_in_journal(tmp_path) == "applied"
+    assert failure_of(report) is None
+
+
+def test_a_stale_plan_changes_nothing_and_says_what_stands_there(tmp_path: Path) -> None:
+    host = FakeHost(timeout=45)
+    with pytest.raises(RefusedError, match="it is 45 s") as caught:
+        run(tmp_path, host)
+    assert caught.value.exit_code == EXIT_REFUSED
+    assert host.calls == []
+    assert host.timeout == 45
+
+
+def test_what_is_so_already_is_left_alone(tmp_path: Path) -> None:
+    host = FakeHost(timeout=30)
+    assert run(tmp_path, host).outcome == "already"
+    assert host.calls == []
+
+
+def test_a_refusal_while_preparing_leaves_everything(tmp_path: Path) -> None:
+    host = FakeHost(fail=frozenset({"prepare"}))
+    assert run(tmp_path, host).outcome == "refused"
+    assert host.calls == ["prepare", "finish"]
+    assert outcome_in_journal(tmp_path) == "refused"
+
+
+@pytest.mark.parametrize("fault", ["perform", "bug", "no effect"])
+def test_a_failure_is_taken_back_and_verified(tmp_path: Path, fault: str) -> None:
+    host = FakeHost(fail=frozenset({fault}))
+    outcome = run(tmp_path, host)
+    assert outcome.outcome == "taken back"
+    assert (host.timeout, host.other) == (60, 5)
+    assert host.calls == ["prepare", "perform", "take back", "finish"]
+    assert outcome_in_journal(tmp_path) == "taken back"
+
+
+def test_an_unlisted_change_is_a_failure(tmp_path: Path) -> None:
+    host = FakeHost(side_effect=True)
+    outcome = run(tmp_path, host)
+    assert outcome.outcome == "taken back"
+    assert "keep_alive_timeout changed from 5 s to 99 s, which the plan does not list" in outcome.text
+    assert (host.timeout, host.other) == (60, 5)
+
+
+def test_taking_back_that_fails_needs_a_person(tmp_path: Path) -> None:
+    outcome = run(tmp_path, FakeHost(fail=frozenset({"perform", "take back"})))
+    assert outcome.outcome == "incomplete"
+    assert "cannot be restored" in outcome.text
+    assert outcome_in_journal(tmp_path) == "incomplete"
+
+
+def test_taking_back_is_believed_only_when_seen(tmp_path: Path) -> None:
+    outcome = run(tmp_path, FakeHost(side_effect=True, fail=frozenset({"lie"})))
+    assert outcome.outcome == "incomplete"
+    assert "yet not as before" in outcome.text
+
+
+def test_an_ended_run_is_taken_back_by_the_next(tmp_path: Path) -> None:
+    host = FakeHost()
+    journal = FileJournal(journal_path(tmp_path, PLAN, "web1/httpd"), PLAN, "web1/httpd", "forward").open()
+    journal.begin()
+    journal.intent("1", "replace")
+    journal.close()
+    host.timeout = 30
+    made = machine(tmp_path, plan_for("web1/httpd"), {"web1/httpd": host})
+    outcome = asyncio.run(made.recover("web1/httpd"))
+    assert outcome is not None
+    assert outcome.outcome == "taken back"
+    assert host.timeout == 60
+    assert asyncio.run(made.recover("web1/httpd")) is None
+
+
+def test_going_back_restores_and_says_so(tmp_path: Path) -> None:
+    host = FakeHost()
+    run(tmp_path, host)
+    outcome = run(tmp_path, host, back=True)
+    assert outcome.outcome == "rolled back"
+    assert host.timeout == 60
+    assert outcome.checks[-1] == ('httpd.server["main"].timeout is 60 s', True)
+
+
+@pytest.mark.parametrize(("allowed", "last"), [(0, "not started"), (1, "applied")])
+def test_a_wave_stops_beyond_its_threshold(tmp_path: Path, allowed: int, last: str) -> None:
+    names = ("web1/httpd", "web2/httpd", "web3/httpd")
+    plan = plan_for(*names, waves=(Wave("canary", names[:1]), Wave("rest", names[1:], stop_after=allowed)))
+    hosts = {name: FakeHost() for name in names}
+    hosts["web2/httpd"].fail = frozenset({"perform"})
+    report = asyncio.run(machine(tmp_path, plan, hosts).run())
+    assert [one.outcome for one in report.outcomes] == ["applied", "taken back", last]
+
+
+def test_one_stale_target_refuses_all_before_any_is_changed(tmp_path: Path) -> None:
+    hosts = {"web1/httpd": FakeHost(), "web2/httpd": FakeHost(timeout=1)}
+    with pytest.raises(RefusedError, match="web2/httpd changed since"):
+        asyncio.run(machine(tmp_path, plan_for(*hosts), hosts).run())
+    assert hosts["web1/httpd"].timeout == 60
+
+
+def test_ctrl_c_takes_the_present_target_back_and_starts_no_other(tmp_path: Path) -> None:
+    hosts = {"web1/httpd": FakeHost(), "web2/httpd": FakeHost()}
+    made = machine(tmp_path, plan_for(*hosts), hosts)
+
+    async def interrupted() -> ApplyReport:
+        begun = asyncio.Event()
+
+        class Slow(FakeTransaction):
+            async def perform(self) -> tuple[str, ...]:
+                self.host.timeout = -1
+                begun.set()
+                await asyncio.sleep(60)
+                return ()
+
+        host = hosts["web1/httpd"]
+        made.reach["web1/httpd"] = Reach(lambda *_: Slow(host, 30, 60), host.look)  # type: ignore[index]
+        task = asyncio.create_task(made.run())
+        await begun.wait()
+        task.cancel()
+        return await task
+
+    report = asyncio.run(interrupted())
+    assert [one.outcome for one in report.outcomes] == ["taken back", "not started"]
+    assert hosts["web1/httpd"].timeout == 60
+    assert hosts["web2/httpd"].calls == []
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        (("applied", "applied"), None),
+        (("already", "applied"), None),
+        (("refused", "not started"), EXIT_REFUSED),
+        (("applied", "refused"), EXIT_TAKEN_BACK),
+        (("applied", "taken back"), EXIT_TAKEN_BACK),
+        (("taken back", "incomplete"), EXIT_PERSON_NEEDED),
+        (("rolled back", "rolled back"), None),
+    ],
+)
+def test_what_a_run_amounts_to(outcomes: tuple[str, str], code: int | None) -> None:
+    made = tuple(OutcomeOf(f"web{number}/httpd", one, "why") for number, one in enumerate(outcomes))  # type: ignore[arg-type]
+    error = failure_of(ApplyReport(PLAN, "forward", made))
+    assert (error.exit_code if error else None) == code
