@@ -29,43 +29,34 @@ def decode(raw: bytes) -> Body:
     Errors:
         MalformedError: it is no JSON, no object, nested too deeply, or holds too many values.
     """
-    if len(raw) > 2 and _deep(raw):
-        raise MalformedError(f"nested more than {MAX_DEPTH} deep")
     try:
         decoded = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise MalformedError(f"no JSON: {str(error)[:120]}") from error
     if not isinstance(decoded, dict):
         raise MalformedError("no JSON object")
-    _count(decoded)
+    _measure(decoded)
     return decoded
 
 
-def _deep(raw: bytes) -> bool:
-    """Whether brackets nest too deeply; looked at before decoding, so that no decoder's stack is at stake."""
-    depth = 0
-    for token in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', raw):
-        first = token.group()[:1]
-        if first in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                return True
-        elif first in b"]}":
-            depth -= 1
-    return False
-
-
-def _count(value: Json) -> None:
-    nodes, pending = 0, [value]
-    while pending:
-        one = pending.pop()
-        nodes += 1
+def _measure(whole: Json) -> None:
+    """Refuses what is nested too deeply or holds too many values; level by level, so without recursion."""
+    level: list[Json] = [whole]
+    nodes = 0
+    for _ in range(MAX_DEPTH):
+        nodes += len(level)
         if nodes > MAX_NODES:
             raise MalformedError(f"more than {MAX_NODES} values")
-        if isinstance(one, dict):
-            pending.extend(one.values())
-        elif isinstance(one, list):
-            pending.extend(one)
+        below: list[Json] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+        if not below:
+            return
+        level = below
+    raise MalformedError(f"nested more than {MAX_DEPTH} deep")
 
 
 def canonical(body: Json) -> bytes:

@@ -21,6 +21,8 @@ _BY_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 _WHOLE: Final = frozenset({"HttpHeaders", "HTTPHeaders"})
+_PUBLIC: Final = frozenset({"HotKeys", "KeySequence", "CustomKeySequence", "LockKey", "SSHHostKey"})
+"""Key combinations of the console, and a key that is public."""
 _URL: Final = re.compile(r"[a-z][a-z0-9+.\-]*://", re.IGNORECASE)
 _TOKEN_LIKE: Final = re.compile(r"(?=[^/]*\d)(?=[^/]*[A-Za-z])[A-Za-z0-9_\-~=.%]{24,}")
 _CHOICE: Final = re.compile(r"[A-Z][A-Za-z0-9]{0,30}")
@@ -40,7 +42,7 @@ def seal_body(body: Body, sealer: Sealer, *, enumerated: Enumerated | None = Non
 
 def is_secret_name(name: str) -> bool:
     """Whether texts of this member are secrets."""
-    return name in _WHOLE or bool(_BY_NAME.search(name))
+    return name in _WHOLE or (name not in _PUBLIC and bool(_BY_NAME.search(name)))
 
 
 def _object(value: Body, sealer: Sealer, *, secret: bool, enumerated: Enumerated | None) -> Body:

@@ -18,6 +18,7 @@ from auditor.surfaces.ilo.members import MEMBERS, Member
 from auditor.surfaces.ilo.registry import Registry, Setting, read_registry, settle
 
 ROOT: Final = "/redfish/v1"
+_SECOND: Final = datetime.timedelta(seconds=1)
 _CLOCKS: Final = frozenset({"DateTime", "Time", "CurrentTime"})
 _READINGS: Final = frozenset({"Reading", "ReadingCelsius", "PowerConsumedWatts", "LastPowerOutputWatts", "CPUUtil"})
 _RESETS_ITSELF: Final = ("/SSH/", "/DisableWeakCiphers", "/TLSVersion/")
@@ -72,6 +73,7 @@ class IloState:
         self.posts = 0
         self._reads = 0
         self._post_ends: float | None = None
+        self._last_post = datetime.datetime.fromtimestamp(0, datetime.UTC)
         self._down_until = 0.0
 
     # -- for tests and the demo -----------------------------------------------------------------------------------
@@ -353,7 +355,9 @@ class IloState:
             {"MessageId": f"Base.1.0.{name}", "MessageArgs": [one], "RelatedProperties": [f"#/{one}"]}
             for one, name in refused
         ]
-        now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+        # Each POST has a time of its own, even where two end within one second: it is how they are told apart.
+        now = max(datetime.datetime.now(datetime.UTC).replace(microsecond=0), self._last_post + _SECOND)
+        self._last_post = now
         mark: Body = {
             "Messages": verdict,
             "Time": now.isoformat(),

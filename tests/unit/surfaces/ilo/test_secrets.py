@@ -76,7 +76,9 @@ def test_names_of_secrets(name: str) -> None:
     assert is_secret_name(name)
 
 
-@pytest.mark.parametrize("name", ["UserName", "BootMode", "AlertDestination", "Name", "Description", "KeyboardLayout"])
+@pytest.mark.parametrize(
+    "name", ["UserName", "BootMode", "AlertDestination", "Name", "Description", "KeyboardLayout", "HotKeys"]
+)
 def test_other_names_are_no_secrets(name: str) -> None:
     assert not is_secret_name(name)
 
