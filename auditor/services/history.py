@@ -49,7 +49,7 @@ class HistoryEntry(msgspec.Struct, frozen=True):
 
 
 def parse_asked(text: str, known: tuple[str, ...]) -> Asked:
-    """Reads ``web1/httpd``, ``web1/httpd:conf.d/shop.conf`` or an address.
+    """Reads ``web1/httpd`` (``web1`` where it has but one target), ``web1/httpd:conf.d/shop.conf`` or an address.
 
     Errors:
         InputError: it is none of them, or the store does not know the target.
@@ -60,6 +60,11 @@ def parse_asked(text: str, known: tuple[str, ...]) -> Asked:
     else:
         named = next((name for name in sorted(known, key=len, reverse=True) if text.startswith(name + ":")), "")
         asked = Asked(named, document=text[len(named) + 1 :]) if named else Asked(text)
+    of_host = tuple(name for name in known if name.rpartition("/")[0] == asked.target)
+    if len(of_host) == 1:
+        return Asked(of_host[0])
+    if of_host:
+        raise InputError(f"{asked.target} has several targets", next_step=f"Ask for one of  {', '.join(of_host)}")
     if asked.target not in known:
         what = "the address names no target" if not asked.target else f"no snapshot holds {asked.target!r}"
         raise InputError(
