@@ -161,13 +161,16 @@ def attribute_text(name: str) -> str:
     return shown.replace("_timeout", " time-out").replace("_", " ") if shown.islower() else shown
 
 
-def effect_rank(change: AttributeChange) -> int:
+_FIRST = ("read_timeout", "connect_timeout")
+
+
+def effect_rank(address: Address) -> int:
     """The order in which effects are told: effective time-outs of routes first, bookkeeping last."""
-    if change.address.attribute in ("read_timeout", "connect_timeout"):
-        return 0
-    if change.address.attribute.endswith("timeout"):
-        return 1 if change.address.kind != "httpd.worker" else 2
-    return 9 if change.address.kind == "httpd.file" else 3
+    if address.attribute in _FIRST:
+        return _FIRST.index(address.attribute)
+    if address.kind in ("httpd.file", "httpd.directive"):
+        return 9
+    return 5 if address.kind == "httpd.worker" or not address.attribute.endswith("timeout") else 2
 
 
 def untold_texts(drift: TargetDrift) -> tuple[TextChange, ...]:

@@ -73,7 +73,7 @@ def _hand(change: AttributeChange, words: Words) -> str:
 def _effects(effects: Sequence[AttributeChange], words: Words, style: Style) -> Iterable[str]:
     def alike(change: AttributeChange) -> tuple[int, str, str, str, str]:
         before, after = outline.value_pair(change, words("drift.absent"))
-        return outline.effect_rank(change), change.address.kind, change.address.attribute, before, after
+        return outline.effect_rank(change.address), change.address.kind, change.address.attribute, before, after
 
     lines: list[str] = []
     for (_, kind, attribute, before, after), found in groupby(sorted(effects, key=alike), key=alike):

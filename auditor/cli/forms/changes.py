@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -25,7 +26,7 @@ from auditor.report.interface import Style
 from auditor.report.json import write
 from auditor.report.layout import entry, pad, paint, paragraph, width_of
 from auditor.report.messages import Words
-from auditor.report.outline import attribute_text, value_text
+from auditor.report.outline import attribute_text, effect_rank, value_text
 
 if TYPE_CHECKING:
     from auditor.services.changes.approve import Approved
@@ -36,7 +37,10 @@ SHORT: Final = 8
 """Digits of an id that people see."""
 
 _EFFECTS: Final = 8
-"""Effects that are listed without ``--verbose``."""
+"""Lines of effects without ``--verbose``."""
+
+_BOOKKEEPING: Final = 9
+"""The rank of effects that the steps themselves show."""
 
 
 def show_proposed(made: Proposed, style: Style) -> str:
@@ -120,27 +124,32 @@ def _cohort(cohort: Cohort, words: Words, style: Style) -> Iterable[str]:
     yield paragraph(", ".join(visible(one) for one in cohort.targets), 2)
     for step in cohort.steps:
         yield from _step(step, words)
-    shown = cohort.effects if style.verbose else _asked_first(cohort.effects)[:_EFFECTS]
-    if cohort.effects:
+    lines = list(_effects(cohort.effects, words, style))
+    shown = lines if style.verbose else lines[:_EFFECTS]
+    if lines:
         yield f"    {words('plan.effects')}"
-    for effect in shown:
-        yield from _effect(effect, words)
-    if len(cohort.effects) > len(shown):
-        more = words.count("effect", len(cohort.effects) - len(shown))
-        yield f"      {words('drift.more', effects=more)}"
+    yield from shown
+    if len(lines) > len(shown):
+        yield f"      {words('drift.more', effects=words.count('effect', len(lines) - len(shown)))}"
 
 
-def _asked_first(effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
-    return tuple(sorted(effects, key=lambda effect: not effect.asked))
+def _effects(effects: Sequence[Effect], words: Words, style: Style) -> Iterable[str]:
+    """A line for each effect asked for, then the consequences; alike ones are counted without ``--verbose``."""
 
+    def alike(effect: Effect) -> tuple[bool, int, str, str, str, str]:
+        absent = words("drift.absent")
+        values = value_text(effect.before, absent), value_text(effect.after, absent)
+        return not effect.asked, effect_rank(effect.address), effect.address.kind, effect.address.attribute, *values
 
-def _effect(effect: Effect, words: Words) -> Iterable[str]:
-    absent = words("drift.absent")
-    name = one_line(f"{effect.address.kind} {effect.address.name}")
-    what = f"{name}  {attribute_text(effect.address.attribute)}".rstrip()
-    change = f"{value_text(effect.before, absent)} → {value_text(effect.after, absent)}"
-    asked = "" if effect.asked else f"  ({words('plan.consequence')})"
-    yield paragraph(f"{what}: {change}{asked}", 6, 8)
+    for (consequence, rank, kind, attribute, before, after), found in groupby(sorted(effects, key=alike), key=alike):
+        group = list(found)
+        if consequence and rank == _BOOKKEEPING and not style.verbose:
+            continue  # the step itself shows the line that it changes
+        names = [one_line(one.address.name) for one in group]
+        few = style.verbose or len(group) == 1
+        tail = f"  ({words('plan.consequence')})" if consequence else ""
+        for what in [f"{kind} {name}" for name in names] if few else [words.count(kind, len(group))]:
+            yield paragraph(f"{what}  {attribute_text(attribute)}: {before} → {after}{tail}", 6, 8)
 
 
 def _step(step: Step, words: Words) -> Iterable[str]:
@@ -157,7 +166,8 @@ def _step(step: Step, words: Words) -> Iterable[str]:
     if isinstance(step.undo, NoUndo):
         yield paragraph(words("plan.no_undo", reason=one_line(step.undo.reason)), 6)
     else:
-        yield paragraph(words("plan.undo"), 6)
+        exact = isinstance(step.undo, DirectiveEdit)
+        yield paragraph(words("plan.undo_bytes" if exact else "plan.undo_values"), 6)
 
 
 def _place(step: Step) -> str:
@@ -204,12 +214,9 @@ def show_approved(approved: Approved, style: Style) -> str:
     """An approval that counts, and what is still missing."""
     words = Words(style.lang)
     counted = words("plan.approvals", n=approved.approvals, required=approved.required)
+    name, signed_with = one_line(approved.approver), visible(approved.key)
     lines = [
-        paragraph(
-            words(
-                "plan.approved", plan=approved.plan[:SHORT], name=one_line(approved.approver), key=visible(approved.key)
-            )
-        ),
+        paragraph(words("plan.approved", plan=approved.plan[:SHORT], name=name, key=signed_with), 0, 2),
         f"  {counted}",
         f"  {visible(approved.file)}",
         *(paragraph(one_line(one), 2, 4) for one in approved.missing),
@@ -243,7 +250,7 @@ def _outcome(outcome: OutcomeOf, words: Words, style: Style) -> Iterable[str]:
     yield f"  {visible(outcome.target)}  {said}"
     for text, held in outcome.checks:
         yield paragraph(f"{'✔' if held else '✘'} {one_line(text)}", 4, 6)
-    if outcome.text:
+    if outcome.text and not (well and outcome.checks):
         yield paragraph(one_line(outcome.text), 4)
 
 
