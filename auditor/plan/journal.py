@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -206,6 +207,8 @@ class FileJournal:
             self.acts.write(self._descriptor, padded, self.path, self._end)
             self.acts.sync(self._descriptor, self.path)
         except OSError as error:
+            with contextlib.suppress(OSError):  # what was not announced for certain must not be read as announced
+                os.pwrite(self._descriptor, bytes(self._dirty), self._end)
             raise _cannot("write", self.path, error) from error
         self._end += len(line)
         self._dirty = max(0, self._dirty - len(line))

@@ -1,0 +1,180 @@
+"""A small httpd tree, a plan that edits it, and a server that reads it without being one."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from auditor.errors import ApplyError
+from auditor.model.plan import Cohort, Direction, DirectiveEdit, Origin, Plan, Step, Wave
+from auditor.model.target import LocalTree, Target
+from auditor.plan.journal import FileJournal
+from auditor.surfaces.httpd.carry_out.server import Running, Verdict
+from auditor.surfaces.httpd.carry_out.transaction import HttpdTransaction
+from auditor.surfaces.httpd.secrets import seal_text
+from auditor.surfaces.interface import ActOptions
+from auditor.transport.acts import Acts
+from tests.fakes.plans import SEALER
+
+PLAN = "ab" * 32
+
+
+@dataclass
+class FakeServer:
+    """Reads the files of a tree as a server would. ``broken`` is text that its check refuses, ``deadly`` text that its
+    check passes and its reload dies of."""
+
+    root: Path
+    broken: bytes = b"Nonsense"
+    deadly: bytes = b"Deadly"
+    private_mounts: bool = True
+    up: bool = True
+    generation: int = 1
+    loaded: Mapping[str, bytes] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    def _read(self, bound: Mapping[Path, Path]) -> dict[str, bytes]:
+        found = {}
+        for path in sorted(self.root.rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                real = path.resolve()
+                found[path.relative_to(self.root).as_posix()] = bound.get(real, real).read_bytes()
+        return found
+
+    def check(self, bound: Sequence[tuple[Path, Path]] = (), extra: Sequence[str] = ()) -> Verdict | None:
+        self.calls.append("check")
+        if bound and not self.private_mounts:
+            return None
+        if extra:  # reads absolute paths, so a copy proves nothing
+            return Verdict(True, "", (str(self.root / "httpd.conf"),))
+        content = self._read({live: new for new, live in bound})
+        if any(self.broken in one for one in content.values()):
+            return Verdict(False, "Invalid command 'Nonsense'")
+        return Verdict(True, "", tuple(str(self.root / name) for name in content))
+
+    def running(self) -> Running | None:
+        if not self.up:
+            return None
+        return Running(1, "1", frozenset({(self.generation, "1")}), (("127.0.0.1", 80),), frozenset(), self.generation)
+
+    def reload(self) -> None:
+        self.calls.append("reload")
+        self._load()
+
+    def start(self) -> None:
+        self.calls.append("start")
+        self.up = True
+        self._load()
+
+    def _load(self) -> None:
+        self.loaded = self._read({})
+        self.generation += 1
+        if any(self.deadly in one for one in self.loaded.values()):
+            self.up = False
+
+    async def prove(self, before: Running | None) -> str:
+        if not self.up:
+            raise ApplyError("the server ended at the reload.")
+        return f"reloaded: generation {before.generation} → {self.generation}" if before else "started"
+
+
+class FakeSurvey:
+    """Seals as the collector does; looks at nothing beforehand."""
+
+    def seal(self, name: str, content: bytes) -> bytes:
+        return seal_text(content, SEALER)
+
+    def preflight(self, new: Mapping[str, bytes]) -> tuple[str, ...]:
+        return ()
+
+
+async def survey() -> FakeSurvey:
+    return FakeSurvey()
+
+
+@dataclass
+class World:
+    """A tree on disk with its server, and what is needed to change it."""
+
+    folder: Path
+    steps: tuple[Step, ...]
+    server: FakeServer
+    direction: Direction = "forward"
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "etc"
+
+    @property
+    def target(self) -> Target:
+        tree = LocalTree(str(self.root), "httpd.conf", ("/usr/sbin/httpd",), state_dir=str(self.folder / "state"))
+        return Target("web1", "httpd", tree)
+
+    def journal(self, direction: Direction, acts: Acts | None = None) -> FileJournal:
+        return FileJournal(self.folder / "journal.jsonl", PLAN, "web1/httpd", direction, acts or Acts())
+
+    def transaction(self, journal: FileJournal, acts: Acts | None = None) -> HttpdTransaction:
+        target = self.target
+        assert isinstance(target.location, LocalTree)
+        wave, cohort = Wave("all", ("web1/httpd",)), Cohort(("web1/httpd",), self.steps, ())
+        plan = Plan("r", "a", "", "", Origin("set", ()), (wave,), (cohort,))
+        return HttpdTransaction(
+            target,
+            target.location,
+            "httpd.conf",
+            self.steps,
+            journal.direction,
+            ActOptions(plan, PLAN, journal, SEALER),
+            self.server,
+            survey,
+            acts or Acts(),
+        )
+
+    def state(self) -> dict[str, tuple[object, ...]]:
+        """Names, kinds, modes, owners and bytes of the whole tree, and the state of the server."""
+        found: dict[str, tuple[object, ...]] = {}
+        for path in sorted(self.root.rglob("*")):
+            status = path.lstat()
+            content: object = None
+            if stat.S_ISLNK(status.st_mode):
+                content = os.readlink(path)
+            elif stat.S_ISREG(status.st_mode):
+                content = path.read_bytes()
+            found[path.relative_to(self.root).as_posix()] = (
+                stat.S_IFMT(status.st_mode),
+                stat.S_IMODE(status.st_mode),
+                status.st_uid,
+                status.st_gid,
+                content,
+            )
+        return found
+
+
+def edit(file: str, line: int, before: str, after: str, *, identity: str = "") -> Step:
+    """A step that replaces one line."""
+    change = DirectiveEdit(file, line, line, before, after)
+    undo = DirectiveEdit(file, line, line + after.count("\n") - 1, after, before)
+    return Step(identity or f"{file}:{line}", "why", change, undo, "reload", (), ())
+
+
+def make_world(folder: Path, steps: tuple[Step, ...] = ()) -> World:
+    """A tree with two files, one of them reached by a link, with owner, mode and odd bytes of their own."""
+    root = folder / "etc"
+    (root / "sites-available").mkdir(parents=True)
+    (root / "sites-enabled").mkdir()
+    (root / "httpd.conf").write_bytes(b"# main\nServerName a\nTimeout 60\nProxyTimeout 10\n")
+    (root / "httpd.conf").chmod(0o640)
+    (root / "sites-available/shop.conf").write_bytes(b"# caf\xe9\r\nProxyTimeout 300\r\nKeepAlive On\r\n")
+    (root / "sites-enabled/shop.conf").symlink_to("../sites-available/shop.conf")
+    if os.geteuid() == 0:
+        os.chown(root / "sites-available/shop.conf", 12, 34)
+    both = (
+        edit("httpd.conf", 3, "Timeout 60\n", "Timeout 30\n"),
+        edit("sites-enabled/shop.conf", 2, "ProxyTimeout 300\r\n", "ProxyTimeout 60\r\n"),
+    )
+    world = World(folder, steps or both, FakeServer(root))
+    world.server.loaded = world.server._read({})
+    return world

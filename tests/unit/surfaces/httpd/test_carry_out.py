@@ -1,0 +1,381 @@
+"""Edits on a tree: forward, back, and ended, failed or starved at every single act."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import ApplyError, AuditorError, RefusedError
+from auditor.model.plan import Direction
+from auditor.plan.journal import read_entries, runs_of
+from auditor.transport.acts import Acts
+from tests.fakes.acts import CountingActs, FailingAt, Killed, KilledAt
+from tests.fakes.plans import SEALER
+from tests.fakes.trees import PLAN, FakeServer, World, edit, make_world
+
+
+def carry_out(world: World, direction: Direction = "forward", acts: Acts | None = None) -> tuple[str, ...]:
+    """One run, as the machine orders it: prepare, perform, and on failure take back."""
+
+    async def run() -> tuple[str, ...]:
+        journal = world.journal(direction, acts).open()
+        try:
+            journal.begin()
+            transaction = world.transaction(journal, acts)
+            try:
+                said = await transaction.prepare()
+                try:
+                    said += await transaction.perform()
+                except (AuditorError, OSError):
+                    await transaction.take_back()
+                    journal.end("taken back")
+                    raise
+                journal.end("applied" if direction == "forward" else "rolled back")
+                return said
+            except RefusedError:
+                journal.end("refused")
+                raise
+            finally:
+                await transaction.finish()
+        finally:
+            journal.close()
+
+    return asyncio.run(run())
+
+
+def recover(world: World, acts: Acts | None = None) -> None:
+    """What the next command does with a run that was ended."""
+
+    async def run() -> None:
+        journal = world.journal("forward", acts).open()
+        try:
+            runs = journal.runs()
+            if not runs or not runs[-1].unfinished:
+                return
+            journal.direction = runs[-1].direction
+            transaction = world.transaction(journal, acts)
+            try:
+                await transaction.take_back()
+                journal.end("taken back")
+            finally:
+                await transaction.finish()
+        finally:
+            journal.close()
+
+    asyncio.run(run())
+
+
+State = dict[str, tuple[object, ...]]
+
+
+def assert_whole(world: World, before: State, after: State, when: str) -> None:
+    """Tree and server are as before the run or, where the journal says that it was done, as after it."""
+    path = world.folder / "journal.jsonl"
+    runs = runs_of(read_entries(path)) if path.exists() else ()
+    done = bool(runs) and runs[-1].direction == world.direction and runs[-1].outcome in ("applied", "rolled back")
+    expected = after if done else before
+    assert world.state() == expected, when
+    for name in ("httpd.conf", "sites-available/shop.conf"):
+        assert world.server.loaded[name] == expected[name][4], when
+
+
+def rolled_to(world: World, direction: Direction) -> World:
+    world.direction = direction
+    if direction == "back":
+        carry_out(world)
+    return world
+
+
+def reference(folder: Path, direction: Direction) -> tuple[int, State]:
+    """How many acts a run takes, and how it leaves the tree."""
+    world = rolled_to(make_world(folder), direction)
+    acts = CountingActs()
+    carry_out(world, direction, acts)
+    return len(acts.names), world.state()
+
+
+def test_apply_then_rollback_restores_every_byte_mode_owner_and_link(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    before = world.state()
+    said = carry_out(world)
+    changed = world.state()
+    assert (
+        world.root / "sites-available/shop.conf"
+    ).read_bytes() == b"# caf\xe9\r\nProxyTimeout 60\r\nKeepAlive On\r\n"
+    assert [name for name in before if before[name] != changed[name]] == ["httpd.conf", "sites-available/shop.conf"]
+    assert {name: state[:4] for name, state in changed.items()} == {name: state[:4] for name, state in before.items()}
+    assert "reloaded: generation 1 → 2" in said
+    assert world.server.loaded["httpd.conf"].count(b"Timeout 30") == 1
+    carry_out(world, "back")
+    assert world.state() == before
+    assert world.server.loaded["httpd.conf"] == before["httpd.conf"][4]
+
+
+def test_backups_are_for_their_owner_alone(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    carry_out(world)
+    state = tmp_path / "state"
+    for path in (state, *state.rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert not (state / "plans" / PLAN / "stage").exists()
+
+
+@pytest.mark.parametrize("direction", ["forward", "back"])
+@pytest.mark.parametrize("torn", [False, True])
+def test_ended_at_every_act_it_is_before_or_after_and_never_between(
+    tmp_path: Path, direction: Direction, torn: bool
+) -> None:
+    points, after = reference(tmp_path / "reference", direction)
+    assert points > 40
+    for at in range(points):
+        world = rolled_to(make_world(tmp_path / f"{at}"), direction)
+        before = world.state()
+        with pytest.raises(Killed):
+            carry_out(world, direction, KilledAt(at, torn=torn))
+        recover(world)
+        assert_whole(world, before, after, f"ended at act {at}")
+
+
+def test_recovery_may_itself_be_ended_at_every_act(tmp_path: Path) -> None:
+    points, after = reference(tmp_path / "reference", "forward")
+    tried = 0
+    for at in range(points // 2, points, 3):
+        for again in range(0, 40, 2):
+            world = make_world(tmp_path / f"{at}-{again}")
+            before = world.state()
+            with pytest.raises(Killed):
+                carry_out(world, "forward", KilledAt(at))
+            try:
+                recover(world, KilledAt(again))
+            except Killed:
+                tried += 1
+            recover(world)
+            assert_whole(world, before, after, f"ended at act {at}, its recovery at act {again}")
+    assert tried > 100
+
+
+@pytest.mark.parametrize("direction", ["forward", "back"])
+def test_a_disk_that_fills_up_at_any_act_leaves_it_as_before(tmp_path: Path, direction: Direction) -> None:
+    points, after = reference(tmp_path / "reference", direction)
+    for at in range(points):
+        world = rolled_to(make_world(tmp_path / f"{at}"), direction)
+        before = world.state()
+        try:
+            carry_out(world, direction, FailingAt(at, errno.ENOSPC, ever=True))
+        except (AuditorError, OSError):
+            recover(world)
+            assert_whole(world, before, after, f"full at act {at}")
+
+
+@pytest.mark.parametrize("direction", ["forward", "back"])
+def test_a_sync_that_fails_anywhere_leaves_it_as_before_or_after(tmp_path: Path, direction: Direction) -> None:
+    only = frozenset({"sync", "sync directory", "write"})
+    _, after = reference(tmp_path / "reference", direction)
+    for at in range(60):
+        world = rolled_to(make_world(tmp_path / f"{at}"), direction)
+        before = world.state()
+        try:
+            carry_out(world, direction, FailingAt(at, errno.EIO, only=only))
+        except (AuditorError, OSError):
+            recover(world)
+            assert_whole(world, before, after, f"failed at sync {at}")
+
+
+def test_a_secret_is_taken_from_the_live_line(tmp_path: Path) -> None:
+    secret = 'RequestHeader set Authorization "Bearer s3cr3t-t0ken-0001"\n'
+    sealed = FakeSurveyed(secret)
+    assert "s3cr3t" not in sealed
+    world = make_world(tmp_path, (edit("own.conf", 1, sealed, sealed.replace("set", "add", 1)),))
+    (world.root / "own.conf").write_text(secret)
+    before = world.state()
+    carry_out(world)
+    assert (world.root / "own.conf").read_text() == secret.replace("set", "add", 1)
+    journal = (tmp_path / "journal.jsonl").read_bytes()
+    assert b"s3cr3t" not in journal
+    carry_out(world, "back")
+    assert world.state() == before
+
+
+def FakeSurveyed(text: str) -> str:
+    from auditor.surfaces.httpd.secrets import seal_text
+
+    return seal_text(text.encode(), SEALER).decode("latin-1")
+
+
+def test_a_secret_that_the_line_does_not_hold_is_refused(tmp_path: Path) -> None:
+    sealed = FakeSurveyed('RequestHeader set Authorization "Bearer another-t0ken-0001"\n')
+    world = make_world(tmp_path, (edit("httpd.conf", 3, "Timeout 60\n", sealed),))
+    before = world.state()
+    with pytest.raises(RefusedError, match="names a secret"):
+        carry_out(world)
+    assert world.state() == before
+
+
+@pytest.mark.parametrize("private_mounts", [True, False])
+def test_what_the_server_refuses_is_never_loaded(tmp_path: Path, private_mounts: bool) -> None:
+    world = make_world(tmp_path, (edit("httpd.conf", 3, "Timeout 60\n", "Nonsense\n"),))
+    world.server.private_mounts = private_mounts
+    before = world.state()
+    with pytest.raises(RefusedError if private_mounts and os.geteuid() == 0 else ApplyError, match="Invalid command"):
+        carry_out(world)
+    assert world.state() == before
+    assert "reload" not in world.server.calls
+
+
+def test_a_server_that_dies_of_the_reload_is_brought_back(tmp_path: Path) -> None:
+    world = make_world(tmp_path, (edit("httpd.conf", 3, "Timeout 60\n", "Deadly\n"),))
+    before = world.state()
+    with pytest.raises(ApplyError, match="ended at the reload"):
+        carry_out(world)
+    assert world.state() == before
+    assert world.server.up
+    assert world.server.calls[-1] == "start"
+
+
+def test_a_server_that_does_not_run_is_not_reloaded_and_that_is_said(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    world.server.up = False
+    assert "server not running: not reloaded" in carry_out(world)
+    assert {"reload", "start"} & set(world.server.calls) == set()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda root: (root / "httpd.conf").write_bytes(b"# main\nServerName a\nTimeout 61\n"), "httpd.conf:3"),
+        (lambda root: (root / "httpd.conf").write_bytes(b""), "0 lines"),
+        (lambda root: (root / "httpd.conf").unlink(), "No such file"),
+        (lambda root: os.link(root / "httpd.conf", root / "other.conf"), "2 hard links"),
+        (lambda root: ((root / "httpd.conf").unlink(), os.mkfifo(root / "httpd.conf")), "no regular file"),
+        (lambda root: ((root / "httpd.conf").unlink(), (root / "httpd.conf").symlink_to("gone")), "No such file"),
+    ],
+)
+def test_a_file_that_is_not_as_planned_is_refused(tmp_path: Path, spoil, why: str) -> None:  # type: ignore[no-untyped-def]
+    world = make_world(tmp_path)
+    spoil(world.root)
+    before = world.state()
+    with pytest.raises(RefusedError, match=why) as caught:
+        carry_out(world)
+    assert "Nothing was changed" in str(caught.value)
+    assert world.state() == before
+
+
+@pytest.mark.parametrize("file", ["../etc/httpd.conf", "/etc/passwd", "a/../../x", ""])
+def test_a_crafted_plan_stays_in_the_tree(tmp_path: Path, file: str) -> None:
+    with pytest.raises(RefusedError, match="outside the tree"):
+        carry_out(make_world(tmp_path, (edit(file, 1, "a\n", "b\n"),)))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda root: (root / "httpd.conf").write_bytes(b"Timeout 1\n"), "its bytes were changed"),
+        (lambda root: (root / "httpd.conf").chmod(0o600), "its mode or owner was changed"),
+    ],
+)
+def test_rolling_back_does_not_overwrite_later_edits(tmp_path: Path, spoil, why: str) -> None:  # type: ignore[no-untyped-def]
+    world = make_world(tmp_path)
+    carry_out(world)
+    spoil(world.root)
+    now = world.state()
+    with pytest.raises(RefusedError, match=why):
+        carry_out(world, "back")
+    assert world.state() == now
+
+
+def test_rolling_back_needs_no_configuration_that_parses(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    before = world.state()["httpd.conf"]
+    carry_out(world)
+    (world.root / "other.conf").write_bytes(b"Nonsense <<<\n")
+    said = carry_out(world, "back")
+    assert world.state()["httpd.conf"] == before
+    assert any("not reloaded" in one for one in said)
+
+
+def test_rolling_back_without_a_backup_is_proven_by_the_journal(tmp_path: Path) -> None:
+    import shutil
+
+    world = make_world(tmp_path)
+    before = world.state()
+    carry_out(world)
+    shutil.rmtree(tmp_path / "state")
+    carry_out(world, "back")
+    assert world.state() == before
+
+
+def test_a_damaged_backup_is_not_restored(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    carry_out(world)
+    now = world.state()
+    (tmp_path / "state/plans" / PLAN / "before/0").write_bytes(b"other")
+    with pytest.raises(RefusedError, match="damaged"):
+        carry_out(world, "back")
+    assert world.state() == now
+
+
+def test_somebody_elses_edit_during_the_change_is_left_for_a_person(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    with pytest.raises(Killed):
+        carry_out(world, "forward", KilledAt(reference(tmp_path / "reference", "forward")[0] - 8))
+    (world.root / "httpd.conf").write_bytes(b"by hand\n")
+    with pytest.raises(ApplyError, match="somebody else"):
+        recover(world)
+    assert (world.root / "httpd.conf").read_bytes() == b"by hand\n"
+
+
+def test_backups_that_others_could_read_are_refused(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    (tmp_path / "state").mkdir(mode=0o755)
+    with pytest.raises(RefusedError, match="others may look"):
+        carry_out(world)
+
+
+def test_two_at_once_on_one_target(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+
+    async def both() -> None:
+        first, second = (world.transaction(world.journal("forward").open()) for _ in range(2))
+        await first.prepare()
+        try:
+            with pytest.raises(RefusedError, match="locked by process"):
+                await second.prepare()
+        finally:
+            await first.finish()
+            await second.finish()
+            for one in (first, second):
+                one.options.journal.close()  # type: ignore[attr-defined]
+
+    asyncio.run(both())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="extended attributes and mounts are root's here")
+def test_extended_attributes_are_kept(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    path = world.root / "httpd.conf"
+    try:
+        os.setxattr(path, "user.note", b"mine")
+    except OSError:
+        pytest.skip("this file system keeps no extended attributes")
+    carry_out(world)
+    assert os.getxattr(path, "user.note") == b"mine"
+
+
+def test_the_server_has_to_read_what_is_changed(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only a private mount shows what the server reads")
+    world = make_world(tmp_path)
+
+    class Elsewhere(FakeServer):
+        def check(self, bound=(), extra=()):  # type: ignore[no-untyped-def]
+            from auditor.surfaces.httpd.carry_out.server import Verdict
+
+            return Verdict(True, "", ("/srv/other/httpd.conf",))
+
+    world.server = Elsewhere(world.root)
+    with pytest.raises(RefusedError, match="does not read"):
+        carry_out(world)
