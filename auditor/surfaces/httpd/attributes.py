@@ -15,6 +15,11 @@ from auditor.surfaces.httpd.servers import readable
 MAX_NAMES: Final = 50
 """Longer lists of names are cut, saying how many follow: what shares one worker may be the whole server."""
 
+# Values are frozen, so the commonest are made once: a large tree holds hundreds of thousands.
+_TRUE: Final = Boolean(True)
+_FALSE: Final = Boolean(False)
+_NONE: Final = Many(())
+
 
 class Attributes:
     """Attributes being gathered; None is left out, for what a resource does not have is absent."""
@@ -35,7 +40,7 @@ class Attributes:
     def flag(self, name: str, flag: bool | None, source: Source | None = None, note: str = "") -> None:
         """Adds a boolean."""
         if flag is not None:
-            self.add(name, Boolean(flag), source, note)
+            self.add(name, _TRUE if flag else _FALSE, source, note)
 
     def number(self, name: str, number: float | None, source: Source | None = None) -> None:
         """Adds a number."""
@@ -49,6 +54,9 @@ class Attributes:
 
     def names(self, name: str, names: Sequence[str], source: Source | None = None) -> None:
         """Adds a list of names, cut where it is very long."""
+        if not names:
+            self.add(name, _NONE, source)
+            return
         cut = [Text(one) for one in names[:MAX_NAMES]]
         if len(names) > MAX_NAMES:
             cut.append(Text(f"… and {len(names) - MAX_NAMES} more"))

@@ -60,15 +60,13 @@ class VirtualHosts:
         chains = self._candidates(host, str(port))
         if not chains:
             return Choice(self.main, "no virtual host has this port", tuple(doubts))
-        named = {id(found): found for chain in chains if (found := self._by_name(chain, host)) is not None}
-        if len(named) == 1:
-            return Choice(next(iter(named.values())), "by name", tuple(doubts))
-        if len(chains) > 1:
-            known = ", ".join(
-                sorted({one.name for chain in chains for one in (self._by_name(chain, host) or chain[0],)})
-            )
-            doubts.append(f"the virtual host depends on the address the client connects to: {known}")
-        return Choice(chains[0][0], "the default of its address and port", tuple(doubts))
+        named = list(dict.fromkeys(found for chain in chains if (found := self._by_name(chain, host)) is not None))
+        possible = named or [chain[0] for chain in chains]
+        if len(possible) > 1:
+            names = ", ".join(sorted(one.name for one in possible))
+            doubts.append(f"the virtual host depends on the address the client connects to: {names}")
+        why = "by name" if named else "the default of its address and port"
+        return Choice(possible[0], why, tuple(doubts))
 
     def _candidates(self, host: str, port: str) -> list[list[Server]]:
         """The chains that may answer: one where the local address is certain."""

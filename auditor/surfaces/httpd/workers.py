@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from auditor.surfaces.httpd.directive import Directive
@@ -45,6 +46,7 @@ class BackEnd:
     socket: str = ""
 
 
+@lru_cache(maxsize=8192)
 def parse_back_end(written: str, *, pattern: bool = False) -> BackEnd | None:
     """A proxy URL taken apart, or None where httpd would refuse it ("URL must be absolute!").
 
