@@ -22,6 +22,7 @@ from auditor.policy.versions import compare_versions
 from auditor.policy.waivers import covers, expired
 
 _RANK: Final[Mapping[Outcome, int]] = {"not applicable": 0, "pass": 1, "waived": 2, "not evaluated": 3, "fail": 4}
+_HOST_HINTS: Final = {"httpd_version": "the version of httpd is not known: give --httpd-version"}
 _RUN_ERRORS: Final = (ValueError, TypeError, RuntimeError, LookupError, ArithmeticError)
 
 
@@ -178,7 +179,8 @@ class _Asking:
         """True or false, or the reason why it is neither."""
         uses = condition.uses
         if uses.host_required and not uses.host_required <= self.host.keys():
-            return f"host.{min(uses.host_required - self.host.keys())} is not known"
+            missing = min(uses.host_required - self.host.keys())
+            return _HOST_HINTS.get(missing, f"host.{missing} is not known")
         reason = view.hindrance(uses)
         if reason:
             return reason

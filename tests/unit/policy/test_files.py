@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from auditor.errors import InputError
 from auditor.model.finding import CheckReport, RuleResult, TargetCheck
+from auditor.model.resource import parse_address
 from auditor.model.value import Duration
 from auditor.policy.evaluate import HostFacts, evaluate
 from auditor.policy.known import load_known, record_known
 from auditor.policy.rules import load_policy
 from auditor.policy.schema import FOLDER, FORMS, schema_of
+from auditor.policy.waivers import covers, load_waivers
+from auditor.services.check import kinds_of
 from auditor.services.rulebook import rulebook
 from tests.unit.policy.kinds import KINDS, route, rule, seen
 
@@ -54,3 +58,16 @@ def test_recorded_findings_are_known_afterwards() -> None:
 def test_what_is_no_file_of_known_findings_is_refused(content: bytes) -> None:
     with pytest.raises(InputError, match=r"known\.json"):
         load_known("known.json", content)
+
+
+def _blocks(document: str) -> list[bytes]:
+    return [block.encode() for block in re.findall(r"```yaml\n(.*?)```", document, re.DOTALL)]
+
+
+def test_the_examples_of_the_manual_load() -> None:
+    rules, baseline, waivers = _blocks((ROOT / "docs" / "policy.md").read_text(encoding="utf-8"))
+    assert [one.id for one in load_policy([("policy.md", rules)], kinds_of()).rules] == ["OWN-TIMEOUT-001"]
+    assert len(load_baseline("policy.md", baseline, kinds_of()).values) == 5
+    (waiver,) = load_waivers("policy.md", waivers)
+    address = parse_address('web1/httpd:httpd.route["shop.example:443 /report"].read_timeout')
+    assert covers(waiver, "HTTPD-TIMEOUT-001", address)
