@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -40,6 +41,7 @@ def seal_body(body: Body, sealer: Sealer, *, enumerated: Enumerated | None = Non
     return _object(body, sealer, secret=False, enumerated=enumerated)
 
 
+@lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Whether texts of this member are secrets."""
     return name in _WHOLE or (name not in _PUBLIC and bool(_BY_NAME.search(name)))
