@@ -12,6 +12,7 @@ from auditor.errors import InputError
 from auditor.model.finding import CheckReport, RuleResult, TargetCheck
 from auditor.model.resource import parse_address
 from auditor.model.value import Duration
+from auditor.policy.baselines import load_baseline
 from auditor.policy.evaluate import HostFacts, evaluate
 from auditor.policy.known import load_known, record_known
 from auditor.policy.rules import load_policy
