@@ -81,25 +81,24 @@ class _View:
 
     __slots__ = ("context", "empty", "resource", "unknown", "values")
 
-    def __init__(self, resource: Resource, spec: KindSpec, names: frozenset[str], asking: _Asking) -> None:
+    def __init__(self, resource: Resource, types: Mapping[str, str], asking: _Asking) -> None:
         self.resource = resource
         self.values: dict[str, Any] = {}
         self.unknown: dict[str, str] = {}
         self.empty: set[str] = set()
         for attribute in resource.attributes:
-            if attribute.name in names:
-                self._add(attribute, spec)
+            if attribute.name in types:
+                self._add(attribute, types[attribute.name])
         self.context = asking.context(self.values)
 
-    def _add(self, attribute: Attribute, spec: KindSpec) -> None:
+    def _add(self, attribute: Attribute, type_: str) -> None:
         name, value = attribute.name, attribute.value
         cause = undetermined_in(value)
         if cause:
             self.unknown[name] = f"{name} is undetermined: {cause}"
             return
-        found = spec.get(name)
         try:
-            self.values[name] = for_expression(value, found.type if found else "any")
+            self.values[name] = for_expression(value, type_)
         except TypeError as error:
             self.unknown[name] = f"{name} cannot be judged: {error}"
             return
@@ -162,10 +161,8 @@ class _Asking:
     def of_kind(self, rules: list[CompiledRule]) -> list[RuleResult]:
         """The results of all rules on one kind."""
         spec = rules[0].kind
-        names = frozenset(
-            name for one in rules for half in (one.condition, one.where) if half for name in half.uses.attributes
-        )
-        views = [_View(resource, spec, names, self) for resource in self.interpretation.of_kind(spec.name)]
+        types = _types_of_used(rules, spec)
+        views = [_View(resource, types, self) for resource in self.interpretation.of_kind(spec.name)]
         gaps = hides(self.interpretation.gaps, spec.name)
         return [self._rule(one, views, gaps) for one in rules]
 
@@ -196,6 +193,13 @@ class _Asking:
         if answer is True or answer is False:
             return bool(answer)
         return "it gives neither true nor false"
+
+
+def _types_of_used(rules: list[CompiledRule], spec: KindSpec) -> dict[str, str]:
+    """The attributes that these rules name, with their types; those of an open kind may be anything."""
+    promised = {attribute.name: attribute.type for attribute in spec.attributes}
+    halves = [half for one in rules for half in (one.condition, one.where) if half]
+    return {name: promised.get(name, "any") for half in halves for name in half.uses.attributes}
 
 
 class _Tally:

@@ -74,9 +74,14 @@ def covers(waiver: Waiver, rule: str, address: Address) -> bool:
     return any(glob_matches(waiver.scope, text) for text in (host, address.target, bare, whole))
 
 
-def doubtful_waivers(waivers: Sequence[Waiver], policy: Policy, today: date) -> tuple[str, ...]:
-    """A sentence for every waiver that no longer counts: expired, or of a rule that does not exist."""
-    ids = tuple(rule.id for rule in policy.rules)
+def doubtful_waivers(
+    waivers: Sequence[Waiver], policy: Policy, today: date, elsewhere: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """A sentence for every waiver that no longer counts: expired, or of a rule that does not exist.
+
+    ``elsewhere`` are ids of rules that exist and are not asked now, those of another surface for instance.
+    """
+    ids = (*(rule.id for rule in policy.rules), *elsewhere)
     return tuple(_doubts(waivers, ids, today))
 
 

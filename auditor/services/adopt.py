@@ -96,7 +96,10 @@ BEYOND_SETTABLE: Final[Mapping[str, frozenset[str]]] = {
 }
 """Attributes that matter although no plan can set them: they govern, or say what is installed."""
 
-OF_THE_MACHINE: Final[Mapping[str, frozenset[str]]] = {"ilo.snmp": frozenset({"location"})}
+OF_THE_MACHINE: Final[Mapping[str, frozenset[str]]] = {
+    "ilo.snmp": frozenset({"location"}),
+    "ilo.bios": frozenset({"ServerName", "ServerAssetTag", "Ipv4Address", "Ipv6Address"}),
+}
 """Settable attributes that differ from machine to machine by their nature."""
 
 LISTED: Final = frozenset({"httpd.module", "ilo.snmp_destination", "ilo.event_subscription"})
@@ -411,7 +414,7 @@ def _write(group: str, poll: _Poll, not_seen: tuple[tuple[str, str], ...]) -> st
     document = CommentedMap(
         format="auditor.baseline/v1",
         name=_quoted(group),
-        description=_quoted(f"Adopted from {len(poll.seen)} targets as they were."),
+        description=_quoted(f"Adopted from {_counted(len(poll.seen))}."),
         groups=CommentedSeq([_quoted(exact(group))]),
         resources=resources,
     )
@@ -477,6 +480,10 @@ def _quoted(text: str) -> Any:
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     return DoubleQuotedScalarString(text)
+
+
+def _counted(targets: int) -> str:
+    return "one target as it was" if targets == 1 else f"{targets} targets as they were"
 
 
 def _comment(text: str) -> str:

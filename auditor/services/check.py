@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from auditor.model.finding import CheckReport, TargetCheck
 from auditor.model.policy import Waiver
@@ -18,6 +19,9 @@ from auditor.surfaces.registry import surface, surface_names
 if TYPE_CHECKING:  # rules bring the YAML reader and the CEL core, which not every command needs
     from auditor.policy.evaluate import HostFacts
     from auditor.policy.rules import LoadedPolicy
+
+
+_RULE_ID: Final = re.compile(rb"^\s*- id: ([A-Z0-9-]+)\s*$", re.MULTILINE)
 
 
 class Seen(Protocol):
@@ -69,7 +73,7 @@ async def run_check(
         rules=sum(len(policy.for_surface(name)) for name in surfaces),
         complete=bool(targets) and all(_complete(checked) for checked in targets),
         taken_at=taken_at,
-        notes=doubtful_waivers(waivers, policy, today),
+        notes=doubtful_waivers(waivers, policy, today, shipped_rule_ids() if waivers else ()),
     )
 
 
@@ -117,6 +121,11 @@ def shipped_policy_files(surfaces: Iterable[str] | None = None) -> tuple[tuple[s
         for name, content in _shipped("policies")
         if wanted is None or name.rsplit("/", 1)[-1].split("-", 1)[0] in wanted
     )
+
+
+def shipped_rule_ids() -> tuple[str, ...]:
+    """The ids of all shipped rules, without checking or compiling one."""
+    return tuple(found.decode("ascii") for _, content in _shipped("policies") for found in _RULE_ID.findall(content))
 
 
 def shipped_baseline_files() -> tuple[tuple[str, bytes], ...]:

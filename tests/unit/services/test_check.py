@@ -20,6 +20,7 @@ from auditor.services.check import (
     run_check,
     shipped_baseline_files,
     shipped_policy_files,
+    shipped_rule_ids,
 )
 from tests.unit.policy.kinds import KINDS, route, rule
 
@@ -85,6 +86,14 @@ def test_waivers_that_do_not_count_are_noted() -> None:
     report = _check(_seen("web1", BAD), waivers=(lapsed,))
     assert len(report.findings) == 1
     assert "expired on 2025-01-01" in report.notes[0]
+
+
+def test_a_waiver_of_a_rule_that_is_not_asked_now_is_no_mistake() -> None:
+    ids = shipped_rule_ids()
+    assert set(ids) == {rule.id for rule in load_policy(shipped_policy_files(), kinds_of()).rules}
+    waivers = tuple(Waiver(one, "*", "ops", "why", "2030-01-01") for one in ("ILO-ALERT-001", "ILO-ALERT-999"))
+    (note,) = _check(_seen("web1", BAD), waivers=waivers).notes
+    assert 'names a rule that does not exist, "ILO-ALERT-999"' in note
 
 
 def test_rules_may_ask_what_is_known_of_the_host() -> None:
