@@ -9,8 +9,8 @@ import base64
 import contextlib
 import json
 import os
-import secrets
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -71,57 +71,62 @@ def find_httpd() -> tuple[Path, Path] | None:
 class _Answer(BaseHTTPRequestHandler):
     """The back end of the sample's routes: answers every GET at once."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         body = b"back end\n"
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's own signature
+    def log_message(self, format: str, *args: object) -> None:
         """Says nothing: the demo tells its own story."""
 
 
 @contextlib.contextmanager
-def back_end() -> Iterator[int]:
-    """An HTTP back end on loopback; gives its port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answer)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+def back_ends(numbers: Sequence[int]) -> Iterator[int]:
+    """HTTP back ends at 127.0.0.N, all on one port; gives the port."""
+    port = free_port()
+    servers = [ThreadingHTTPServer((f"127.0.0.{number}", port), _Answer) for number in numbers]
+    threads = [threading.Thread(target=server.serve_forever, daemon=True) for server in servers]
+    for thread in threads:
+        thread.start()
     try:
-        yield int(server.server_address[1])
+        yield port
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        for server, thread in zip(servers, threads, strict=True):
+            server.shutdown()
+            server.server_close()
+            thread.join()
 
 
 @contextlib.contextmanager
 def running_httpd(command: list[str], pid_file: Path, port: int) -> Iterator[None]:
     """The httpd, started by its own command and stopped by it; its configuration names ``pid_file``."""
     done = subprocess.run([*command, "-k", "start"], capture_output=True, text=True, timeout=30, check=False)
-    if done.returncode != 0 or not _listens(port, 10):
+    # httpd listens before it has written its pid file.
+    if done.returncode != 0 or not _within(10, lambda: pid_file.exists() and _listens(port)):
         raise CollectError(f"the sample httpd does not start: {done.stderr.strip() or 'it does not listen'}")
     pid = int(pid_file.read_text())
     try:
         yield
     finally:
         subprocess.run([*command, "-k", "stop"], capture_output=True, timeout=30, check=False)
-        deadline = time.monotonic() + 5
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if Path(f"/proc/{pid}").exists():
-            os.kill(pid, 15)
+        if not _within(5, lambda: not Path(f"/proc/{pid}").exists()):
+            os.kill(pid, signal.SIGTERM)
 
 
-def _listens(port: int, seconds: float) -> bool:
+def _within(seconds: float, holds: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return True
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.05)
-    return False
+    return True
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @dataclass(frozen=True)
@@ -154,8 +159,7 @@ def running_ilo(generation: str = "ilo5") -> Iterator[RunningIlo]:
         [sys.executable, "-m", "auditor", "simulate", generation, "--port", "0"], stdout=subprocess.PIPE, text=True
     )
     try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
+        line = process.stdout.readline() if process.stdout is not None else ""
         if not line:
             raise CollectError("the virtual iLO did not start")
         said = json.loads(line)
@@ -192,8 +196,3 @@ def allowed_signer(key: Path, who: str) -> str:
     """The line of the approvers file that lets this key sign plans."""
     algorithm, public = key.with_suffix(".pub").read_text().split()[:2]
     return f'{who} namespaces="auditor-plan" {algorithm} {public}\n'
-
-
-def new_password() -> str:
-    """A password for the virtual iLO."""
-    return secrets.token_urlsafe(12)
