@@ -193,9 +193,9 @@ def for_expression(value: Value, type_: str) -> Any:
         raise TypeError(f"it is {_TYPES.get(type(value), 'unknown')}, not {_expected(type_)}")
     match value:
         case Text(text) | Version(text):
-            return text
+            return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
         case Number(number):
-            return number
+            return number if -_INT_END <= number < _INT_END else _as_float(number)
         case Boolean(flag):
             return flag
         case Duration(seconds):
@@ -206,6 +206,17 @@ def for_expression(value: Value, type_: str) -> Any:
             return [for_expression(item, "any") for item in items]
         case _:
             return show(value)
+
+
+_INT_END: Final = 2**63
+"""CEL's integers have 64 bits; what is larger is judged as a floating-point number."""
+
+
+def _as_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _span(seconds: float) -> timedelta:
