@@ -10,6 +10,7 @@ from auditor.errors import InputError
 from auditor.evidence.attribution import attribute_drift
 from auditor.evidence.compare import State, compare
 from auditor.model.drift import AttributeChange, ChangeKind, TargetDrift, TextChange
+from auditor.model.event import Event
 from auditor.model.resource import Address, parse_address
 from auditor.model.snapshot import Collected, Interpretation
 from auditor.model.target import StoredSnapshot, Target
@@ -108,23 +109,25 @@ class _Reading:
         self._fleet = fleet
         self._asked = asked
         self._options = options
+        self._ledger: tuple[Event, ...] | None = None
         self.known = not (asked.address or asked.document)
 
     def entries(self) -> Iterator[HistoryEntry]:
         """The entries, newest first."""
-        later: tuple[Snapshot, Collected] | None = None
+        later: tuple[Snapshot, State] | None = None
         for snapshot in self._store.log(self._asked.target):
             if not self._store.tree(snapshot.revision, self._asked.target):
                 continue
-            collected = self._store.read(snapshot.revision, self._asked.target)
-            if later is not None and (entry := self._entry(later, collected)):
+            state = self._state(self._store.read(snapshot.revision, self._asked.target))
+            if later is not None and (entry := self._entry(later, state)):
                 yield entry
-            later = (snapshot, collected)
+            later = (snapshot, state)
         if later is not None and (entry := self._entry(later, None)):
             yield entry
 
-    def _entry(self, later: tuple[Snapshot, Collected], before: Collected | None) -> HistoryEntry | None:
-        snapshot, after = later
+    def _entry(self, later: tuple[Snapshot, State], earlier: State | None) -> HistoryEntry | None:
+        snapshot, state = later
+        before, after = None if earlier is None else earlier.collected, state.collected
         documents = _changed_documents(before, after)
         asked = self._asked
         if asked.document:
@@ -132,7 +135,8 @@ class _Reading:
             if asked.document not in documents:
                 return None
             documents = (asked.document,)
-        drift = self._drift(snapshot, before, after)
+        seen = None if before is None else self._store.examined_before(snapshot.revision, asked.target)
+        drift = self._drift(snapshot, earlier, state, "" if seen is None else seen.run_at)
         changes = tuple(change for change in drift.changes if _concerns(asked, change))
         texts = tuple(one for one in drift.text_changes if not asked.document or one.document == asked.document)
         if asked.address is not None:
@@ -140,7 +144,6 @@ class _Reading:
             if not changes:
                 return None
             texts = ()
-        seen = None if before is None else self._store.examined_before(snapshot.revision, asked.target)
         return HistoryEntry(
             snapshot.revision,
             snapshot.run_at,
@@ -151,17 +154,18 @@ class _Reading:
             texts,
         )
 
-    def _drift(self, snapshot: Snapshot, before: Collected | None, after: Collected) -> TargetDrift:
-        state = self._state(after)
-        if before is None:
-            empty = Collected(after.target, after.surface, ())
-            earlier = State(empty, Interpretation(after.target, after.surface, ()))
-            return compare(earlier, state) if self._asked.address is not None else TargetDrift(after.target, "", True)
-        drift = compare(self._state(before), state)
-        seen = self._store.examined_before(snapshot.revision, self._asked.target)
-        plan = snapshot.trailer("Plan")
-        events = self._store.events(target=self._asked.target)
-        return attribute_drift(drift, events, since=seen.run_at if seen else "", until=snapshot.run_at, plan=plan)
+    def _drift(self, snapshot: Snapshot, earlier: State | None, later: State, since: str) -> TargetDrift:
+        if earlier is None:
+            target, kind = later.collected.target, later.collected.surface
+            nothing = State(Collected(target, kind, ()), Interpretation(target, kind, ()))
+            return TargetDrift(target, kind, seen=True) if self._asked.address is None else compare(nothing, later)
+        drift = compare(earlier, later)
+        return attribute_drift(drift, self._events(), since=since, until=snapshot.run_at, plan=snapshot.trailer("Plan"))
+
+    def _events(self) -> tuple[Event, ...]:
+        if self._ledger is None:
+            self._ledger = self._store.events(target=self._asked.target)
+        return self._ledger
 
     def _state(self, collected: Collected) -> State:
         """What a stored state means, whether or not the target was seen on the night of its commit."""

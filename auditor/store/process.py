@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     pass
 
 NOBODY: Final = "0" * 40
+OLDEST_GIT: Final = (2, 20)
 MAX_OBJECT: Final = 512 * 1024 * 1024
 _FULL: Final = re.compile(r"No space left|Out of diskspace|Disk quota exceeded|File too large", re.IGNORECASE)
 _DENIED: Final = re.compile(r"Permission denied|Read-only file system|insufficient permission", re.IGNORECASE)
@@ -57,11 +58,17 @@ def git_version() -> tuple[int, ...]:
     try:
         import git
 
-        return tuple(git.Git().version_info)
+        version = tuple(git.Git().version_info)
     except (ImportError, git.GitCommandNotFound) as error:
         raise StoreError(
-            "git is not installed, or not on the PATH", next_step="Install git 2.25 or newer, then run again."
+            "git is not installed, or not on the PATH", next_step="Install git 2.20 or newer, then run again."
         ) from error
+    if version < OLDEST_GIT:
+        found = ".".join(str(number) for number in version)
+        raise StoreError(
+            f"git {found} is too old for the store", next_step="Install git 2.20 or newer, then run again."
+        )
+    return version
 
 
 def durable() -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import pytest
 
 from auditor.errors import InputError, RefusedError, StoreError
 from auditor.model.snapshot import Collected, Document, Fact, Gap
-from auditor.store import Store, tree_of_collected
+from auditor.store import Store, maintenance, process, tree_of_collected
 from tests.fakes.stored import NIGHT, collected, document, night, not_seen
 
 
@@ -288,3 +288,30 @@ def test_packing_keeps_everything(store: Store) -> None:
     assert store.read("latest~2", "web1/httpd").documents[0].content == b"0"
     assert store.write([collected("web1/httpd", document("x", b"2"))], now=night(4)).unchanged
     git(store, "fsck", "--strict")
+
+
+def test_an_older_git_does_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "git_version", lambda: (2, 25, 1))
+    monkeypatch.setattr(maintenance, "git_version", lambda: (2, 25, 1))
+    assert process.durable() == ("core.fsyncObjectFiles=true",)
+    with Store.create(tmp_path / "store.git") as store:
+        store.write([collected()], now=night(0))
+        assert store.write([collected()], now=night(1)).unchanged
+        assert store.maintain(force=True)
+        assert store.read("latest~1", "web1/httpd") == collected()
+
+
+def test_references_move_all_or_none_and_only_from_where_they_stood(store: Store) -> None:
+    first = store.write([collected()], now=night(0))
+    second = store.write([collected("web1/httpd", document("x"))], now=night(1))
+    repository = store._repository
+    agreed = repository.tip("refs/heads/agreed")
+    with pytest.raises(StoreError, match="update-ref failed"):
+        repository.move(
+            [
+                ("refs/heads/agreed", second.revision, agreed),
+                ("refs/heads/snapshots", first.revision, first.revision),  # it stands at the second
+            ]
+        )
+    assert repository.tip("refs/heads/snapshots") == second.revision
+    assert repository.tip("refs/heads/agreed") == agreed
