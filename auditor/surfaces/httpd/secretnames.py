@@ -86,7 +86,7 @@ def secret_positions(directive: str, count: int) -> tuple[int, ...]:
     """The words (the first argument is 1) of a directive, by lower-case name, that are secrets as a whole."""
     if directive in _BY_POSITION:
         return tuple(position for position in _BY_POSITION[directive] if position <= count)
-    if directive in _NO_SECRET or not _WHOLE.search(directive):
+    if directive in _NO_SECRET or "." in directive or not _WHOLE.search(directive):
         return ()
     return tuple(range(1, count + 1))
 

@@ -68,8 +68,11 @@ _LOOKED_UP: Final = re.compile(
 )
 _VARIABLE: Final = re.compile(r"\$\{([^}:]+)\}")
 _HASHED: Final = re.compile(
-    r"^[^:\s#<]+:((?:\$apr1\$|\$2[abxy]\$|\$[156y]\$|\{SHA\})\S+)$|^[^:\s#<]+:[^:\n]+:([0-9a-f]{32})$", re.MULTILINE
+    r"^[^:\s#<]+:((?:\$apr1\$|\$2[abxy]\$|\$[156y]\$|\{SHA\})\S+)$|^(?!\S*auditor-secret:)[^:\s#<]+:[^:\n]+:([0-9a-f]{32})$",
+    re.MULTILINE,
 )
+_SEALED_END: Final = re.compile(SEALED.pattern + rb"\Z")
+_DIGEST_USER: Final = re.compile(rb"([^:]*:[^:]*):([0-9a-f]{32})")
 _ROUNDS: Final = 8
 
 
@@ -228,19 +231,18 @@ def _has_clue(text: str) -> bool:
 
 def seal_password_file(content: bytes, sealer: Sealer) -> bytes:
     """A file of users and passwords with everything behind the name (and a digest file's realm) replaced."""
-    out = []
-    for line in content.decode("latin-1").splitlines(keepends=True):
-        body = line.rstrip("\r\n")
-        name, colon, secret = body.partition(":")
-        realm, second, digest = secret.rpartition(":")
-        if second and re.fullmatch(r"[0-9a-f]{32}", digest) and not SEALED.fullmatch(secret.encode("latin-1")):
-            name, secret = f"{name}:{realm}", digest
-        elif "auditor-secret:" in secret and (at := secret.find("auditor-secret:")) > 0:
-            name, secret = f"{name}:{secret[: at - 1]}", secret[at:]
-        if colon and secret:
-            body = f"{name}:{sealer.seal(secret.encode('latin-1'))}"
-        out.append(body + line[len(line.rstrip(chr(13) + chr(10))) :])
-    return "".join(out).encode("latin-1")
+    return b"\n".join(_sealed_user(line, sealer) for line in content.split(b"\n"))
+
+
+def _sealed_user(line: bytes, sealer: Sealer) -> bytes:
+    """One line of such a file."""
+    body = line.rstrip(b"\r")
+    done = _SEALED_END.search(body)
+    if done is not None and sealer.seal(done[0]).encode() == done[0]:
+        return line
+    digest = _DIGEST_USER.fullmatch(body)
+    name, _, secret = (digest[1], b":", digest[2]) if digest else body.partition(b":")
+    return name + b":" + sealer.seal(secret).encode() + line[len(body) :] if secret else line
 
 
 def _seal_group(match: re.Match[str], sealer: Sealer) -> str:
@@ -264,7 +266,7 @@ def _replacements(text: str, line: LogicalLine, sealer: Sealer, known: Known) ->
     places = range(line.start + at, line.start + at + len(body)) if at >= 0 else _places(raw, line, len(line.text))
     if at < 0:
         places = places[len(line.text) - len(body) :]
-    for start, end in _merged(_candidates(body, known), body):
+    for start, end in _merged(_candidates(body, known), body, sealer.key_id):
         value = body[start:end]
         if _exempt(value, known):
             continue
@@ -281,9 +283,11 @@ def _places(raw: str, line: LogicalLine, length: int) -> list[int]:
     """For each character of a continued line's text, where it stands in the file."""
     places: list[int] = []
     position = 0
-    for piece in raw.split("\n"):
+    pieces = raw.split("\n")
+    for number, piece in enumerate(pieces, 1):
         cut = piece.removesuffix("\r")
-        kept = len(cut) - 1 if cut.endswith("\\") else len(piece)
+        continued = cut.endswith("\\") and number < len(pieces)
+        kept = len(cut) - 1 if continued else len(piece)
         nul = piece.find("\0")
         if nul >= 0:
             kept = nul
@@ -294,16 +298,14 @@ def _places(raw: str, line: LogicalLine, length: int) -> list[int]:
     return places[lead : lead + length]
 
 
-def _merged(spans: Iterable[tuple[int, int]], text: str) -> list[tuple[int, int]]:
-    """Spans without overlap, the wider winning; nothing inside of what is sealed already."""
-    sealed = [match.span() for match in SEALED.finditer(text.encode("latin-1"))]
+def _merged(spans: Iterable[tuple[int, int]], text: str, key_id: str) -> list[tuple[int, int]]:
+    """Spans neither overlapping nor touching, joined where they did; none that holds what this key sealed before."""
+    sealed = [match.span() for match in SEALED.finditer(text.encode("latin-1")) if match[1].decode() == key_id]
     merged: list[tuple[int, int]] = []
-    for start, end in sorted(set(spans), key=lambda span: (span[0], -span[1])):
-        if start >= end or any(low <= start and end <= high for low, high in sealed):
+    for start, end in sorted(set(spans)):
+        if start >= end or any(low < end and start < high for low, high in sealed):
             continue
-        if any(low < end and start < high and not (start <= low and high <= end) for low, high in sealed):
-            continue
-        if merged and start < merged[-1][1]:
+        if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))
@@ -321,8 +323,8 @@ def _candidates(text: str, known: Known) -> Iterator[tuple[int, int]]:
     if not words:
         return
     name = words[0].text.lower().removesuffix(">")
-    for position in secret_positions(name, len(words) - 1):
-        yield _inner(words[position])
+    if len(words) > 1 and words[1].text not in ("=", ":"):
+        yield from (_inner(words[position]) for position in secret_positions(name, len(words) - 1))
     if name in NAME_AND_VALUE and len(words) > 2:
         variable = words[1].text
         if sensitive_assignment(variable, words[2].text) or variable.lower() in known.variables:
@@ -354,7 +356,8 @@ def _parameter_values(words: tuple[Word, ...]) -> Iterator[tuple[int, int]]:
     section = words[0].text.startswith("<")
     for word in words[1:]:
         name, equals, value = word.text.partition("=")
-        if equals and value and re.fullmatch(r"!?[\w.-]+", name) and SENSITIVE.search(name):
+        # A quote in mid-word is none to httpd, but whoever wrote it meant one: _assigned() takes it so.
+        if equals and value and value[0] not in "\"'" and re.fullmatch(r"!?[\w.-]+", name) and SENSITIVE.search(name):
             closing = section and word is words[-1] and word.text.endswith(">")
             yield word.start + len(name) + 1, word.end - closing
     if words[0].text.lower().startswith(("setenvif", "rewritecond")):
