@@ -322,12 +322,15 @@ def test_log_in_again_after_a_reset_of_the_ilo() -> None:
     async def act(ilo: VirtualIlo) -> None:
         async with client(ilo) as ours:
             assert (await ours.post(f"{MANAGER}/Actions/Manager.Reset", {"ResetType": "ForceRestart"})).ok
-            await asyncio.sleep(0.25)
+            with pytest.raises(CollectError):
+                await ours.log_in_again()
+            while not ilo.state.available():
+                await asyncio.sleep(0.02)
             await ours.log_in_again()
             assert (await ours.get(BIOS)).ok
         assert ilo.sessions == {}
 
-    with_ilo(act)
+    with_ilo(act, ilo_reset_s=0.2)
 
 
 @pytest.mark.parametrize("url", ["http://h", "https://u:p@h", "https://h/path", "https://h?x=1", "ilo://h", "https://"])

@@ -41,7 +41,8 @@ def members_of(change: RedfishPatch | BiosAttributes) -> Members:
 def standing(body: Body, wanted: Members, previous: Members) -> Standing:
     """Whether the members are all as wanted, all as before, some of each, or something else.
 
-    A member that is to be null counts as such where it is absent, too.
+    A member that is to be null counts as such where it is absent, too. One that is wanted but was not set before (the
+    undo of a BIOS change names dependents that the change only drove) stands as before until it is as wanted.
     """
     before = dict(previous)
     states = set()
@@ -49,7 +50,7 @@ def standing(body: Body, wanted: Members, previous: Members) -> Standing:
         now = at(body, pointer)
         if _same(now, value):
             states.add("wanted")
-        elif pointer in before and _same(now, before[pointer]):
+        elif before and _same(now, before.get(pointer, now)):
             states.add("previous")
         else:
             return "other"

@@ -59,7 +59,7 @@ class VirtualIlo:
         *,
         port: int = 0,
         post_s: float = 0.3,
-        ilo_reset_s: float = 0.2,
+        ilo_reset_s: float = 0.5,
         session_limit: int = 10,
         honour_if_match: bool = True,
         expand: bool = True,
@@ -134,8 +134,8 @@ class VirtualIlo:
             spoiled = await self._spoil(fault, request)
             if spoiled is not None:
                 return spoiled
-        if not self.state.available():
-            return _busy("1")
+        if not self.state.available():  # a resetting iLO answers nothing
+            return _drop(request)
         if self.slash_redirects and not request.path.endswith("/"):
             return web.Response(status=308, headers={"Location": request.path + "/"})
         if self._dropped != self.state.dropped_sessions:

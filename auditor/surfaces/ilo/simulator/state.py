@@ -60,7 +60,7 @@ class IloState:
         resources: Mapping[str, Body],
         *,
         post_s: float = 0.3,
-        ilo_reset_s: float = 0.2,
+        ilo_reset_s: float = 0.5,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lock = threading.RLock()

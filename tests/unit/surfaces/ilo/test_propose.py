@@ -213,3 +213,15 @@ def test_refusals_name_what_could_not_be_read() -> None:
     assert made.steps == ()
     assert "whole target: unreachable" in made.refusals[0]
     assert PROTOCOL not in made.refusals[0]
+
+
+def test_a_dependent_in_the_undo_is_no_change_by_somebody_else() -> None:
+    from auditor.surfaces.ilo.carry_out.members import members_of, standing
+
+    step = proposal((PROFILE, Text("LowLatency"))).steps[0]
+    assert isinstance(step.undo, BiosAttributes)
+    assert isinstance(step.change, BiosAttributes)
+    tree = bodies(
+        "ilo5", (BIOS, "/Attributes/WorkloadProfile", "LowLatency"), (BIOS, "/Attributes/ProcTurbo", "Disabled")
+    )
+    assert standing(tree[BIOS], members_of(step.undo), members_of(step.change)) in ("previous", "mixed")
