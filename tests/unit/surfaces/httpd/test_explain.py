@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import pytest
+
+from auditor.errors import InputError
+from auditor.surfaces.httpd.answer import answer_json
+from tests.unit.surfaces.httpd.trees import ask
+
+SHOP = """Listen 80
+Timeout 60
+ProxyTimeout 120
+<VirtualHost *:80>
+ServerName shop.example
+ProxyPass /app http://10.0.0.5:8080/ timeout=300
+ProxyPass /api http://10.0.0.5:8080/api timeout=60
+ProxyPass /app/static !
+ProxyPass / http://10.0.0.9/ connectiontimeout=2
+</VirtualHost>
+"""
+
+
+def test_a_shared_worker_is_told_with_its_whole_chain() -> None:
+    answer = ask(SHOP, "http://shop.example/api/orders?x=1")
+    assert (answer.virtual_host, answer.mapped_by, answer.worker) == (
+        "shop.example:80",
+        "ProxyPass /api",
+        "http://10.0.0.5:8080/",
+    )
+    assert (answer.read_timeout_s, answer.connect_timeout_s, answer.connect_note) == (
+        300,
+        300,
+        "falls back to the read time-out",
+    )
+    assert [(entry.setting, entry.verdict) for entry in answer.chain] == [
+        ("timeout=60 on /api", "ignored"),
+        ("timeout=300 on /app", "governs"),
+        ("ProxyTimeout 120", "not reached"),
+        ("Timeout 60", "not reached"),
+    ]
+    assert [(name, source.line) for name, source in answer.shared_with] == [("/app", 6)]
+
+
+def test_the_first_line_that_matches_whole_segments_maps() -> None:
+    assert ask(SHOP, "http://shop.example/app/static/x").mapped_by == "ProxyPass /app"
+    assert ask(SHOP, "http://shop.example/application").mapped_by == "ProxyPass /"
+    assert ask(SHOP, "http://shop.example//app//x").mapped_by == "ProxyPass /app"
+
+
+@pytest.mark.parametrize(
+    ("lines", "path", "mapped", "undetermined"),
+    [
+        ("ProxyPass /a/no !\nProxyPass /a http://b/", "/a/no/x", None, False),
+        ("ProxyPass /a/no !\nProxyPass /a http://b/", "/a/yes", "ProxyPass /a", False),
+        ("ProxyPassMatch ^/x/.*\\.gif$ http://b", "/x/1.gif", "ProxyPassMatch ^/x/.*\\.gif$", False),
+        ("ProxyPassMatch (a+)+$ http://b", "/aaa", None, True),
+        ("<Location /l>\nProxyPass http://b/\n</Location>\nProxyPass /l http://c/", "/l/x", "ProxyPass /l", False),
+        ("<Location /l>\nProxyPass http://b/\n</Location>", "/lx", None, False),
+        ("RewriteEngine On\nRewriteRule ^/r/(.*) http://b/$1 [P]", "/r/x", "RewriteRule ^/r/(.*)", False),
+        ("RewriteRule ^/r/(.*) http://b/$1 [P]", "/r/x", None, False),
+        (
+            "RewriteEngine On\nRewriteCond %{HTTP:X} y\nRewriteRule ^/r/ http://b/ [P]\nProxyPass /r http://c/",
+            "/r/x",
+            "ProxyPass /r",
+            True,
+        ),
+        ("RewriteEngine On\nRewriteRule ^/old(.*) /new$1\nProxyPass /new http://b/", "/old/x", "ProxyPass /new", False),
+        ("RewriteEngine On\nRewriteRule ^/r http://else/ [R]\nProxyPass /r http://c/", "/r", None, False),
+        ('<FilesMatch "\\.php$">\nSetHandler "proxy:fcgi://b:9000"\n</FilesMatch>', "/i.php", "SetHandler", False),
+        ('<FilesMatch "\\.php$">\nSetHandler "proxy:fcgi://b:9000"\n</FilesMatch>', "/", None, True),
+        ('<FilesMatch "\\.php$">\nSetHandler "proxy:fcgi://b:9000"\n</FilesMatch>', "/i.html", None, False),
+        ('<Directory /srv>\nSetHandler "proxy:fcgi://b:9000"\n</Directory>', "/i.php", None, True),
+        ("ProxyPass /a%20b http://b/", "/a%20b", None, False),
+        ('ProxyPass "/a b" http://b/', "/a%20b", "ProxyPass /a b", False),
+    ],
+)
+def test_mapping(lines: str, path: str, mapped: str | None, undetermined: bool) -> None:
+    answer = ask(f"Listen 80\n{lines}\n", f"http://x.example{path}")
+    shown = answer.mapped_by
+    assert shown.startswith(mapped) if mapped and shown else shown is mapped, shown
+    assert answer.proxied is (mapped is not None)
+    assert bool(answer.undetermined) is undetermined
+
+
+def test_the_last_location_that_holds_the_path_wins_and_beats_the_lines() -> None:
+    text = """Listen 80
+<Location />
+ProxyPass http://one/ timeout=1
+</Location>
+<Location /a>
+ProxyPass http://two/ timeout=2
+</Location>
+ProxyPass /a http://three/ timeout=3
+"""
+    assert ask(text, "http://x/a/b").read_timeout_s == 2
+    assert ask(text, "http://x/b").read_timeout_s == 1
+
+
+def test_members_that_differ_are_listed_and_the_longest_is_told() -> None:
+    text = """Listen 80
+<Proxy balancer://p>
+BalancerMember http://one timeout=3
+BalancerMember http://two timeout=9
+</Proxy>
+ProxyPass /a balancer://p/x timeout=30
+"""
+    answer = ask(text, "http://x/a")
+    assert (answer.read_timeout_s, answer.balancer) == (9, "main balancer://p")
+    assert answer.members == (("http://one", 3), ("http://two", 9))
+    assert answer.chain[0].reason == "on a balancer it is the wait for a usable member, never a read time-out"
+
+
+def test_a_balancer_without_members_is_undetermined() -> None:
+    answer = ask("Listen 80\nProxyPass /a balancer://p\n", "http://x/a")
+    assert answer.proxied
+    assert answer.undetermined
+
+
+def test_no_limit_is_null_and_a_default_has_no_source() -> None:
+    unlimited = answer_json(ask("Listen 80\nTimeout -1\nProxyPass /a http://b/\n", "http://x/a"))
+    default = answer_json(ask("Listen 80\nProxyPass /a http://b/\n", "http://x/a"))
+    assert unlimited["read_timeout_s"] is None
+    assert unlimited["undetermined"] == []
+    assert unlimited["read_governed_by"]["directive"] == "Timeout"
+    assert default["read_governed_by"] == {"directive": "default", "value": "60", "source": None}
+
+
+def test_an_unknown_version_is_named_where_it_matters() -> None:
+    text = "Listen 80\nProxyPass /a fcgi://b:9000/\nProxyTimeout 5\nProxyPass /h http://b/\n"
+    answer = ask(text, "http://x/a", version="")
+    assert any("--httpd-version" in sentence for sentence in answer.undetermined)
+    assert ask(text, "http://x/h", version="").undetermined == ()
+
+
+def test_a_port_without_listen_is_said() -> None:
+    assert "no Listen for port 8080" in ask(SHOP, "http://shop.example:8080/app").undetermined[0]
+
+
+@pytest.mark.parametrize("url", ["ftp://x/", "http://", "http://[x/", "http://x:99999/", "/path"])
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(InputError):
+        ask(SHOP, url)

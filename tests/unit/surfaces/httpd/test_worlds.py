@@ -1,0 +1,74 @@
+"""What is not known is tried both ways; only what differs is undetermined."""
+
+from __future__ import annotations
+
+from auditor.model.value import Undetermined
+from auditor.surfaces.interface import InterpretOptions
+from tests.unit.surfaces.httpd.trees import collected, meaning, of, one, route
+
+HOST = """Listen 80
+<VirtualHost *:80>
+ServerName a.example
+ProxyPass /a http://b.example/
+<IfModule {condition}>
+{inside}
+</IfModule>
+</VirtualHost>
+"""
+
+
+def unsure(inside: str, condition: str = "mod_own.c"):  # type: ignore[no-untyped-def]
+    return meaning(HOST.format(inside=inside, condition=condition), built_in=None)
+
+
+def test_a_setting_behind_an_undecided_conditional_is_undetermined_and_says_why() -> None:
+    seen = unsure("ProxyTimeout 5")
+    value = route(seen, "a.example:80 /a").value("read_timeout")
+    assert isinstance(value, Undetermined)
+    assert "<IfModule mod_own.c>" in value.cause
+    assert of(one(seen, "httpd.vhost", "a.example:80"), "timeout") == 60
+
+
+def test_one_that_makes_no_difference_leaves_the_answer_certain() -> None:
+    seen = unsure("RequestHeader set X y")
+    assert of(route(seen, "a.example:80 /a"), "read_timeout") == 60
+    assert of(one(seen, "httpd.directive", "a.example:80 > RequestHeader set X"), "present") is Undetermined
+
+
+def test_a_route_that_may_not_be_there_is_undetermined() -> None:
+    seen = unsure("ProxyPass /maybe http://c.example/ timeout=5")
+    assert of(route(seen, "a.example:80 /maybe"), "read_timeout") is Undetermined
+    assert of(route(seen, "a.example:80 /a"), "read_timeout") == 60
+
+
+def test_both_branches_with_the_same_setting_leave_no_doubt() -> None:
+    text = HOST.format(
+        condition="mod_own.c", inside="ProxyTimeout 5\n</IfModule>\n<IfModule !mod_own.c>\nProxyTimeout 5"
+    )
+    seen = meaning(text, built_in=None)
+    assert of(route(seen, "a.example:80 /a"), "read_timeout") == 5
+
+
+def test_many_unknowns_end_in_a_gap_and_not_in_a_guess() -> None:
+    inside = "\n".join(f"<IfModule mod_x{number}.c>\nProxyTimeout {number + 1}\n</IfModule>" for number in range(20))
+    seen = unsure(inside)
+    assert any(gap.what == "conditional sections" and "httpd.route" in gap.kinds for gap in seen.gaps)
+
+
+def test_a_named_module_or_version_settles_it() -> None:
+    from auditor.surfaces.httpd.resources import interpret
+
+    text = HOST.format(inside="ProxyTimeout 5", condition="mod_own.c")
+    seen = interpret(collected(text, built_in=None), InterpretOptions(modules=("own_module",)))
+    assert of(route(seen, "a.example:80 /a"), "read_timeout") == 5
+    ws = "Listen 80\nProxyPass /w ws://b.example/\n"
+    assert of(route(meaning(ws, version=""), "main /w"), "read_timeout") is Undetermined
+    assert of(route(meaning(ws, version="", httpd_version="2.4.62"), "main /w"), "tunnel_limit") == 60
+
+
+def test_what_httpd_refuses_is_a_gap_with_its_place() -> None:
+    seen = meaning("Listen 80\nProxyTimeout 0\nProxyPass /a nonsense\nProxySet http://x/ timeout=3\n")
+    assert [(gap.what, gap.cause) for gap in seen.gaps] == [
+        (f"conf/httpd.conf:{line}", "malformed") for line in (2, 3, 4)
+    ]
+    assert of(route(seen, "main /a"), "read_timeout") is Undetermined
