@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Runs the command line and gives the exit code; ``--version`` alone needs no library.
 
     ``arguments`` are those after the program's name; None means the process's own.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else arguments
     if given == ["--version"]:
         from auditor import __version__
 
