@@ -21,6 +21,8 @@ def find_span(content: bytes, line: int, last_line: int, file: str = "") -> tupl
     """
     lines = read_lines(content)
     count = content.count(b"\n") + (not content.endswith(b"\n") and bool(content))
+    if lines and last_line == lines[-1].last_line:
+        last_line = max(line - 1, min(last_line, count))  # httpd counts on where a backslash ends the file
     if not (1 <= line <= count + 1 and line - 1 <= last_line <= max(count, line - 1)):
         raise _refused(f"the file has {count} lines, not lines {line} to {last_line}", file, line)
     starts = {one.line: one.start for one in lines} | {count + 1: len(content)}
