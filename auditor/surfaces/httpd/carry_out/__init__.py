@@ -19,7 +19,7 @@ def begin(target: Target, steps: tuple[Step, ...], direction: Direction, options
     Errors:
         RefusedError: the target is no tree of this machine, or the inventory names no server for it.
     """
-    from auditor.surfaces.httpd.carry_out.server import HttpdServer
+    from auditor.surfaces.httpd.carry_out import server
     from auditor.surfaces.httpd.carry_out.survey import main_file_of, survey
     from auditor.surfaces.httpd.carry_out.transaction import HttpdTransaction
 
@@ -42,6 +42,6 @@ def begin(target: Target, steps: tuple[Step, ...], direction: Direction, options
         steps=steps,
         direction=direction,
         options=options,
-        server=HttpdServer(tree),
+        server=server.HttpdServer(tree, server.SETTLE_S),
         survey=lambda: survey(target, tree, options.sealer),
     )

@@ -25,7 +25,7 @@ from auditor.model.target import LocalTree
 from auditor.surfaces.httpd.envvars import shell_variables
 
 _DEADLINE_S: Final = 60
-_SETTLE_S: Final = 3.0
+SETTLE_S = 3.0
 """Deaths came more than a second after the command had returned; seen up to 3 seconds later."""
 _APPEAR_S: Final = 20.0
 _BODY: Final = 64 * 1024
@@ -86,7 +86,7 @@ class HttpdServer:
     """The httpd that serves a tree on this machine, by the command and environment of its inventory entry."""
 
     tree: LocalTree
-    settle_s: float = _SETTLE_S
+    settle_s: float = SETTLE_S
     run: Callable[..., subprocess.CompletedProcess[bytes]] = subprocess.run
     process_folder: Path = field(default_factory=lambda: Path("/proc"))
     _pid_file: Path | None = None

@@ -1,0 +1,373 @@
+"""From wish to rollback on a real httpd."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import os
+import subprocess
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import RefusedError
+from auditor.model.plan import ApplyReport, DirectiveEdit
+from auditor.plan.folder import read_plan
+from auditor.services.changes import (
+    Proposed,
+    SetWay,
+    ToWay,
+    apply_plan,
+    approve_plan,
+    propose_plan,
+    rollback_plan,
+    show_plan,
+)
+from auditor.services.snapshot import take_snapshot
+from auditor.surfaces.httpd.carry_out import server
+from tests import servers
+from tests.fakes.acts import Killed as KilledError
+from tests.fakes.acts import KilledAt
+from tests.fakes.fleets import TestFleet
+
+pytestmark = pytest.mark.integration
+ROUTE = 'web1/httpd:httpd.route["main /api"].read_timeout'
+
+
+class Site:
+    """A running httpd with a proxied route, and the fleet that knows it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.root = folder / "httpd"
+        (self.root / "conf.d").mkdir(parents=True)
+        self.port = servers.free_port()
+        modules = servers.load_modules("mpm_event", "authz_core", "proxy", "proxy_http", "status", "headers")
+        (self.root / "httpd.conf").write_text(
+            f"{modules}ServerName web1.example\nListen 127.0.0.1:{self.port}\nPidFile {folder}/httpd.pid\n"
+            f"ErrorLog {folder}/error.log\nServerRoot {self.root}\nTimeout 60\nStartServers 1\n"
+            f"DocumentRoot {self.root}\n<Location /server-status>\nSetHandler server-status\n</Location>\n"
+            f"IncludeOptional {self.root}/conf.d/*.conf\n"
+        )
+        (self.root / "conf.d/api.conf").write_bytes(
+            b"# the caf\xe9's route\r\n"
+            b"ProxyPass /api http://127.0.0.1:9/ timeout=300\r\n"
+            b'RequestHeader set Authorization "Bearer pl4nted-s3cret-77"\r\n'
+        )
+        self.server = servers.RunningHttpd(self.root, "httpd.conf", folder / "httpd.pid", wait_port=self.port)
+        words = ", ".join(self.server.command)
+        hosts = (
+            f"  web1:\n    httpd:\n      tree: {self.root}\n      main_file: httpd.conf\n"
+            f"      server: [{words}]\n      state_dir: {folder}/state\n"
+            f"      probe: http://127.0.0.1:{self.port}/server-status\n"
+        )
+        self.fleet = TestFleet(folder / "fleet", hosts).make()
+
+    def files(self) -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in sorted(self.root.rglob("*")) if path.is_file()}
+
+    def generation(self) -> int:
+        url = f"http://127.0.0.1:{self.port}/server-status?auto"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            text = answer.read().decode()
+        return int(text.split("ParentServerConfigGeneration: ")[1].split()[0])
+
+    def propose(self, *settings: str, **how: object) -> Proposed:
+        desk = self.fleet.desk()
+        way = how.get("way") or SetWay(settings)
+        made = propose_plan(desk, way, reason="why", author="ops1", key=self.fleet.key("ops1"))  # type: ignore[arg-type]
+        return asyncio.run(made)
+
+    def approve(self, plan: str) -> None:
+        approve_plan(self.fleet.desk(), plan[:8], self.fleet.key("lead1"))
+
+    def apply(self, plan: str) -> ApplyReport:
+        return asyncio.run(apply_plan(self.fleet.desk(), plan[:8]))
+
+    def rollback(self, plan: str) -> ApplyReport:
+        return asyncio.run(rollback_plan(self.fleet.desk(), plan[:8]))
+
+    def snapshot(self) -> str:
+        desk = self.fleet.desk()
+        return asyncio.run(take_snapshot(desk.fleet, desk.fleet.targets, desk.collect_options())).revision
+
+
+@pytest.fixture
+def site(tmp_path: Path, httpd: Path, ssh_keygen: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setattr(server, "SETTLE_S", 0.3)  # one test below waits as long as operators do
+    made = Site(tmp_path)
+    with made.server:
+        yield made
+
+
+def test_a_wish_is_planned_approved_applied_and_rolled_back(site: Site) -> None:
+    site.snapshot()
+    before = site.files()
+    generation = site.generation()
+    made = site.propose(f"{ROUTE}=60s")
+    assert made.signed
+    assert made.warnings == ()
+    assert (Path(made.folder) / "plan.json").read_bytes()[-1:] == b"}"
+
+    with pytest.raises(RefusedError, match="0 of 1 approvals"):
+        site.apply(made.id)
+    with pytest.raises(RefusedError, match="is the author"):
+        approve_plan(site.fleet.desk(), made.id[:8], site.fleet.key("ops1"))
+    assert site.files() == before
+    site.approve(made.id)
+
+    report = site.apply(made.id)
+    assert [one.outcome for one in report.outcomes] == ["applied"], report
+    changed = site.files()
+    assert [name for name in before if before[name] != changed[name]] == [str(site.root / "conf.d/api.conf")]
+    assert b"caf\xe9's route\r\n" in changed[str(site.root / "conf.d/api.conf")]
+    assert b"pl4nted-s3cret-77" in changed[str(site.root / "conf.d/api.conf")]
+    assert site.generation() == generation + 1
+    assert any(f"generation {generation} → {generation + 1}" in text for text, _ in report.outcomes[0].checks)
+    assert (ROUTE.split(":", 1)[1] + " is 60 s", True) in report.outcomes[0].checks
+
+    with pytest.raises(RefusedError, match="used once"):
+        site.apply(made.id)
+    assert [one.outcome for one in site.rollback(made.id).outcomes] == ["rolled back"]
+    assert site.files() == before
+    assert site.generation() == generation + 2
+    with pytest.raises(RefusedError, match="rolled back"):
+        site.apply(made.id)
+    with pytest.raises(RefusedError, match="rolled back already"):
+        site.rollback(made.id)
+
+    kinds = [event.kind for event in site.fleet.desk().events(made.id)]
+    assert (
+        kinds.count("planned") == kinds.count("approved") == kinds.count("applied") == kinds.count("rolled back") == 1
+    )
+    for path in site.fleet.root.rglob("*"):
+        assert not path.is_file() or b"pl4nted-s3cret-77" not in path.read_bytes(), path
+
+
+def test_a_server_that_ends_a_second_after_the_reload_is_noticed_and_brought_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SETTLE_S", 3.0)
+    made = site.propose(f"{ROUTE}=60s")
+    site.approve(made.id)
+    before = site.files()
+    ended: list[int] = []
+    original = server.HttpdServer.reload
+
+    def reload(self: server.HttpdServer) -> None:
+        original(self)
+        if not ended:
+            ended.append(int((site.folder / "httpd.pid").read_text()))
+            threading.Timer(1.2, os.kill, (ended[0], 15)).start()
+
+    monkeypatch.setattr(server.HttpdServer, "reload", reload)
+    report = site.apply(made.id)
+    assert [one.outcome for one in report.outcomes] == ["taken back"], report
+    assert "ended" in report.outcomes[0].text or "answer" in report.outcomes[0].text
+    assert site.files() == before
+    assert site.server.alive()
+    assert site.generation() >= 0
+
+
+def test_a_hand_edit_between_plan_and_apply_is_a_refusal(site: Site) -> None:
+    made = site.propose(f"{ROUTE}=60s")
+    site.approve(made.id)
+    path = site.root / "conf.d/api.conf"
+    path.write_bytes(path.read_bytes().replace(b"timeout=300", b"timeout=299"))
+    before = site.files()
+    with pytest.raises(RefusedError, match="changed since the plan was made") as caught:
+        site.apply(made.id)
+    assert "Nothing was changed" in str(caught.value)
+    assert site.files() == before
+    shown = asyncio.run(show_plan(site.fleet.desk(), made.id[:6], look=True))
+    assert shown.stale
+    assert shown.approvers[0].name == "lead1"
+
+
+def test_a_changed_byte_voids_the_approval_and_an_approval_covers_no_other_plan(site: Site) -> None:
+    made = site.propose(f"{ROUTE}=60s")
+    other = site.propose(f"{ROUTE}=61s")
+    site.approve(made.id)
+    folder, second = Path(made.folder), Path(other.folder)
+    (second / "approvals").mkdir()
+    (second / "approvals/lead1.sig").write_bytes((folder / "approvals/lead1.sig").read_bytes())
+    with pytest.raises(RefusedError, match="0 of 1"):
+        site.apply(other.id)
+    content = (folder / "plan.json").read_bytes()
+    (folder / "plan.json").write_bytes(content.replace(b"=60", b"=61"))
+    with pytest.raises(Exception, match="do not have the id"):
+        site.apply(made.id)
+
+
+def test_who_may_approve_is_not_read_from_the_work_tree(site: Site) -> None:
+    made = site.propose(f"{ROUTE}=60s")
+    key = site.folder / "intruder"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    approvers = site.fleet.root / "approvers"
+    approvers.write_text(approvers.read_text() + f'me namespaces="auditor-plan" {key.with_suffix(".pub").read_text()}')
+    with pytest.raises(RefusedError, match="no allowed signer"):
+        approve_plan(site.fleet.desk(), made.id, key)
+    subprocess.run(["git", "checkout", "-qb", "topic"], cwd=site.fleet.root, check=True)
+    site.fleet.commit("let me in")
+    with pytest.raises(RefusedError, match="no allowed signer"):
+        approve_plan(site.fleet.desk(), made.id, key)
+
+
+def test_an_expired_plan_is_refused_and_still_shown(site: Site) -> None:
+    made = site.propose(f"{ROUTE}=60s")
+    site.approve(made.id)
+    later = lambda: datetime.datetime(2099, 1, 1, tzinfo=datetime.UTC)  # noqa: E731
+    desk = replace(site.fleet.desk(), clock=later)
+    with pytest.raises(RefusedError, match="expired"):
+        asyncio.run(apply_plan(desk, made.id))
+    assert any("expired" in reason for reason in asyncio.run(show_plan(desk, made.id)).reasons)
+
+
+def test_an_ended_run_is_taken_back_by_the_next_command(site: Site) -> None:
+    made = site.propose(f"{ROUTE}=60s")
+    site.approve(made.id)
+    before = site.files()
+    from auditor.surfaces.httpd.carry_out import transaction
+
+    class Ended(KilledAt):
+        """Ends the process at the reload: the file is replaced, the server not told."""
+
+        def reached(self, act: str, path: str) -> None:
+            if act == "reload":
+                self.at = 0
+            super().reached(act, path)
+
+    original = transaction.HttpdTransaction.prepare
+
+    async def prepare(self: transaction.HttpdTransaction) -> tuple[str, ...]:
+        self.acts = Ended(10_000)
+        return await original(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transaction.HttpdTransaction, "prepare", prepare)
+        with pytest.raises(KilledError):
+            site.apply(made.id)
+    assert site.files() != before
+    report = site.rollback(made.id)
+    assert [one.outcome for one in report.outcomes] == ["taken back"]
+    assert site.files() == before
+    assert site.apply(made.id).outcomes[0].outcome == "applied"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("Listen 127.0.0.1:{taken}", "cannot be listened on"),
+        ('CustomLog "|/nonexistent/rotate" common', "is not there"),
+        ("PidFile {folder}/other.pid", "stop and start"),
+        ("NoSuchDirective on", "refuses the staged tree|refuses the new files"),
+    ],
+)
+def test_what_would_end_the_server_is_found_before_anything_is_touched(site: Site, line: str, why: str) -> None:
+    import socket
+
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        new = line.format(taken=held.getsockname()[1], folder=site.folder)
+        made = _planned_line(site, new)
+        site.approve(made)
+        before = site.files()
+        try:
+            report = site.apply(made)
+            text = report.outcomes[0].text
+            assert report.outcomes[0].outcome in ("refused", "taken back")
+        except RefusedError as error:
+            text = str(error)
+        import re
+
+        assert re.search(why, text), text
+    assert site.files() == before
+    assert site.server.alive()
+
+
+def test_a_garbage_certificate_and_a_foreign_key_are_found(site: Site) -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "web1.example")])
+    day = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, keys[0].public_key(), 7, day, day + datetime.timedelta(days=3650))
+        .sign(keys[0], hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )
+    (site.folder / "good.crt").write_bytes(certificate)
+    (site.folder / "garbage.crt").write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    for number, key in enumerate(keys):
+        (site.folder / f"{number}.key").write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+    ssl = servers.load_modules("ssl").strip()
+    for certificate_file, key_file, why in (
+        ("garbage.crt", "0.key", "no PEM certificate"),
+        ("good.crt", "1.key", "does not belong"),
+    ):
+        port = servers.free_port()
+        block = (
+            f"{ssl}\nListen 127.0.0.1:{port}\n<VirtualHost 127.0.0.1:{port}>\nSSLEngine on\n"
+            f"SSLCertificateFile {site.folder}/{certificate_file}\nSSLCertificateKeyFile {site.folder}/{key_file}\n"
+            "</VirtualHost>"
+        )
+        made = _planned_line(site, block)
+        site.approve(made)
+        before = site.files()
+        report = site.apply(made)
+        assert report.outcomes[0].outcome == "refused"
+        assert why in report.outcomes[0].text
+        assert site.files() == before
+        assert site.server.alive()
+
+
+def test_as_it_was_then(site: Site) -> None:
+    revision = site.snapshot()
+    before = site.files()
+    path = site.root / "conf.d/api.conf"
+    path.write_bytes(path.read_bytes().replace(b"timeout=300", b"timeout=20").replace(b"# the", b"Timeout 5\r\n# The"))
+    made = site.propose(way=ToWay(revision, ("web1/httpd",)))
+    site.approve(made.id)
+    report = site.apply(made.id)
+    assert report.outcomes[0].outcome == "applied", report
+    assert site.files() == before
+
+
+def _planned_line(site: Site, text: str) -> str:
+    """A signed plan that puts a line at the end of the main file, whatever it does."""
+    from auditor.model.plan import Origin, Proposal, Step
+    from auditor.plan.build import PlanRequest, build_plan
+    from auditor.plan.folder import write_plan, write_signature
+
+    desk = site.fleet.desk()
+    main = site.root / "httpd.conf"
+    last = main.read_bytes().count(b"\n") + 1
+    change = DirectiveEdit("httpd.conf", last, last - 1, "", f"{text}\n")
+    undo = DirectiveEdit("httpd.conf", last, last + text.count("\n"), change.after, "")
+    proposal = Proposal("web1/httpd", (Step("1", "why", change, undo, "reload", (), ()),), ())
+    origin = Origin("diff", ("x",), key_id=desk.sealer.key_id)
+    plan = build_plan([proposal], PlanRequest("why", "ops1", origin, desk.clock()))
+    identity = write_plan(desk.fleet.plans_path, plan)
+    stored = read_plan(desk.fleet.plans_path, identity)
+    write_signature(stored.folder, "author", desk.keygen.sign(identity, site.fleet.key("ops1")))
+    return identity
+
+
+def test_the_private_mount_is_what_checks_here(site: Site) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a private mount is root's")
+    made = site.propose(f"{ROUTE}=60s")
+    site.approve(made.id)
+    texts = [text for text, _ in site.apply(made.id).outcomes[0].checks]
+    assert any("private mount" in text for text in texts)
