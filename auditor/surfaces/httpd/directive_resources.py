@@ -73,6 +73,8 @@ def _prefix(server: Server, directive: Directive) -> str:
 def _label(directive: Directive) -> str:
     """The directive's name with the words that say which one it is."""
     name = directive.name.lower()
+    if name.startswith("<"):
+        return readable(f"{directive.name} {directive.arguments}>")
     if name == "logformat":
         words = split_words(directive.arguments)
         return readable(f"{directive.name} {words[1]}") if len(words) > 1 else directive.name

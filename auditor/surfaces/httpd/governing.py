@@ -16,7 +16,7 @@ from auditor.surfaces.httpd import effective
 from auditor.surfaces.httpd.directive import Directive, Resolved
 from auditor.surfaces.httpd.durations import atoi, drops_unit
 from auditor.surfaces.httpd.effective import Setting, first_word
-from auditor.surfaces.httpd.routes import Route, ServerRoutes, read_routes
+from auditor.surfaces.httpd.routes import ServerRoutes, read_routes
 from auditor.surfaces.httpd.servers import Server, split_servers
 from auditor.surfaces.httpd.versions import Behaviour
 from auditor.surfaces.httpd.workers import (

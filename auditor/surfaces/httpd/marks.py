@@ -31,10 +31,10 @@ def timeout_mark(
         case "fcgi":
             return TimeoutMark(behaviour.fcgi_timeout_status, ("AH01075",))
         case "ajp":
-            ids = ("AH01030", "AH00992", "AH00878")
+            ajp_ids = ("AH01030", "AH00992", "AH00878")
             if ping:
-                return TimeoutMark(504, ids)
-            return TimeoutMark(503, ids, "a GET is tried again on another member; other methods give 500")
+                return TimeoutMark(504, ajp_ids)
+            return TimeoutMark(503, ajp_ids, "a GET is tried again on another member; other methods give 500")
         case "scgi":
             return TimeoutMark(504, ("AH00860",))
         case "uwsgi":

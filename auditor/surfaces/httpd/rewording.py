@@ -29,8 +29,8 @@ def with_parameter(raw: str, key: str, value: str) -> str:
     if found:
         start, end = found[-1].span(1)
         return f"{raw[:start]}{value}{raw[end:]}"
-    end = _end(raw)
-    return f"{raw[: end.start()]} {key}={value}{raw[end.start() :]}"
+    tail = _end(raw).start()
+    return f"{raw[:tail]} {key}={value}{raw[tail:]}"
 
 
 def without_parameter(raw: str, key: str) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from auditor.surfaces.httpd.directive import Directive, Section
-from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.durations import atoi
+from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.servers import Server, readable
 from auditor.surfaces.httpd.versions import Behaviour
 from auditor.surfaces.httpd.words import split_words
@@ -95,15 +95,15 @@ class _Reader:
     def __init__(self, found: ServerRoutes, behaviour: Behaviour) -> None:
         self.found = found
         self.behaviour = behaviour
-        self.section: Section | None = None
-        self.section_end: Directive | None = None
+        self.opened: Directive | None = None
 
     def read(self, directive: Directive) -> None:
-        section = _proxy_section(directive)
-        if section is not self.section:
+        if self.opened is not None and not _inside(directive, self.opened):
             self.finish()
-            self.section, self.section_end = section, directive
         match directive.name.lower():
+            case "<proxy" | "<proxymatch":
+                self.finish()
+                self.opened = directive
             case "proxytimeout":
                 if len(directive.within) <= (0 if self.found.server.is_main else 1):
                     self._proxy_timeout(directive)
@@ -122,21 +122,16 @@ class _Reader:
 
     def finish(self) -> None:
         """Carries out the parameters of a <Proxy URL key=value> that ends, which httpd does after its contents."""
-        section, directive = self.section, self.section_end
-        self.section = self.section_end = None
-        if section is None or directive is None:
+        opened, self.opened = self.opened, None
+        words = split_words(opened.arguments) if opened is not None else ()
+        if opened is None or len(words) < 2 or ":" not in words[0] or _WILD & set(words[0]):
             return
-        words = split_words(section.arguments)
-        if len(words) < 2 or ":" not in words[0] or _WILD & set(words[0]):
-            return
-        # The section itself is what sets these: its place and its words, not those of a directive inside.
-        own = Directive("<Proxy", section.arguments, section.source, directive.within[:-1], directive.doubts)
         self.found.workers.set_parameters(
             _without_proxy(words[0]),
-            _parameters(words[1:], own),
-            own,
+            _parameters(words[1:], opened),
+            opened,
             define=True,
-            regex=section.name.lower() == "proxymatch",
+            regex=opened.name.lower() == "<proxymatch",
         )
 
     def _proxy_timeout(self, directive: Directive) -> None:
@@ -249,7 +244,7 @@ class _Reader:
         )
 
 
-_FILE_SECTIONS: Final = frozenset({"directory", "directorymatch", "files", "filesmatch"})
+_FILE_SECTIONS: Final = frozenset({"directory", "directorymatch", "files", "filesmatch", "if", "elseif", "else"})
 
 
 def rewrite_flags(text: str) -> dict[str, str]:
@@ -273,6 +268,11 @@ def _parameters(words: list[str] | tuple[str, ...], directive: Directive) -> tup
 def _section(directive: Directive, *names: str) -> Section | None:
     """The innermost enclosing section of one of these names."""
     return next((one for one in reversed(directive.within) if one.name.lower() in names), None)
+
+
+def _inside(directive: Directive, opened: Directive) -> bool:
+    """Whether a directive stands in the section that was opened."""
+    return any(one.source == opened.source for one in directive.within)
 
 
 def _proxy_section(directive: Directive) -> Section | None:

@@ -66,11 +66,16 @@ class Server:
 
 
 def split_servers(resolved: Resolved) -> tuple[Server, ...]:
-    """The main server first, then the virtual hosts in httpd's order. One pass over the directives."""
+    """The main server first, then the virtual hosts in httpd's order, empty ones included. One pass."""
     main = Server(MAIN, None)
     order: list[Server] = [main]
     known: dict[int, Server] = {}
+    opened: Directive | None = None
     for directive in resolved.directives:
+        if directive.name.lower() == "<virtualhost":
+            _add_empty(order, opened)
+            opened = directive
+            continue
         within = directive.within
         host = next((index for index, one in enumerate(within) if one.name.lower() == "virtualhost"), None)
         server = main
@@ -81,14 +86,22 @@ def split_servers(resolved: Resolved) -> tuple[Server, ...]:
             if found is None:
                 found = known[id(section)] = Server("", section)
                 order.append(found)
+                opened = None
             server = found
         server.all.append(directive)
         if len(within) == (0 if host is None else 1):
             server.plain[directive.name.lower()].append(directive)
         else:
             server.nested.append(directive)
+    _add_empty(order, opened)
     _name(order)
     return tuple(order)
+
+
+def _add_empty(order: list[Server], opened: Directive | None) -> None:
+    """A virtual host in which nothing stands: it answers all the same."""
+    if opened is not None:
+        order.append(Server("", Section(opened.name[1:], opened.arguments, opened.source)))
 
 
 def _name(servers: list[Server]) -> None:

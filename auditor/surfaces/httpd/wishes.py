@@ -78,9 +78,9 @@ def seconds_of(value: Value | None, what: str) -> float:
         case Number(number):
             return float(number)
         case Text(text):
-            seconds = parse_interval(text)
-            if seconds is not None:
-                return seconds
+            interval = parse_interval(text)
+            if interval is not None:
+                return interval
         case NoLimit():
             raise RefusedWish(f"{what}: httpd has no way to write 'no limit' here")
         case None:

@@ -107,7 +107,7 @@ class Parameter:
     @property
     def by_section(self) -> bool:
         """Whether ProxySet or <Proxy> set it, not ProxyPass or BalancerMember."""
-        return self.directive.name.lower() in ("proxyset", "<proxy", "proxy")
+        return self.directive.name.lower() in ("proxyset", "<proxy", "<proxymatch")
 
 
 Parameters = dict[str, Parameter]

@@ -22,7 +22,7 @@ _ALL_COMBINATIONS: Final = 3
 
 # The directives that decide anything beside themselves.
 _DECISIVE: Final = re.compile(
-    r"timeout|proxy(?:timeout|pass|passmatch|set|requests|passinherit)|balancer(?:member|inherit)"
+    r"<virtualhost|<proxy(?:match)?|timeout|proxy(?:timeout|pass|passmatch|set|requests|passinherit)|balancer(?:member|inherit)"
     r"|rewrite(?:rule|cond|engine|options)|sethandler|server(?:name|alias|root|tokens|signature)|documentroot|listen"
     r"|keepalive(?:timeout)?|maxkeepaliverequests|requestreadtimeout|loglevel|errorlog|errorlogformat|customlog"
     r"|transferlog|globallog|logformat|logiotrackttfb|maxrequestworkers|maxclients|sslengine|traceenable|user|group"

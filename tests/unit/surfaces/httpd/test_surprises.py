@@ -216,3 +216,14 @@ def test_12_how_long_a_slow_client_may_take_is_known() -> None:
     assert of(without, *names) == (NoLimit, NoLimit)
     assert of(default, *names) == (40, 20)
     assert of(own, *names) == (10, NoLimit)
+
+
+def test_sections_without_contents_count() -> None:
+    lines = ('<Proxy "http://b.example/" timeout=9>\n</Proxy>', "ProxyPass /a http://b.example/ timeout=2")
+    text = (
+        host(*lines) + "<VirtualHost *:81>\n</VirtualHost>\n<VirtualHost *:80>\nServerName z.example\n</VirtualHost>\n"
+    )
+    seen = meaning(text)
+    found = route(seen, "a.example:80 /a")
+    assert of(found, "read_timeout", "own_timeout_ignored", "overridden_by_proxyset") == (9, True, True)
+    assert [one.name for one in seen.of_kind("httpd.vhost")] == ["*:81", "a.example:80", "z.example:80"]
