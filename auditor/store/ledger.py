@@ -13,7 +13,8 @@ import msgspec
 from auditor.errors import StoreError
 from auditor.model.event import FORMAT, Event
 from auditor.store import lock
-from auditor.store.process import NOBODY, Repository
+from auditor.store.importer import NOBODY
+from auditor.store.process import Repository
 from auditor.store.times import epoch
 from auditor.store.writer import tree_of
 

@@ -7,7 +7,6 @@ their way into the store, so that nobody sweeps away what another is still writi
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import time
@@ -16,26 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from auditor.errors import RefusedError, StoreError
+from auditor.errors import RefusedError
+from auditor.store.failures import cannot_write
 
 WRITER: Final = "auditor.lock"
 IMPORTERS: Final = "auditor-import.lock"
 _POLL_S: Final = 0.02
-
-
-def cannot_write(path: Path, error: OSError) -> StoreError:
-    """The error for a store that the system does not let us write to."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StoreError(
-            f"the disk that holds the store {path} is full",
-            untouched="The store is as it was before.",
-            next_step="Make room, then run the same command again.",
-        )
-    return StoreError(
-        f"the store {path} cannot be written to: {error.strerror or error}",
-        untouched="The store is as it was before.",
-        next_step="Run as the user that owns the store, or set store.path in auditor.yaml.",
-    )
 
 
 def _take(file: int, how: int, wait_s: float) -> bool:

@@ -9,7 +9,8 @@ from typing import Final
 
 from auditor.errors import InputError, StoreError
 from auditor.store import lock
-from auditor.store.process import NOBODY, Repository, git_version
+from auditor.store.importer import NOBODY
+from auditor.store.process import Repository, git_version
 
 _LOOSE_IN_SAMPLE: Final = 16
 """Loose objects in one of 256 folders from which on packing is worth it: about 4,000 in all."""

@@ -19,7 +19,7 @@ MAX_DEPTH: Final = 48
 DOCUMENTS: Final = "documents.json"
 FACTS: Final = "facts.json"
 GAPS: Final = "gaps.json"
-_RESERVED: Final = frozenset({(DOCUMENTS,), (FACTS,), (GAPS,)})
+_RESERVED: Final = frozenset({DOCUMENTS, FACTS, GAPS})
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+=,-]*", re.ASCII)
 _UNSAFE: Final = frozenset('%/\\"')
 
@@ -74,21 +74,23 @@ def encode_path(store_path: str) -> Path:
 def place(store_paths: Iterable[str]) -> dict[str, Path]:
     """Where each document stands below its target's folder.
 
-    A document at the place of a folder (a symbolic link to one) or of a file of ours gets a ``%`` at its end.
+    A document at the place of a folder (a symbolic link to one), and whatever stands where a file of ours does, gets
+    a ``%`` at its end.
 
     Errors:
         ValueError: a path stands twice.
     """
     paths = list(store_paths)
-    placed = {path: encode_path(path) for path in paths}
+    placed = {path: _beside_ours(encode_path(path)) for path in paths}
     if len(placed) != len(paths):
         twice = next(path for index, path in enumerate(paths) if path in paths[:index])
         raise ValueError(f"two documents claim the place {twice!r}")
     folders = {parts[:depth] for parts in set(placed.values()) for depth in range(1, len(parts))}
-    return {
-        path: (*parts[:-1], parts[-1] + "%") if parts in folders or parts in _RESERVED else parts
-        for path, parts in placed.items()
-    }
+    return {path: (*parts[:-1], parts[-1] + "%") if parts in folders else parts for path, parts in placed.items()}
+
+
+def _beside_ours(parts: Path) -> Path:
+    return (parts[0] + "%", *parts[1:]) if parts[0] in _RESERVED else parts
 
 
 def shard(host: str) -> str:

@@ -1,4 +1,4 @@
-"""The store's repository and its processes, through GitPython. The only module that imports it.
+"""The store's repository and its processes, through GitPython.
 
 Nothing of the user's own git reaches it: no hooks, no signing, no identity, no configuration of user or system.
 """
@@ -11,20 +11,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from auditor.errors import StoreError
-from auditor.store.lock import cannot_write
+from auditor.store.failures import cannot_write, failure
+from auditor.store.importer import NOBODY, Importer
 from auditor.store.objects import Entry, parse_tree
 
-if TYPE_CHECKING:
-    pass
-
-NOBODY: Final = "0" * 40
 OLDEST_GIT: Final = (2, 20)
 MAX_OBJECT: Final = 512 * 1024 * 1024
-_FULL: Final = re.compile(r"No space left|Out of diskspace|Disk quota exceeded|File too large", re.IGNORECASE)
-_DENIED: Final = re.compile(r"Permission denied|Read-only file system|insufficient permission", re.IGNORECASE)
 
 
 def environment_for(path: Path) -> dict[str, str]:
@@ -81,104 +76,6 @@ def durable() -> tuple[str, ...]:
 
 def _text(value: str | bytes) -> str:
     return value.decode("ascii") if isinstance(value, bytes) else value  # GitPython says str and gives bytes
-
-
-class Importer:
-    """One ``git fast-import``. Either :meth:`finish` or :meth:`abort` ends it."""
-
-    def __init__(self, store: Path, process: Any) -> None:
-        self._store = store
-        self._process = process
-        self.send(b"feature done\n")
-
-    @property
-    def pid(self) -> int:
-        """The process's number."""
-        return int(self._process.pid)
-
-    def send(self, *parts: bytes) -> None:
-        """Sends bytes of the stream."""
-        try:
-            for part in parts:
-                self._process.stdin.write(part)
-        except (OSError, ValueError) as error:
-            raise self._failed(error) from error
-
-    def blob(self, content: bytes) -> None:
-        """Sends one blob."""
-        self.send(b"blob\ndata %d\n" % len(content), content, b"\n")
-
-    def commit(self, mark: int, *, parent: str, date: int, message: str, changes: Iterator[bytes]) -> str:
-        """Sends one commit, on no lasting reference, and gives its id."""
-        text = message.encode("utf-8", "backslashreplace")
-        self.send(
-            b"commit refs/auditor/import\nmark :%d\n" % mark,
-            b"author auditor <auditor@localhost> %d +0000\n" % date,
-            b"committer auditor <auditor@localhost> %d +0000\n" % date,
-            b"data %d\n" % len(text),
-            text,
-            b"\n",
-        )
-        if parent != NOBODY:
-            self.send(b"from %s\n" % parent.encode("ascii"))
-        for change in changes:
-            self.send(change)
-        # A branch that is reset is not written when the import ends: the commit is taken by its mark.
-        self.send(b"\nget-mark :%d\nreset refs/auditor/import\n\n" % mark)
-        try:
-            self._process.stdin.flush()
-            answer: bytes = self._process.stdout.readline()
-        except (OSError, ValueError) as error:
-            raise self._failed(error) from error
-        if not re.fullmatch(rb"[0-9a-f]{40}\n", answer):
-            raise self._failed(None)
-        return answer.decode("ascii").strip()
-
-    def finish(self) -> None:
-        """Ends the import: everything sent is in the store, on disk, though no reference leads to it."""
-        try:
-            self._process.stdin.write(b"done\n")
-            out, error = self._process.communicate()
-        except (OSError, ValueError) as broken:
-            raise self._failed(broken) from broken
-        del out
-        if self._process.returncode != 0:
-            raise failure(self._store, "fast-import", error)
-
-    def abort(self) -> None:
-        """Ends the import at once; what it wrote is swept away later."""
-        with contextlib.suppress(OSError, ValueError):
-            self._process.kill()
-        with contextlib.suppress(OSError, ValueError):
-            self._process.communicate()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                stream.close()
-        (self._store / f"fast_import_crash_{self.pid}").unlink(missing_ok=True)
-
-    def _failed(self, cause: BaseException | None) -> StoreError:
-        words = b""
-        with contextlib.suppress(OSError, ValueError):
-            self._process.stdin.close()
-        with contextlib.suppress(OSError, ValueError):
-            words = self._process.stderr.read()
-        return failure(self._store, "fast-import", words or str(cause or "it ended early").encode())
-
-
-def failure(store: Path, command: str, words: bytes) -> StoreError:
-    """The error for a git process that failed, in words that lead somewhere."""
-    text = words.decode("utf-8", "replace").strip()
-    if _FULL.search(text):
-        return cannot_write(store, OSError(28, "No space left on device"))
-    if _DENIED.search(text):
-        return cannot_write(store, OSError(13, "Permission denied"))
-    lines = [line for line in text.splitlines() if line.strip()]
-    first = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[0] if lines else "no reason")
-    return StoreError(
-        f"git {command} failed in the store {store}: {first[:300]}",
-        untouched="The references of the store are as they were before.",
-        next_step=f"Look:  git -C {store} fsck",
-    )
 
 
 def _check(path: Path) -> None:

@@ -12,8 +12,9 @@ from auditor.model.event import Event
 from auditor.model.snapshot import Collected, Gap
 from auditor.store import ledger, maintenance, reader, revisions, writer
 from auditor.store.documents import build
+from auditor.store.importer import NOBODY
 from auditor.store.names import target_path
-from auditor.store.process import NOBODY, Repository
+from auditor.store.process import Repository
 from auditor.store.reader import Snapshot
 from auditor.store.writer import AGREED, SNAPSHOTS, WAIT_S, Agree, Session, WriteResult
 

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from auditor.errors import InputError
-from auditor.store.process import NOBODY, Repository
+from auditor.store.importer import NOBODY
+from auditor.store.process import Repository
 from auditor.store.times import epoch, stamp
 from auditor.store.writer import AGREED, SNAPSHOTS
 

@@ -19,9 +19,10 @@ from auditor.errors import RefusedError, StoreError
 from auditor.model.snapshot import Collected, Gap
 from auditor.store import lock
 from auditor.store.documents import build, encode_lines, lasting_gaps, was_seen
+from auditor.store.importer import NOBODY, Importer
 from auditor.store.names import DOCUMENTS, FACTS, GAPS, Path, decode, target_path, to_bytes, unseen_path
 from auditor.store.objects import BLOB, Difference, Entry, blob_id, differences
-from auditor.store.process import NOBODY, Importer, Repository
+from auditor.store.process import Repository
 from auditor.store.times import epoch, stamp
 
 SNAPSHOTS: Final = "refs/heads/snapshots"

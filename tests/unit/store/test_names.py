@@ -57,7 +57,10 @@ def test_a_document_where_a_folder_stands_gets_a_place_of_its_own() -> None:
 
 
 def test_a_document_cannot_take_the_place_of_our_own_files() -> None:
-    assert place(["facts.json", "documents.json", "gaps.json"])["facts.json"] == ("facts.json%",)
+    placed = place(["facts.json", "facts.json/x", "documents.json/", "gaps.json"])
+    assert placed["facts.json/x"] == ("facts.json%", "x")
+    assert placed["facts.json"] == ("facts.json%%",)
+    assert not {parts[0] for parts in placed.values()} & {"facts.json", "documents.json", "gaps.json"}
 
 
 def test_two_documents_for_one_place_are_an_error() -> None:
