@@ -46,7 +46,7 @@ class Site:
         self.root = folder / "httpd"
         (self.root / "conf.d").mkdir(parents=True)
         self.port = servers.free_port()
-        modules = servers.load_modules("mpm_event", "authz_core", "proxy", "proxy_http", "status", "headers")
+        modules = servers.load_modules("mpm_prefork", "authz_core", "proxy", "proxy_http", "status", "headers")
         (self.root / "httpd.conf").write_text(
             f"{modules}ServerName web1.example\nListen 127.0.0.1:{self.port}\nPidFile {folder}/httpd.pid\n"
             f"ErrorLog {folder}/error.log\nServerRoot {self.root}\nTimeout 60\nStartServers 1\n"

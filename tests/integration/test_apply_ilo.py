@@ -1,0 +1,380 @@
+"""Settings and BIOS attributes on the virtual iLO: forward, back, and when something goes wrong in between."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import RefusedError
+from auditor.model.plan import ApplyReport, Cohort, Direction, Origin, OutcomeOf, Plan, Step, Wave, Wish
+from auditor.model.resource import parse_address
+from auditor.model.value import Boolean, Text, Value
+from auditor.plan.conditions import Seen
+from auditor.plan.journal import FileJournal, journal_path
+from auditor.plan.machine import Machine, Reach
+from auditor.surfaces.ilo.carry_out.transaction import IloTransaction
+from auditor.surfaces.ilo.collect import collect
+from auditor.surfaces.ilo.propose import propose
+from auditor.surfaces.ilo.resources import interpret
+from auditor.surfaces.ilo.simulator.server import VirtualIlo
+from auditor.surfaces.interface import ActOptions, InterpretOptions, Journal
+from tests.virtual_ilo import PASSWORD, PENDING, SEALER, SNMP, USERNAME, options, target, with_ilo
+
+pytestmark = pytest.mark.integration
+PLAN = "ab" * 32
+TRACES = frozenset({("ilo.bios", "", name) for name in ("pending", "verdict", "rejected")})
+
+
+class Bench:
+    """A plan on the virtual iLO, made from wishes, and the machine that carries it out."""
+
+    def __init__(self, ilo: VirtualIlo, folder: Path, deadline_s: float = 20) -> None:
+        self.ilo, self.folder, self.deadline_s = ilo, folder, deadline_s
+        self.told: list[str] = []
+        self.plan: Plan | None = None
+        self.environment = {
+            "AUDITOR_ILO_USERNAME": USERNAME,
+            "AUDITOR_ILO_PASSWORD": PASSWORD,
+            "XDG_STATE_HOME": str(folder),
+        }
+
+    async def look(self) -> Seen:
+        collected = await collect(target(self.ilo), options())
+        return Seen(collected, interpret(collected, InterpretOptions()))
+
+    async def wish(self, *wishes: tuple[str, Value | None]) -> Bench:
+        seen = await self.look()
+        made = propose(
+            tuple(Wish(parse_address(address), value) for address, value in wishes), seen.collected, InterpretOptions()
+        )
+        assert made.steps, made.refusals
+        cohort = Cohort(("web1/ilo",), made.steps, made.effects)
+        self.plan = Plan("r", "a", "", "", Origin("set", ()), (Wave("all", ("web1/ilo",)),), (cohort,))
+        return self
+
+    def machine(self, direction: Direction) -> Machine:
+        assert self.plan is not None
+
+        def begin(steps: tuple[Step, ...], way: Direction, journal: Journal) -> IloTransaction:
+            assert self.plan is not None
+            acting = ActOptions(self.plan, PLAN, journal, SEALER, self.environment, self.told.append, self.deadline_s)
+            where = target(self.ilo)
+            return IloTransaction(where, where.location, steps, way, acting, 0.02, 1.0)  # type: ignore[arg-type]
+
+        return Machine(
+            plan=self.plan,
+            plan_id=PLAN,
+            direction=direction,
+            sealer=SEALER,
+            reach={"web1/ilo": Reach(begin, self.look, TRACES)},
+            journal=lambda name, way: FileJournal(journal_path(self.folder, PLAN, name), PLAN, name, way),
+            observe=self.told.append,
+        )
+
+    async def run(self, direction: Direction = "forward") -> OutcomeOf:
+        report: ApplyReport = await self.machine(direction).run()
+        assert not self.ilo.sessions, "a session was left open"
+        return report.outcomes[0]
+
+
+def on_ilo(folder: Path, act: Callable[[Bench], Awaitable[None]], **settings: object) -> None:
+    async def run(ilo: VirtualIlo) -> None:
+        await act(Bench(ilo, folder))
+
+    with_ilo(run, **settings)
+
+
+ALERTS = 'web1/ilo:ilo.snmp["1"].alerts_enabled'
+POWER = 'web1/ilo:ilo.bios["1"].AutoPowerOn'
+
+
+def alerts(bench: Bench) -> object:
+    return bench.ilo.state.get(SNMP)["AlertsEnabled"]
+
+
+async def off_and_on(bench: Bench) -> tuple[object, Boolean]:
+    now = alerts(bench)
+    return now, Boolean(not now)
+
+
+def test_a_setting_is_patched_once_and_back(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        before, wanted = await off_and_on(bench)
+        await bench.wish((ALERTS, wanted))
+        del bench.ilo.requests[:]
+        outcome = await bench.run()
+        assert outcome.outcome == "applied", outcome
+        assert alerts(bench) is wanted.value
+        assert [method for method, _ in bench.ilo.requests].count("PATCH") == 1
+        outcome = await bench.run("back")
+        assert outcome.outcome == "rolled back", outcome
+        assert alerts(bench) is before
+
+    on_ilo(tmp_path, act)
+
+
+def test_a_lost_answer_is_settled_by_reading_again_and_never_sent_twice(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        _, wanted = await off_and_on(bench)
+        await bench.wish((ALERTS, wanted))
+        bench.ilo.faults.add("lost reply", "snmpservice", times=1, method="PATCH")
+        del bench.ilo.requests[:]
+        outcome = await bench.run()
+        assert outcome.outcome == "applied", outcome
+        assert [method for method, _ in bench.ilo.requests].count("PATCH") == 1
+
+    on_ilo(tmp_path, act)
+
+
+def test_a_patch_that_never_arrives_is_a_failure_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from auditor.surfaces.ilo.carry_out import transaction
+
+    monkeypatch.setattr(transaction, "_SHOWN_WITHIN_S", 0.3)
+
+    async def act(bench: Bench) -> None:
+        before, wanted = await off_and_on(bench)
+        await bench.wish((ALERTS, wanted))
+        bench.ilo.faults.add("drop", "snmpservice", times=1, method="PATCH")
+        outcome = await bench.run()
+        assert outcome.outcome == "taken back", outcome
+        assert "AlertsEnabled is" in outcome.text
+        assert alerts(bench) is before
+
+    on_ilo(tmp_path, act)
+
+
+def test_what_somebody_changed_since_is_not_overwritten(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        before, wanted = await off_and_on(bench)
+        await bench.wish((ALERTS, wanted))
+        await bench.run()
+        bench.ilo.state.set(SNMP, "/AlertsEnabled", before)
+        outcome = await bench.run("back")
+        assert outcome.outcome == "rolled back"
+        bench.ilo.state.set(SNMP, "/AlertsEnabled", None)
+        outcome = await bench.run("back")
+        assert outcome.outcome == "refused"
+        assert "changed since the plan was applied" in outcome.text
+        assert alerts(bench) is None
+
+    on_ilo(tmp_path, act)
+
+
+def test_a_change_between_look_and_patch_is_refused_by_the_etag(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        before, wanted = await off_and_on(bench)
+        await bench.wish((ALERTS, wanted))
+        original = IloTransaction._sent
+
+        async def sent(self: IloTransaction, write: Awaitable[object], uri: str) -> str:
+            if "SnmpService" in uri:
+                bench.ilo.state.set(SNMP, "/TrapSourceHostname", "Other")
+            return await original(self, write, uri)  # type: ignore[arg-type]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(IloTransaction, "_sent", sent)
+            outcome = await bench.run()
+        assert outcome.outcome == "incomplete"  # nothing of ours is left, and yet it is not as before
+        assert "412" in outcome.text
+        assert alerts(bench) is before
+
+    on_ilo(tmp_path, act)
+
+
+async def other_value(bench: Bench) -> tuple[str, Text]:
+    now = str(bench.ilo.state.bios()["AutoPowerOn"])
+    return now, Text("AlwaysPowerOff" if now != "AlwaysPowerOff" else "AlwaysPowerOn")
+
+
+def test_a_bios_attribute_takes_a_reset_and_a_verdict(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        before, wanted = await other_value(bench)
+        values = bench.ilo.state.bios()
+        await bench.wish((POWER, wanted))
+        posts = bench.ilo.state.posts
+        outcome = await bench.run()
+        assert outcome.outcome == "applied", outcome
+        assert bench.ilo.state.bios()["AutoPowerOn"] == wanted.value
+        assert bench.ilo.state.posts == posts + 1
+        outcome = await bench.run("back")
+        assert outcome.outcome == "rolled back", outcome
+        assert bench.ilo.state.bios() == values
+        assert values["AutoPowerOn"] == before
+        assert bench.ilo.state.pending() == {}
+
+    on_ilo(tmp_path, act)
+
+
+def test_somebody_elses_pending_change_would_ride_along_and_is_refused(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        _, wanted = await other_value(bench)
+        await bench.wish((POWER, wanted))
+        bench.ilo.state.set(PENDING, "/Attributes/AdminName", "somebody")
+        pending = bench.ilo.state.pending()
+        with pytest.raises(RefusedError, match="pending"):
+            await bench.run()
+        transaction = (
+            bench.machine("forward").reach["web1/ilo"].begin(bench.plan.cohorts[0].steps, "forward", _journal(bench))
+        )  # type: ignore[union-attr]
+        try:
+            with pytest.raises(RefusedError, match="somebody else waits for the next boot: AdminName"):
+                await transaction.prepare()
+        finally:
+            await transaction.finish()
+        assert bench.ilo.state.pending() == pending
+        assert not bench.ilo.state.in_post()
+
+    on_ilo(tmp_path, act)
+
+
+def _journal(bench: Bench) -> FileJournal:
+    return FileJournal(bench.folder / "x.jsonl", PLAN, "web1/ilo", "forward")
+
+
+def test_a_refused_reset_takes_the_pending_values_back_without_a_boot(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        _, wanted = await other_value(bench)
+        await bench.wish((POWER, wanted))
+        bench.ilo.faults.add("refused", "computersystem.reset", method="POST")
+        outcome = await bench.run()
+        assert outcome.outcome == "taken back", outcome
+        assert bench.ilo.state.pending() == {}
+        assert bench.ilo.state.posts == 0
+
+    on_ilo(tmp_path, act)
+
+
+def test_a_rejection_by_post_is_a_failure_and_taken_back(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        _, wanted = await other_value(bench)
+        await bench.wish((POWER, wanted))
+        values = bench.ilo.state.bios()
+        original = IloTransaction._reset_system
+
+        async def reset(self: IloTransaction, setting: object) -> str:
+            if self.direction == "forward" and not bench.ilo.state.posts:
+                bench.ilo.state.set(PENDING, "/Attributes/NoSuchThing", "x")
+            return await original(self, setting)  # type: ignore[arg-type]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(IloTransaction, "_reset_system", reset)
+            outcome = await bench.run()
+        assert "POST refused: PropertyUnknown NoSuchThing" in outcome.text
+        assert bench.ilo.state.bios() == values
+
+    on_ilo(tmp_path, act)
+
+
+def ended_at(bench: Bench, act_name: str, mark: str) -> pytest.MonkeyPatch:
+    """Ends the run when the journal has written this line."""
+    patch = pytest.MonkeyPatch()
+    original = FileJournal._append
+
+    def append(self: FileJournal, step: str, act: str, way: str, detail: dict[str, str]) -> None:
+        original(self, step, act, way, detail)  # type: ignore[arg-type]
+        if (act, way) == (act_name, mark):
+            raise Ended
+
+    patch.setattr(FileJournal, "_append", append)
+    return patch
+
+
+class Ended(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize(
+    ("act_name", "mark"),
+    [
+        ("run", "intent"),
+        ("patch", "intent"),
+        ("patch", "done"),
+        ("patch pending settings", "intent"),
+        ("patch pending settings", "done"),
+        ("reset system", "intent"),
+        ("reset system", "done"),
+    ],
+)
+def test_ended_at_any_line_of_the_journal_it_is_taken_back(tmp_path: Path, act_name: str, mark: str) -> None:
+    async def act(bench: Bench) -> None:
+        bench.deadline_s = 3
+        _, wanted = await other_value(bench)
+        _, alerting = await off_and_on(bench)
+        await bench.wish((ALERTS, alerting), (POWER, wanted))
+        values, before = bench.ilo.state.bios(), alerts(bench)
+        patch = ended_at(bench, act_name, mark)
+        try:
+            with pytest.raises(Ended):
+                await bench.machine("forward").run()
+        finally:
+            patch.undo()
+        outcome = await bench.machine("forward").recover("web1/ilo")
+        assert outcome is not None
+        assert outcome.outcome == "taken back", outcome
+        assert bench.ilo.state.bios() == values
+        assert bench.ilo.state.pending() == {}
+        assert alerts(bench) is before
+        assert not bench.ilo.sessions
+        outcome = await bench.run()
+        assert outcome.outcome == "applied", outcome
+
+    on_ilo(tmp_path, act)
+
+
+def test_what_an_unreachable_ilo_leaves_needs_a_person_and_then_recovers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from auditor.surfaces.ilo.carry_out import transaction
+
+    monkeypatch.setattr(transaction, "_BACK_WITHIN_S", 0.5)
+    monkeypatch.setattr(transaction, "_SHOWN_WITHIN_S", 0.5)
+
+    async def act(bench: Bench) -> None:
+        before, wanted = await off_and_on(bench)
+        await bench.wish((ALERTS, wanted))
+        original = IloTransaction._sent
+
+        async def sent(self: IloTransaction, write: Awaitable[object], uri: str) -> str:
+            said = await original(self, write, uri)  # type: ignore[arg-type]
+            bench.ilo.faults.add("drop")
+            return said
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(IloTransaction, "_sent", sent)
+            report = await bench.machine("forward").run()
+        assert report.outcomes[0].outcome == "incomplete"
+        bench.ilo.faults.clear()
+        outcome = await bench.machine("forward").recover("web1/ilo")
+        assert outcome is not None
+        assert outcome.outcome == "taken back"
+        assert alerts(bench) is before
+
+    on_ilo(tmp_path, act)
+
+
+def test_the_journal_holds_what_was_there(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        before, wanted = await off_and_on(bench)
+        await bench.wish((ALERTS, wanted))
+        await bench.run()
+        path = journal_path(bench.folder, PLAN, "web1/ilo")
+        lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+        announced = next(dict(line["detail"]) for line in lines if (line["act"], line["mark"]) == ("patch", "intent"))
+        assert json.loads(announced["before"]) == {"/AlertsEnabled": before}
+
+    on_ilo(tmp_path, act)
+
+
+def test_a_refused_login_changes_nothing(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        _, wanted = await off_and_on(bench)
+        await bench.wish((ALERTS, wanted))
+        bench.environment["AUDITOR_ILO_PASSWORD"] = "wrong"
+        outcome = await bench.run()
+        assert outcome.outcome == "refused"
+        assert bench.ilo.refused_logins == 1
+
+    on_ilo(tmp_path, act)
