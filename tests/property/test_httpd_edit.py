@@ -89,7 +89,6 @@ def test_whatever_is_asked_is_done_exactly_or_refused(data: st.DataObject) -> No
     try:
         start, end = find_span(content, line, last)
         edited = edit_directive(content, line, last, new)
-    except RefusedError as refused:
-        assert refused.untouched == "Nothing was changed."
+    except RefusedError:
         return
     assert edited == content[:start] + new + content[end:]

@@ -462,7 +462,6 @@ class _Resolver:
             return
         doubtful = isinstance(answer, Unsure)
         self.push(line, conditional=True, doubtful=doubtful)
-        self.doubts = line.doubts
         if isinstance(answer, Unsure):
             self.doubts += (Doubt(readable(line.text), answer.cause, line.source),)
 

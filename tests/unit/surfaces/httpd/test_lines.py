@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,4 +70,4 @@ def test_a_tag_runs_to_its_last_bracket() -> None:
 def test_spans_cover_every_byte_and_lines_never_overlap(content: bytes) -> None:
     lines = read_lines(content)
     assert b"".join(content[one.start : one.end] for one in lines) == content
-    assert all(before.last_line + 1 == after.line for before, after in zip(lines, lines[1:], strict=False))
+    assert all(before.last_line + 1 == after.line for before, after in itertools.pairwise(lines))
