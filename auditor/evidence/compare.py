@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from auditor.evidence.text_changes import document_changes
+from auditor.evidence.text_changes import ABSENT, Member, document_changes
 from auditor.model.drift import AttributeChange, TargetDrift, TextChange
 from auditor.model.resource import Address, Attribute, Resource
 from auditor.model.secret import SEALED
@@ -205,12 +205,27 @@ def _text_changes(before: Collected, after: Collected, changes: Iterable[Attribu
         one, other = old.get(path), new.get(path)
         if one is not None and other is not None:
             if one.content != other.content:
-                found += document_changes(one, other, said.get(other.name, frozenset()))
+                found += document_changes(one, other, said.get(other.name, frozenset()), _members)
             continue
         for there in filter(None, (one, other)):
             if there.name not in said and there.name not in missing:
-                found += document_changes(one or _empty(there), other or _empty(there), frozenset())
+                found += document_changes(one or _empty(there), other or _empty(there), frozenset(), _members)
     return tuple(found)
+
+
+def _members(before: Any, after: Any) -> Iterator[Member]:
+    from deepdiff import DeepDiff  # here alone: it costs more to import than most comparisons to make
+
+    found = DeepDiff(before, after, view="tree", verbose_level=2, threshold_to_diff_deeper=0, log_stacktrace=False)
+    for changes in found.values():
+        for change in changes:
+            parts = change.path(output_format="list")
+            pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
+            yield pointer, _value(change.t1), _value(change.t2)
+
+
+def _value(side: Any) -> Any:
+    return ABSENT if type(side).__name__ == "NotPresent" else side
 
 
 def _empty(document: Document) -> Document:

@@ -5,11 +5,20 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias
 
 from auditor.model.drift import TextChange
 from auditor.model.snapshot import Document
+
+ABSENT: Final = object()
+"""Stands for a member that one side does not have."""
+
+Member: TypeAlias = tuple[str, Any, Any]
+"""JSON pointer, value before and value after of a member that differs."""
+
+Members: TypeAlias = Callable[[Any, Any], Iterable[Member]]
+"""Finds the members in which two JSON values differ."""
 
 _LARGEST_JSON: Final = 1 << 20
 """Bytes up to which a JSON body is compared member by member."""
@@ -21,22 +30,24 @@ _IDENTITIES: Final = ("@odata.id", "Id", "MemberId", "Name")
 """Members that name an entry of a list, the most certain first."""
 
 
-def document_changes(before: Document, after: Document, said: frozenset[str]) -> tuple[TextChange, ...]:
+def document_changes(
+    before: Document, after: Document, said: frozenset[str], members: Members
+) -> tuple[TextChange, ...]:
     """The differences of two documents of one name, whose contents differ.
 
-    ``said`` are JSON pointers that need no word here, because a resource's change already names them. A JSON body's
-    differences are lines ``POINTER: VALUE`` numbered 0.
+    ``members`` compares JSON values. ``said`` are JSON pointers that need no word here, because a resource's change
+    already names them. A JSON body's differences are lines ``POINTER: VALUE`` numbered 0.
     """
     if after.store_path.endswith(".json"):
         one, other = _body(before.content), _body(after.content)
         if one is not None and other is not None:
             with contextlib.suppress(RecursionError):  # a body as deep as that is compared as text
-                return _json_changes(after.name, one, other, said)
+                return _json_changes(after.name, members(keyed(one), keyed(other)), said)
     return _line_changes(after.name, before.content, after.content)
 
 
 def _line_changes(name: str, before: bytes, after: bytes) -> tuple[TextChange, ...]:
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    old, new = _lines(before), _lines(after)
     head = _common(old, new)
     tail = _common(old[head:][::-1], new[head:][::-1])
     middle_old, middle_new = old[head : len(old) - tail], new[head : len(new) - tail]
@@ -49,6 +60,12 @@ def _line_changes(name: str, before: bytes, after: bytes) -> tuple[TextChange, .
         TextChange(name, head + i1 + 1, _shown(middle_old[i1:i2]), head + j1 + 1, _shown(middle_new[j1:j2]))
         for i1, i2, j1, j2 in spans
     )
+
+
+def _lines(content: bytes) -> list[bytes]:
+    """The lines with their ends; only a line feed ends one, as httpd counts."""
+    *whole, rest = content.split(b"\n")
+    return [line + b"\n" for line in whole] + ([rest] if rest else [])
 
 
 def _common(one: list[bytes], other: list[bytes]) -> int:
@@ -75,15 +92,15 @@ def _body(content: bytes) -> Any | None:
         return None
 
 
-def _json_changes(name: str, before: Any, after: Any, said: frozenset[str]) -> tuple[TextChange, ...]:
+def _json_changes(name: str, members: Iterable[Member], said: frozenset[str]) -> tuple[TextChange, ...]:
     old: dict[str, str] = {}
     new: dict[str, str] = {}
-    for pointer, one, other in _members(_keyed(before), _keyed(after)):
+    for pointer, one, other in members:
         if any(pointer == known or pointer.startswith(f"{known}/") for known in said if known):
             continue
-        if one is not _ABSENT:
+        if one is not ABSENT:
             old[pointer] = f"{pointer or '/'}: {json.dumps(one, ensure_ascii=False)}"
-        if other is not _ABSENT:
+        if other is not ABSENT:
             new[pointer] = f"{pointer or '/'}: {json.dumps(other, ensure_ascii=False)}"
     return tuple(
         TextChange(name, 0, (old[pointer],) if pointer in old else (), 0, (new[pointer],) if pointer in new else ())
@@ -91,38 +108,16 @@ def _json_changes(name: str, before: Any, after: Any, said: frozenset[str]) -> t
     )
 
 
-_ABSENT: Final = object()
-
-
-def _members(before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
-    """JSON pointer, value before and value after of every member that differs."""
-    from deepdiff import DeepDiff  # here alone: it costs more to import than most comparisons to make
-
-    found = DeepDiff(before, after, view="tree", verbose_level=2, threshold_to_diff_deeper=0, log_stacktrace=False)
-    for changes in found.values():
-        for change in changes:
-            pointer = "".join(f"/{_escaped(str(part))}" for part in change.path(output_format="list"))
-            yield pointer, _value(change.t1), _value(change.t2)
-
-
-def _value(side: Any) -> Any:
-    return _ABSENT if type(side).__name__ == "NotPresent" else side
-
-
-def _escaped(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
-
-
-def _keyed(value: Any) -> Any:
+def keyed(value: Any) -> Any:
     """The value with each list of named entries turned into a mapping by name, at every depth.
 
     The entries' order and position are then none of the comparison's business.
     """
     match value:
         case dict():
-            return {key: _keyed(one) for key, one in value.items()}
+            return {key: keyed(one) for key, one in value.items()}
         case list():
-            entries = [_keyed(one) for one in value]
+            entries = [keyed(one) for one in value]
             for identity in _IDENTITIES:
                 names = _names(value, identity)
                 if names is not None:

@@ -187,9 +187,10 @@ def _target_block(target: TargetDrift, words: Words, style: Style) -> Iterable[s
     yield from terminal_changes.changes(pairs, words, style)
     texts = target.text_changes if style.verbose else outline.untold_texts(target)
     yield from terminal_changes.texts(texts, words, style)
-    if pairs:
+    since_agreed = [change for change, _ in pairs if not change.agreed_by or change.attribution.text]
+    if since_agreed:
         yield f"  {words('drift.look')}"
-        yield f"    auditor history {shlex.quote(one_line(str(pairs[0][0].address)))}"
+        yield f"    auditor history {shlex.quote(one_line(str(since_agreed[0].address)))}"
 
 
 def _unseen(target: TargetDrift, words: Words, style: Style) -> Iterable[str]:
