@@ -1,0 +1,69 @@
+"""Explain asks one httpd; what cannot be asked is refused with every mistake named."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import CollectError, InputError
+from auditor.model.secret import Sealer
+from auditor.model.target import IloEndpoint, LocalTree, Target
+from auditor.services.explain import Answers, run_explain
+from auditor.surfaces.interface import CollectOptions, InterpretOptions
+
+_CONF = """\
+ServerRoot "/etc/httpd"
+LoadModule proxy_module modules/mod_proxy.so
+LoadModule proxy_http_module modules/mod_proxy_http.so
+ServerName shop.example
+Timeout 60
+ProxyPass /app http://10.0.0.5:8080/ timeout=300
+ProxyPass /api http://10.0.0.5:8080/ timeout=60
+{more}
+"""
+
+
+def ask(tree: Path, *urls: str, version: str = "2.4.6") -> Answers:
+    target = Target("web1", "httpd", LocalTree(str(tree)))
+    return asyncio.run(run_explain(target, urls, CollectOptions(Sealer(b"k" * 32)), InterpretOptions(version)))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/httpd.conf").write_text(_CONF.format(more=""))
+    return tmp_path
+
+
+def test_answers_stand_in_the_order_asked(tree: Path) -> None:
+    found = ask(tree, "http://shop.example/api/x", "http://shop.example/", "http://shop.example/app")
+    assert found.complete
+    assert [one.proxied for one in found.answers] == [True, False, True]
+    assert [one.read_timeout_s for one in found.answers] == [300, None, 300]
+
+
+def test_a_gap_that_may_hide_what_governs_makes_it_incomplete(tree: Path) -> None:
+    (tree / "conf/httpd.conf").write_text(_CONF.format(more="Include /nowhere/at-all.conf"))
+    found = ask(tree, "http://shop.example/api")
+    assert not found.complete
+    assert found.gaps
+
+
+def test_every_text_that_is_no_url_is_named(tree: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        ask(tree, "ftp://shop.example/", "http://shop.example/", "http://[x/")
+    assert "ftp://shop.example/" in str(caught.value)
+    assert "http://[x/" in str(caught.value)
+
+
+def test_an_ilo_has_no_urls() -> None:
+    target = Target("web1", "ilo", IloEndpoint("https://web1-ilo"))
+    with pytest.raises(InputError, match="web1/ilo is not an httpd"):
+        asyncio.run(run_explain(target, ["http://x/"], CollectOptions(Sealer(b"k" * 32)), InterpretOptions()))
+
+
+def test_a_tree_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises((CollectError, InputError)):
+        ask(tmp_path / "none", "http://shop.example/")
