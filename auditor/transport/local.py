@@ -49,13 +49,15 @@ class LocalReader:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         except (OSError, ValueError) as error:
             raise _error(path, error) from error
-        with open(descriptor, "rb") as file:
-            try:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise CollectError(f"{_shown(path)} is no regular file", cause="unsupported")
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise CollectError(f"{_shown(path)} is no regular file", cause="unsupported")
+            with open(descriptor, "rb", closefd=False) as file:
                 content = file.read(limit + 1)
-            except OSError as error:
-                raise _error(path, error) from error
+        except OSError as error:
+            raise _error(path, error) from error
+        finally:
+            os.close(descriptor)
         if len(content) > limit:
             raise CollectError(f"{_shown(path)} is larger than {limit:,} bytes", cause="too large")
         return content

@@ -129,8 +129,8 @@ def test_definitions_that_double_each_other_are_bounded() -> None:
 
 def test_macros_that_double_each_other_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(includes, "MAX_DIRECTIVES", 5_000)
-    main = "".join(f"<Macro M{n}>\nUse M{n + 1}\nUse M{n + 1}\n</Macro>\n" for n in range(40)) + "Use M0\n"
-    resolved = read(main + "<Macro M40>\n</Macro>\n")
+    main = "".join(f"<Macro M{n}>\nUse M{n + 1}\nUse M{n + 1}\n</Macro>\n" for n in range(40))
+    resolved = read(f"<Macro M40>\n</Macro>\n{main}Use M0\n")
     assert [gap.cause for gap in resolved.gaps] == ["too large"]
     assert len(resolved.directives) < 10_000
 
