@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -12,7 +13,7 @@ from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.servers import Server, readable
 from auditor.surfaces.httpd.versions import Behaviour
 from auditor.surfaces.httpd.words import split_words
-from auditor.surfaces.httpd.workers import Balancer, Parameter, ProxyWorker, ServerWorkers, parse_back_end
+from auditor.surfaces.httpd.workers import Balancer, Parameter, ProxyWorker, ServerWorkers, accepted, parse_back_end
 
 Match = Literal["prefix", "regex", "location", "rewrite", "handler"]
 
@@ -175,9 +176,19 @@ class _Reader:
             route.worker, route.balancer, route.ignored, route.made = self.found.workers.pass_to(
                 real, parameters, directive, regex=pattern
             )
+            if route.made:
+                self._check(parameters)
             if route.worker is None and route.balancer is None:
                 self.found.refused.append((directive, f"{real} is no absolute URL: httpd does not start"))
         (self.found.aliases if location is None else self.found.locations).append(route)
+
+    def _check(self, parameters: tuple[Parameter, ...]) -> None:
+        """Names the parameters that httpd does not start with; those of a shared worker it does not even look at."""
+        self.found.refused.extend(
+            (one.directive, f"{readable(one.written)} is refused: httpd does not start")
+            for one in parameters
+            if not accepted(one)
+        )
 
     def _member(self, directive: Directive) -> None:
         words = split_words(directive.arguments)
@@ -295,8 +306,11 @@ def _location_path(section: Section) -> str:
 
 
 def _is_pattern(section: Section) -> bool:
-    words = split_words(section.arguments)
-    return bool(words) and (section.name.lower() == "locationmatch" or words[0] == "~" or bool(_WILD & set(words[0])))
+    """Whether ProxyPass takes the section's path for a regular expression: wherever a wildcard stands in it.
+
+    A <LocationMatch> without one is compared as plain text, and so proxies nothing.
+    """
+    return re.search(r"[*?]|\[.*\]", _location_path(section)) is not None
 
 
 def _name(found: ServerRoutes) -> None:

@@ -86,44 +86,52 @@ class VirtualHosts:
     def _by_name(self, chain: list[Server], host: str) -> Server | None:
         names = self._names.get(id(chain))
         if names is None:
-            names = self._names[id(chain)] = _Names(chain)
+            names = self._names[id(chain)] = _Names(chain, self.main)
         return names.find(host)
 
 
 class _Names:
-    """The names of one chain: the first virtual host that bears a name, or an alias that matches it, answers."""
+    """The names of one chain: the first virtual host that bears a name, or an alias that matches it, answers.
 
-    def __init__(self, chain: list[Server]) -> None:
+    Where none does, one whose address is written as that name.
+    """
+
+    def __init__(self, chain: list[Server], main: Server) -> None:
         self.chain = chain
         self.exact: dict[str, int] = {}
+        self.written: dict[str, int] = {}
         self.patterns: list[tuple[int, re.Pattern[str]]] = []
         for index, server in enumerate(chain):
-            for name in names_of(server):
+            for name in names_of(server, main):
                 if set(name) & {"*", "?"}:
                     self.patterns.append((index, _pattern(name)))
                 else:
                     self.exact.setdefault(name, index)
+            for address in server.addresses:
+                self.written.setdefault(split_address(address)[0].lower(), index)
 
     def find(self, host: str) -> Server | None:
         best = self.exact.get(host, len(self.chain))
         for index, pattern in self.patterns:
-            if index < best and pattern.fullmatch(host):
+            if index >= best:
+                break
+            if pattern.fullmatch(host):
                 best = index
                 break
+        if best == len(self.chain):
+            best = self.written.get(host, best)
         return self.chain[best] if best < len(self.chain) else None
 
 
-def names_of(server: Server) -> Iterable[str]:
-    """ServerName and every ServerAlias of a server, lower-case."""
+def names_of(server: Server, main: Server) -> Iterable[str]:
+    """ServerName and every ServerAlias of a server, lower-case; a nameless wildcard host has the main server's name."""
     written = server.argument("servername")
+    if not written and any(split_address(address)[0] in _WILD for address in server.addresses):
+        written = main.argument("servername")
     if written:
         yield server_host(written)
     for word in server.words("serveralias"):
         yield word.lower()
-    for address in server.addresses:
-        host = split_address(address)[0].lower()
-        if host not in _WILD and _address(host) is None:
-            yield host
 
 
 @lru_cache(maxsize=4096)

@@ -112,6 +112,19 @@ class Parameter:
 
 Parameters = dict[str, Parameter]
 
+_LEAST: Final = {"timeout": 1, "ttl": 1, "retry": 0}
+_UNITS: Final = {"connectiontimeout": "s", "ping": "s", "acquire": "ms"}
+
+
+def accepted(parameter: Parameter) -> bool:
+    """Whether httpd takes a time of a proxy worker at all."""
+    if parameter.key in _LEAST:
+        return atoi(parameter.value) >= _LEAST[parameter.key]
+    if parameter.key in _UNITS:
+        seconds = parse_interval(parameter.value, _UNITS[parameter.key])
+        return seconds is not None and seconds >= 0.001
+    return True
+
 
 @dataclass(eq=False, slots=True)
 class ProxyWorker:

@@ -69,6 +69,8 @@ def test_the_first_line_that_matches_whole_segments_maps() -> None:
         ('<FilesMatch "\\.php$">\nSetHandler "proxy:fcgi://b:9000"\n</FilesMatch>', "/", None, True),
         ('<FilesMatch "\\.php$">\nSetHandler "proxy:fcgi://b:9000"\n</FilesMatch>', "/i.html", None, False),
         ('<Directory /srv>\nSetHandler "proxy:fcgi://b:9000"\n</Directory>', "/i.php", None, True),
+        ('<LocationMatch "^/l/.*">\nProxyPass http://b/\n</LocationMatch>', "/l/x", "ProxyPass ^/l/.*", False),
+        ('<LocationMatch "^/l">\nProxyPass http://b/\n</LocationMatch>', "/l", None, False),
         ("ProxyPass /a%20b http://b/", "/a%20b", None, False),
         ('ProxyPass "/a b" http://b/', "/a%20b", "ProxyPass /a b", False),
     ],

@@ -67,8 +67,10 @@ def test_a_named_module_or_version_settles_it() -> None:
 
 
 def test_what_httpd_refuses_is_a_gap_with_its_place() -> None:
-    seen = meaning("Listen 80\nProxyTimeout 0\nProxyPass /a nonsense\nProxySet http://x/ timeout=3\n")
+    lines = ("ProxyTimeout 0", "ProxyPass /a nonsense", "ProxySet http://x/ timeout=3", "ProxyPass /t http://t/ ttl=0")
+    shared = "ProxyPass /u http://t/u timeout=0"  # httpd does not look at what it ignores
+    seen = meaning("\n".join(("Listen 80", *lines, shared, "")))
     assert [(gap.what, gap.cause) for gap in seen.gaps] == [
-        (f"conf/httpd.conf:{line}", "malformed") for line in (2, 3, 4)
+        (f"conf/httpd.conf:{line}", "malformed") for line in (2, 3, 4, 5)
     ]
     assert of(route(seen, "main /a"), "read_timeout") is Undetermined
