@@ -101,17 +101,21 @@ def value_text(value: Value | None, absent: str) -> str:
 def causes_and_effects(
     drift: TargetDrift,
 ) -> tuple[tuple[AttributeChange, tuple[AttributeChange, ...]], ...]:
-    """Each change that stands for itself, with the effective changes that it caused, in order."""
+    """Each change that stands for itself, with the effective changes that it caused.
+
+    In their order, but for values that were only computed: they come last.
+    """
     present = {change.address for change in drift.changes}
     effects: dict[object, list[AttributeChange]] = {}
     for change in drift.changes:
         if change.effect_of is not None and change.effect_of in present:
             effects.setdefault(change.effect_of, []).append(change)
-    return tuple(
-        (change, tuple(effects.get(change.address, ())))
-        for change in drift.changes
-        if change.effect_of is None or change.effect_of not in present
-    )
+    causes = [change for change in drift.changes if change.effect_of is None or change.effect_of not in present]
+    return tuple((change, tuple(effects.get(change.address, ()))) for change in sorted(causes, key=_computed))
+
+
+def _computed(change: AttributeChange) -> bool:
+    return bool(change.address.attribute) and change.before_source is None and change.after_source is None
 
 
 def coverage(report: DriftReport) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from auditor.model.resource import Address
 from auditor.model.value import show_seconds
 from auditor.report.escape import one_line
-from auditor.report.interface import Style
+from auditor.report.interface import WIDTH, Style
 from auditor.report.json import gap_json, write
 from auditor.report.layout import entry, pad, paint, paragraph, width_of
 from auditor.report.messages import Words
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _NAME: Final = 20
 _RIGHT: Final = 26
+_SETTING: Final = 28
+_VERDICT: Final = 22
 _OWN: Final = re.compile(r"\btimeout=(\d+)\b")
 
 
@@ -93,7 +95,7 @@ def _row(label: str, text: str, source: str) -> str:
     head = f"  {pad(label, _NAME)}"
     if not source:
         return paragraph(f"{head.strip()}", 2) if not text else head + paragraph(text, 2 + _NAME).lstrip(" ")
-    if width_of(head) + max(_RIGHT, width_of(text)) + 2 + width_of(source) <= 80:
+    if width_of(head) + max(_RIGHT, width_of(text)) + 2 + width_of(source) <= WIDTH:
         return f"{head}{pad(text, _RIGHT)}  {source}"
     return head + paragraph(text, 2 + _NAME).lstrip(" ") + f"\n{' ' * (2 + _NAME)}{source}"
 
@@ -128,11 +130,12 @@ def _link(one: ChainEntry, words: Words) -> Iterable[str]:
     text = f"{verdict}: {reason}" if reason and one.verdict != "governs" else verdict
     source = source_text(one.source)
     setting = one_line(one.setting)
-    line = f"    {pad(setting, 28)}{text}"
-    if width_of(setting) < 28 and width_of(line) + 2 + width_of(source) <= 80:
-        yield f"{pad(line, 80 - width_of(source))}{source}".rstrip() if source else line
+    head = f"    {pad(setting, max(_SETTING, width_of(setting) + 2))}"
+    line = f"{head}{pad(text, _VERDICT)}  {source}".rstrip()
+    if width_of(line) <= WIDTH:
+        yield line
         return
-    yield f"    {pad(setting, 28)}{source}".rstrip()
+    yield f"{head}{source}".rstrip()
     yield paragraph(text, 6)
 
 
