@@ -62,9 +62,14 @@ def dump(
 ) -> tuple[list[Line], str]:
     """httpd's flattened configuration; the second value is what it said when it refused, else empty."""
     binary, modules = servers.httpd_binary(), servers.modules_directory()
-    assert binary is not None and modules is not None
+    assert binary is not None
+    assert modules is not None
     text = b"".join(path.read_bytes() for path in root.rglob("*.conf") if path.is_file())
-    info = [] if re.search(rb"(?m)^\s*LoadModule\s+info_module", text) else ["-C", f"LoadModule info_module {modules}/mod_info.so"]
+    info = (
+        []
+        if re.search(rb"(?m)^\s*LoadModule\s+info_module", text)
+        else ["-C", f"LoadModule info_module {modules}/mod_info.so"]
+    )
     command = [str(binary), "-d", str(root), "-f", str(root / main_file), *info, "-t", "-D", "DUMP_CONFIG"]
     for define in defines:
         command += ["-D", define]
@@ -141,7 +146,7 @@ def _in_macro(macro: str, place: tuple[str, int], uses: list[tuple[str, int]]) -
     if len(uses) > 1:
         outer = _macro_around(used_file, used_line)
         used_file, used_line = _in_macro(outer, uses[-1], uses[:-1])
-    where = f"macro '{macro}' (defined on line {start} of \"{file}\") used on line {used_line} of \"{used_file}\""
+    where = f'macro \'{macro}\' (defined on line {start} of "{file}") used on line {used_line} of "{used_file}"'
     return where, counted.index(line) + 1
 
 

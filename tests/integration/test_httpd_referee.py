@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from auditor.services.sample import install_sample
+from auditor.surfaces.httpd.modules import source_file
 from tests import referee, servers
 
 pytestmark = pytest.mark.integration
@@ -42,6 +44,28 @@ def test_debian_with_nearly_everything_enabled_reads_as_httpd_reads_it(
     enable(debian_tree, "conf", [path.stem for path in (debian_tree / "conf-available").glob("*.conf")])
     enable(debian_tree, "sites", ["000-default"])
     assert agree(debian_tree, "apache2.conf", tmp_path) > 200
+
+
+def test_the_sample_tree_reads_as_httpd_reads_it(httpd: Path, tmp_path: Path) -> None:
+    root = tmp_path / "httpd"
+    install_sample(root, http_port=8080, https_port=8443, modules=servers.modules_directory())
+    assert agree(root, "conf/httpd.conf", tmp_path) > 50
+
+
+def test_modules_bear_the_source_files_that_conditionals_ask_for(httpd: Path, tmp_path: Path) -> None:
+    names = [
+        path.stem.removeprefix("mod_") for path in sorted((servers.modules_directory() or tmp_path).glob("mod_*.so"))
+    ]
+    names = [name for name in names if name not in {*APART, *servers.BUILT_IN}]
+    asked = "".join(f"<IfModule {source_file(f'{name}_module')}>\nPassEnv {name}\n</IfModule>\n" for name in names)
+    (tmp_path / "httpd.conf").write_text(
+        f"ServerRoot {tmp_path}\nServerName x\nPidFile {tmp_path}/p\nErrorLog {tmp_path}/e\n"
+        f"{servers.load_modules(*names)}{asked}"
+    )
+    theirs, refusal = referee.dump(tmp_path, "httpd.conf", referee.environment(tmp_path))
+    assert not refusal
+    seen = [arguments for _, _, name, arguments in theirs if name == "passenv"]
+    assert [name for name in names if name not in seen] == []
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in CORPUS.iterdir()))
