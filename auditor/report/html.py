@@ -22,7 +22,7 @@ def render_check(report: CheckReport, style: Style) -> str:
     new = sum(not finding.known for finding in report.findings)
     number = words.count("finding", len(report.findings))
     verdict = "incomplete" if not report.complete else "fail" if new else "pass"
-    if not report.rules or not report.targets:
+    if not outline.examined(report):
         sentence = words("check.nothing")
     else:
         sentence = words(f"check.verdict.{verdict}", findings=number)

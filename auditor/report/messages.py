@@ -56,6 +56,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     # check
     "check.title": ("Check", "検査報告"),
     "check.clean": ("No findings.", "違反はありません。"),
+    "check.clean_in_part": (
+        "No findings in what could be examined.",
+        "検査できた範囲に違反はありません。",
+    ),
     "check.nothing": (
         "Nothing was examined: this is no pass.",
         "何も検査されていません。準拠とは見なしません。",

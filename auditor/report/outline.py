@@ -69,6 +69,11 @@ def outcome_counts(report: CheckReport) -> dict[Outcome, int]:
     return counts
 
 
+def examined(report: CheckReport) -> bool:
+    """Whether anything was examined at all."""
+    return any(result.examined for target in report.targets for result in target.results)
+
+
 def not_evaluated(report: CheckReport) -> tuple[tuple[RuleResult, str], ...]:
     """Each rule result that was not, or only in part, evaluated, with the reasons."""
     found: list[tuple[RuleResult, str]] = []

@@ -54,7 +54,7 @@ def render_check(report: CheckReport, style: Style) -> str:
         notifications += [_gap(target.target, gap) for gap in target.gaps]
     notifications += [_not_evaluated(result, reason, index) for result, reason in outline.not_evaluated(report)]
     notifications += [_notification("note", visible(note), level="note") for note in report.notes]
-    if not report.rules or not report.targets:
+    if not outline.examined(report):
         notifications.append(_notification("nothing-examined", "Nothing was examined: this is no pass."))
     names = [target.target for target in report.targets]
     return write(_log(rules, results, notifications, report.complete, names, style))

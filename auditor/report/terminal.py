@@ -26,7 +26,8 @@ def render_check(report: CheckReport, style: Style) -> str:
     several = len(report.targets) > 1
     blocks = ["\n".join(_rule_block(group, several, words, style)) for group in outline.rule_groups(report)]
     if not blocks:
-        blocks = [words("check.clean" if report.rules and report.targets else "check.nothing")]
+        clean = "check.clean" if report.complete else "check.clean_in_part"
+        blocks = [words(clean if outline.examined(report) else "check.nothing")]
     notes = [paragraph(one_line(note), 2, 4) for note in report.notes]
     blocks.append("\n".join([*_counts(report, words), *_not_evaluated(report, several, words, style), *notes]))
     gaps = _gaps(((target.target, target.gaps) for target in report.targets), several, words)

@@ -67,6 +67,11 @@ def test_nothing_examined_is_never_called_clean() -> None:
     text = terminal.render_check(reports.empty_check(), Style())
     assert "no pass" in text
     assert "No findings" not in text
+    blind = reports.result("R-1", "not evaluated", examined=0, reason="whole target was not seen")
+    unseen = CheckReport((TargetCheck(reports.WEB1, "httpd", (blind,)),), 1, False)
+    assert "No findings" not in terminal.render_check(unseen, Style())
+    partly = CheckReport((TargetCheck(reports.WEB1, "httpd", (blind, reports.result("R-2", "pass"))),), 2, False)
+    assert "No findings in what could be examined" in terminal.render_check(partly, Style())
 
 
 def test_drift_groups_effects_under_their_cause() -> None:
