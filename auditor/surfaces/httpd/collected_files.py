@@ -27,6 +27,10 @@ class CollectedFiles:
             path = self.absolute(folder)
             self._children.setdefault(path, {})
             self._place(path, directory=True)
+        for path, gap in self._gaps.items():
+            # What could not be read stands there all the same: a wildcard finds it, and the gap is said.
+            if path not in self._children and not gap.what.startswith(("member ", "whole ")):
+                self._place(path, directory=False)
 
     def absolute(self, name: str) -> str:
         """The absolute path of a document's name."""
