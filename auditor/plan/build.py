@@ -191,7 +191,7 @@ def _check_steps(cohorts: Sequence[Cohort], consents: Sequence[str]) -> None:
                 raise RefusedError(
                     f"step {step.id} cannot be taken back: {step.undo.reason}",
                     untouched="Nothing was changed.",
-                    next_step=f"Consent to it by itself, if you must:  --irreversible {step.id}",
+                    next_step=f"Consent to it by itself, if you must:  auditor plan … --consent {step.id}",
                 )
 
 

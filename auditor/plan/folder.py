@@ -100,7 +100,7 @@ def read_plan(plans: Path, words: str) -> StoredPlan:
         raise InputError(
             "the plan's bytes were changed: they do not have the id of their folder.",
             where=str(path),
-            next_step=f"Restore it:  git checkout -- {path.name}   or plan again:  auditor plan …",
+            next_step=f"Restore it:  git checkout -- {path}   or plan again:  auditor plan …",
         )
     approvals = folder / "approvals"
     names = sorted(one.stem for one in approvals.glob("*.sig"))[:_MOST_APPROVALS] if approvals.is_dir() else []

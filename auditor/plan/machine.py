@@ -129,10 +129,11 @@ class Machine:
                 elif found:
                     stale.append(f"{target} changed since the plan was made: {'; '.join(found[:5])}")
         if stale:
+            short = self.plan_id[:8]
             raise RefusedError(
                 "; ".join(stale[:10]) + ".",
                 untouched="Nothing was changed.",
-                next_step=f"Look:  auditor show {self.plan_id[:8]}      Plan again:  auditor plan …",
+                next_step=f"Look:  auditor show {short}      Plan again:  auditor plan --refresh {short}",
             )
         return already
 

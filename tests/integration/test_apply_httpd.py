@@ -28,7 +28,9 @@ from auditor.services.changes import (
     show_plan,
 )
 from auditor.services.snapshot import take_snapshot
+from auditor.store import Store
 from auditor.surfaces.httpd.carry_out import server
+from auditor.transport.lock import hold
 from tests import servers
 from tests.fakes.acts import Killed as KilledError
 from tests.fakes.acts import KilledAt
@@ -91,6 +93,12 @@ class Site:
     def rollback(self, plan: str) -> ApplyReport:
         return asyncio.run(rollback_plan(self.fleet.desk(), plan[:8]))
 
+    def agreed(self, name: str) -> bytes:
+        with Store.open(self.fleet.desk().fleet.store_path) as store:
+            document = store.read("agreed", "web1/httpd").document(name)
+        assert document is not None
+        return document.content
+
     def snapshot(self) -> str:
         desk = self.fleet.desk()
         return asyncio.run(take_snapshot(desk.fleet, desk.fleet.targets, desk.collect_options())).revision
@@ -130,10 +138,13 @@ def test_a_wish_is_planned_approved_applied_and_rolled_back(site: Site) -> None:
     assert any(f"generation {generation} → {generation + 1}" in text for text, _ in report.outcomes[0].checks)
     assert (ROUTE.split(":", 1)[1] + " is 60 s", True) in report.outcomes[0].checks
 
+    assert b"timeout=60\r\n" in site.agreed("conf.d/api.conf")
+
     with pytest.raises(RefusedError, match="used once"):
         site.apply(made.id)
     assert [one.outcome for one in site.rollback(made.id).outcomes] == ["rolled back"]
     assert site.files() == before
+    assert b"timeout=300\r\n" in site.agreed("conf.d/api.conf")
     assert site.generation() == generation + 2
     with pytest.raises(RefusedError, match="rolled back"):
         site.apply(made.id)
@@ -141,6 +152,7 @@ def test_a_wish_is_planned_approved_applied_and_rolled_back(site: Site) -> None:
         site.rollback(made.id)
 
     kinds = [event.kind for event in site.fleet.desk().events(made.id)]
+    assert kinds.count("refused") == 4
     assert (
         kinds.count("planned") == kinds.count("approved") == kinds.count("applied") == kinds.count("rolled back") == 1
     )
@@ -186,6 +198,28 @@ def test_a_hand_edit_between_plan_and_apply_is_a_refusal(site: Site) -> None:
     shown = asyncio.run(show_plan(site.fleet.desk(), made.id[:6], look=True))
     assert shown.stale
     assert shown.approvers[0].name == "lead1"
+
+
+def test_other_drift_does_not_become_agreed_by_an_apply(site: Site) -> None:
+    site.snapshot()
+    main = site.root / "httpd.conf"
+    main.write_bytes(main.read_bytes().replace(b"StartServers 1", b"StartServers 2"))
+    made = site.propose(f"{ROUTE}=60s")
+    site.approve(made.id)
+    assert site.apply(made.id).outcomes[0].outcome == "applied"
+    assert b"StartServers 1" in site.agreed("httpd.conf")
+    assert any("drifted otherwise" in line for line in site.fleet.told)
+
+
+def test_two_runs_at_once(site: Site) -> None:
+    made = site.propose(f"{ROUTE}=60s")
+    site.approve(made.id)
+    with (
+        hold(site.fleet.root / ".auditor/lock", "the fleet", "plan 12345678, forward"),
+        pytest.raises(RefusedError, match="the fleet is locked by process") as caught,
+    ):
+        site.apply(made.id)
+    assert "12345678" in str(caught.value)
 
 
 def test_a_changed_byte_voids_the_approval_and_an_approval_covers_no_other_plan(site: Site) -> None:

@@ -10,7 +10,6 @@ from auditor.errors import AuditorError, IncompleteError, InputError, RefusedErr
 from auditor.model.event import EventKind
 from auditor.model.plan import ApplyReport, Direction, OutcomeOf, Plan, Step
 from auditor.model.target import Target
-from auditor.plan.approvals import Verdict
 from auditor.plan.build import check_plan, cohort_of
 from auditor.plan.conditions import changed, values_of
 from auditor.plan.folder import StoredPlan, read_plan
@@ -57,11 +56,14 @@ class PlanRun:
             outcomes = self._outcomes(stored)
             if self.direction == "back" and recovered and not _standing(outcomes):
                 return self._ended(ApplyReport(stored.id, "back", recovered))
-            self._guard(stored, outcomes)
-            names = [target for cohort in stored.plan.cohorts for target in cohort.targets]
-            skipped = self._skipped(stored, outcomes)
-            machine = self._machine(stored.id, stored.plan, self.direction, skipped, names)
-            report = await machine.run()
+            try:
+                self._guard(stored, outcomes)
+                names = [target for cohort in stored.plan.cohorts for target in cohort.targets]
+                skipped = self._skipped(stored, outcomes)
+                report = await self._machine(stored.id, stored.plan, self.direction, skipped, names).run()
+            except RefusedError as error:
+                self._refused(stored, error)
+                raise
             await self._agree(stored, report)
         return self._ended(report)
 
@@ -116,30 +118,27 @@ class PlanRun:
         return outcomes
 
     def _guard(self, stored: StoredPlan, outcomes: Mapping[str, Sequence[str]]) -> None:
-        verdict: Verdict | None = None
-        try:
-            if self.direction == "forward":
-                verdict = self.desk.verdict(stored)
-            refuse(
-                Known(
-                    stored.plan,
-                    stored.id,
-                    self.direction,
-                    self.desk.clock(),
-                    self.desk.sealer.key_id,
-                    verdict,
-                    outcomes,
-                    frozenset(self.desk.targets),
-                )
+        verdict = self.desk.verdict(stored) if self.direction == "forward" else None
+        refuse(
+            Known(
+                stored.plan,
+                stored.id,
+                self.direction,
+                self.desk.clock(),
+                self.desk.sealer.key_id,
+                verdict,
+                outcomes,
+                frozenset(self.desk.targets),
             )
-        except RefusedError as error:
-            event = plan_event(
-                "refused", stored.id, stored.plan, moment(self.desk), actor=stored.plan.author, text=error.what[:1000]
-            )
-            self._write(lambda: self.desk.append(event))
-            raise
+        )
         for line in verdict.set_aside if verdict else ():
             self.desk.observe(line)
+
+    def _refused(self, stored: StoredPlan, error: RefusedError) -> None:
+        """Records that somebody tried."""
+        text, actor = error.what[:1000], stored.plan.author
+        event = plan_event("refused", stored.id, stored.plan, moment(self.desk), actor=actor, text=text)
+        self._write(lambda: self.desk.append(event))
 
     def _skipped(self, stored: StoredPlan, outcomes: Mapping[str, Sequence[str]]) -> dict[str, OutcomeOf]:
         """Going back: the targets on which the plan does not stand."""

@@ -131,7 +131,7 @@ class HttpdTransaction:
         """Removes what was staged and releases the lock."""
         try:
             if self._locked:
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, RefusedError):
                     self._clear()
         finally:
             self._locked = False

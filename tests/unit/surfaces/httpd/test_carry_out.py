@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from auditor.errors import ApplyError, AuditorError, RefusedError
 from auditor.model.plan import Direction
 from auditor.plan.journal import read_entries, runs_of
 from auditor.transport.acts import Acts
+from tests import servers
 from tests.fakes.acts import CountingActs, FailingAt, Killed, KilledAt
 from tests.fakes.plans import SEALER
 from tests.fakes.trees import PLAN, FakeServer, World, edit, make_world
@@ -143,7 +147,7 @@ def test_ended_at_every_act_it_is_before_or_after_and_never_between(
 def test_recovery_may_itself_be_ended_at_every_act(tmp_path: Path) -> None:
     points, after = reference(tmp_path / "reference", "forward")
     tried = 0
-    for at in range(points // 2, points, 3):
+    for at in range(points // 2, points, 4):
         for again in range(0, 40, 2):
             world = make_world(tmp_path / f"{at}-{again}")
             before = world.state()
@@ -155,7 +159,7 @@ def test_recovery_may_itself_be_ended_at_every_act(tmp_path: Path) -> None:
                 tried += 1
             recover(world)
             assert_whole(world, before, after, f"ended at act {at}, its recovery at act {again}")
-    assert tried > 100
+    assert tried > 60
 
 
 @pytest.mark.parametrize("direction", ["forward", "back"])
@@ -298,8 +302,6 @@ def test_rolling_back_needs_no_configuration_that_parses(tmp_path: Path) -> None
 
 
 def test_rolling_back_without_a_backup_is_proven_by_the_journal(tmp_path: Path) -> None:
-    import shutil
-
     world = make_world(tmp_path)
     before = world.state()
     carry_out(world)
@@ -351,6 +353,70 @@ def test_two_at_once_on_one_target(tmp_path: Path) -> None:
                 one.options.journal.close()  # type: ignore[attr-defined]
 
     asyncio.run(both())
+
+
+def test_an_immutable_file_is_refused_before_anything_is_changed(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    path = world.root / "httpd.conf"
+    if shutil.which("chattr") is None or subprocess.run(["chattr", "+i", path], capture_output=True).returncode:
+        pytest.skip("no file can be made immutable here")
+    try:
+        before = world.state()
+        with pytest.raises(RefusedError, match="immutable"):
+            carry_out(world)
+        assert world.state() == before
+    finally:
+        subprocess.run(["chattr", "-i", path], check=True)
+
+
+def test_a_place_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+
+    class ReadOnly(Acts):
+        def reached(self, act: str, path: str) -> None:
+            if act == "create" and path.startswith(str(world.root)):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+    with pytest.raises(RefusedError, match="cannot be replaced: Read-only") as caught:
+        carry_out(world, acts=ReadOnly())
+    assert "httpd.conf" in str(caught.value)
+
+
+_PROCESS = """
+import asyncio, os, sys
+from pathlib import Path
+from auditor.transport.acts import Acts
+from tests.fakes.trees import make_world
+
+class Exit(Acts):
+    count = 0
+    def reached(self, act, path):
+        self.count += 1
+        if self.count == int(sys.argv[2]):
+            os._exit(9)
+
+async def run():
+    world, acts = make_world(Path(sys.argv[1])), Exit()
+    journal = world.journal("forward", acts).open()
+    journal.begin()
+    transaction = world.transaction(journal, acts)
+    await transaction.prepare()
+    await transaction.perform()
+
+asyncio.run(run())
+"""
+
+
+@pytest.mark.parametrize("at", [30, 60, 70, 78])
+def test_a_process_that_really_ends_leaves_no_lock_and_no_half(tmp_path: Path, at: int) -> None:
+    before = make_world(tmp_path / "before").state()
+    command = [sys.executable, "-c", _PROCESS, str(tmp_path / "ended"), str(at)]
+    done = subprocess.run(command, cwd=servers.ROOT, timeout=60, check=False)
+    assert done.returncode == 9
+    (tmp_path / "other").mkdir()
+    world = World(tmp_path / "ended", make_world(tmp_path / "other").steps, FakeServer(tmp_path / "ended/etc"))
+    recover(world)
+    assert world.state() == before
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="extended attributes and mounts are root's here")
