@@ -52,14 +52,15 @@ class Attributes:
         if seconds is not None:
             self.add(name, seconds_value(seconds), source, note)
 
-    def names(self, name: str, names: Sequence[str], source: Source | None = None) -> None:
-        """Adds a list of names, cut where it is very long."""
+    def names(self, name: str, names: Sequence[str], source: Source | None = None, *, total: int = 0) -> None:
+        """Adds a list of names, cut where it is very long; ``total`` is its true length where it was cut before."""
         if not names:
             self.add(name, _NONE, source)
             return
+        total = max(total, len(names))
         cut = [Text(one) for one in names[:MAX_NAMES]]
-        if len(names) > MAX_NAMES:
-            cut.append(Text(f"… and {len(names) - MAX_NAMES} more"))
+        if total > len(cut):
+            cut.append(Text(f"… and {total - len(cut)} more"))
         self.add(name, Many(tuple(cut)), source)
 
 

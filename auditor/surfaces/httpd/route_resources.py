@@ -10,7 +10,7 @@ from typing import Final
 from auditor.model.resource import Resource, make_resource
 from auditor.model.value import Boolean, Text, Undetermined, Value
 from auditor.surfaces.httpd import effective, regexes
-from auditor.surfaces.httpd.attributes import Attributes, source_of
+from auditor.surfaces.httpd.attributes import MAX_NAMES, Attributes, source_of
 from auditor.surfaces.httpd.durations import atoi, parse_interval
 from auditor.surfaces.httpd.governing import Governing, Limit, Model, with_path
 from auditor.surfaces.httpd.marks import timeout_mark
@@ -47,13 +47,16 @@ class VisibleRoute:
         return max(self.targets, key=lambda one: one.read.seconds, default=None)
 
 
-def visible_routes(model: Model, server: Server) -> list[VisibleRoute]:
-    """The routes of a server, own ones first, then those of the main server's lines, with what governs each."""
+def visible_routes(model: Model, server: Server, *, inherited: bool = True) -> list[VisibleRoute]:
+    """The routes of a server, own ones first, then those of the main server's lines, with what governs each.
+
+    ``inherited`` False leaves the latter out.
+    """
     own = [VisibleRoute(route, server, route.name, inherited=False) for route in model.routes[server.name].all()]
     own = [one for one in own if _in_force(one)]
     taken = {one.name for one in own}
     found = list(own)
-    if not server.is_main:
+    if inherited and not server.is_main:
         for route in (*model.main_routes.locations, *model.main_routes.aliases):
             name = base = f"{server.name} {readable(route.fake)}"
             number = 1
@@ -111,10 +114,10 @@ def probe_url(route: Route) -> str | None:
 class RouteResources:
     """The routes of one server as resources."""
 
-    def __init__(self, model: Model, server: Server) -> None:
+    def __init__(self, model: Model, server: Server, *, inherited: bool = True) -> None:
         self.model = model
         self.server = server
-        self.routes = visible_routes(model, server)
+        self.routes = visible_routes(model, server, inherited=inherited)
         self.by_worker: dict[int, list[VisibleRoute]] = defaultdict(list)
         for one in self.routes:
             for worker in {id(target.worker) for target in one.targets if target.worker is not None}:
@@ -244,11 +247,13 @@ class RouteResources:
         worker = governing.worker
         out.flag("generic_worker", worker is None)
         shared: list[str] = []
+        sharing = 0
         if worker is not None:
             if not is_balancer(one.route.real):
                 out.text("worker", worker_name(worker), worker.definition.source)
                 others = self.by_worker[id(worker)]
-                shared = [other.name for other in others if other is not one]
+                shared = [other.name for other in others[: MAX_NAMES + 1] if other is not one]
+                sharing = len(others) - 1
             out.flag("reuse", worker.reuses(), worker.definition.source)
             for key in ("ping", "ttl"):
                 parameter = worker.parameters.get(key)
@@ -257,7 +262,7 @@ class RouteResources:
                     out.seconds(key, value, parameter.directive.source)
         else:
             out.flag("reuse", False)
-        out.names("shared_with", shared)
+        out.names("shared_with", shared, total=sharing)
         out.flag("captured_by_prefix", worker is not None and beyond_segment(worker, governing.back_end))
         out.flag("governed_by_main", worker is not None and not one.inherited and worker.server != self.server.name)
         socket = governing.back_end.socket or back_end_of(one.route)[1]

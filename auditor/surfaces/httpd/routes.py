@@ -176,6 +176,8 @@ class _Reader:
             route.worker, route.balancer, route.ignored, route.made = self.found.workers.pass_to(
                 real, parameters, directive, regex=pattern
             )
+            if real[:5].lower() == "unix:" and not self.behaviour.unix_sockets:
+                self.found.refused.append((directive, "unix: is not known before 2.4.7: httpd does not start"))
             if route.made:
                 self._check(parameters)
             if route.worker is None and route.balancer is None:

@@ -21,6 +21,8 @@ from auditor.surfaces.httpd.worlds import VERSION_CAUSE, World, reconcile, world
 UNDERSTOOD: Final = ("httpd.server", "httpd.vhost", "httpd.route", "httpd.worker", "httpd.balancer", "httpd.log")
 """The kinds that rest on the whole configuration being understood."""
 
+MAX_INHERITED: Final = 20_000
+
 _FEATURES: Final = (
     ("fcgi", re.compile(r"fcgi://", re.IGNORECASE)),
     ("handler", re.compile(r"^\"?proxy:", re.IGNORECASE)),
@@ -65,6 +67,16 @@ def understood(resolved: Resolved, version: str, mpm: str) -> tuple[list[Resourc
         for found in model.routes.values()
         for directive, reason in found.refused
     ]
+    if _too_many_inherited(model):
+        gaps.append(
+            Gap(
+                what="inherited routes",
+                cause="too large",
+                detail="the main server's ProxyPass lines times the virtual hosts are more routes than are followed",
+                next_step="Ask for one URL with  auditor explain.",
+                kinds=("httpd.route",),
+            )
+        )
     if ways.too_many:
         gaps.append(
             Gap(
@@ -85,13 +97,20 @@ def _model(resolved: Resolved, world: World) -> Model:
 def model_resources(model: Model, version: str, mpm: str) -> list[Resource]:
     """Servers, virtual hosts, routes, proxy workers, balancers and logs of one model."""
     makers = ServerResources(model, version, mpm)
+    inherited = not _too_many_inherited(model)
     found: list[Resource] = []
     every = []
     for server in model.servers:
-        routes = RouteResources(model, server)
+        routes = RouteResources(model, server, inherited=inherited)
         found += routes.resources()
         found.append(makers.resource(server, routes))
         every += routes.routes
     found += WorkerResources(model, every).resources()
     found += log_resources(model)
     return found
+
+
+def _too_many_inherited(model: Model) -> bool:
+    """Whether the main server's lines would make more routes in the virtual hosts than are followed."""
+    main = model.main_routes
+    return (len(main.aliases) + len(main.locations)) * (len(model.servers) - 1) > MAX_INHERITED

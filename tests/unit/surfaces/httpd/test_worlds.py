@@ -74,3 +74,26 @@ def test_what_httpd_refuses_is_a_gap_with_its_place() -> None:
         (f"conf/httpd.conf:{line}", "malformed") for line in (2, 3, 4, 5)
     ]
     assert of(route(seen, "main /a"), "read_timeout") is Undetermined
+
+
+def test_a_unix_socket_before_2_4_7_is_refused() -> None:
+    text = "Listen 80\nProxyPass /s unix:/run/s.sock|http://localhost/\n"
+    assert [gap.cause for gap in meaning(text, version="2.4.6").gaps] == ["malformed"]
+    assert meaning(text, version="2.4.7").gaps == ()
+
+
+def test_more_inherited_routes_than_can_be_followed_are_a_gap() -> None:
+    lines = "".join(f"ProxyPass /p{number} http://b{number}/\n" for number in range(150))
+    hosts = "".join(f"<VirtualHost *:80>\nServerName h{number}\n</VirtualHost>\n" for number in range(150))
+    seen = meaning(f"Listen 80\n{lines}{hosts}")
+    assert [(gap.what, gap.kinds) for gap in seen.gaps] == [("inherited routes", ("httpd.route",))]
+    assert len(seen.of_kind("httpd.route")) == 150
+
+
+def test_a_worker_of_very_many_routes_says_how_many() -> None:
+    lines = "".join(f"ProxyPass /p{number} http://b/p{number}\n" for number in range(100))
+    seen = meaning(f"Listen 80\nProxyPass /first http://b/\n{lines}")
+    shared = of(route(seen, "main /p7"), "shared_with")
+    assert isinstance(shared, list)
+    assert shared[-1] == "… and 50 more"
+    assert "main /p7" not in shared
