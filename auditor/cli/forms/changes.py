@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -256,5 +255,5 @@ def _outcome(outcome: OutcomeOf, words: Words, style: Style) -> Iterable[str]:
 
 def outcomes_json(report: ApplyReport, style: Style) -> str:
     """What became of a plan, as ``auditor.apply/v1``."""
-    body = json.loads(msgspec.json.encode(report))
+    body: dict[str, Any] = msgspec.to_builtins(report)
     return write({"format": "auditor.apply/v1", "auditor_version": style.version, **body})

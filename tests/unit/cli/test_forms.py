@@ -1,0 +1,161 @@
+"""The forms of explain, plan and apply: 80 columns, both languages, foreign text harmless, the next command named."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from auditor.cli.forms import changes, explain
+from auditor.model.plan import (
+    ApplyReport,
+    Cohort,
+    DirectiveEdit,
+    Effect,
+    NoUndo,
+    Origin,
+    OutcomeOf,
+    Plan,
+    RedfishPatch,
+    Step,
+    Wave,
+)
+from auditor.model.resource import Address
+from auditor.model.source import FileSource
+from auditor.model.value import Duration, Text
+from auditor.report.interface import LANGUAGES, Style
+from auditor.report.layout import width_of
+from auditor.services.changes.propose import Proposed
+from auditor.services.changes.show import ShownPlan, SignerOf
+from auditor.services.explain import Answers
+from auditor.surfaces.httpd.answer import Answer, ChainEntry, Governed, OnTimeout
+from tests.fakes.reports import HOSTILE
+
+_HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_LINE = FileSource("conf.d/shop.conf", 28, 28)
+
+
+def answers(text: str = "shop.example:443") -> Answers:
+    governed = Governed("ProxyPass", "timeout=300", _LINE)
+    chain = (
+        ChainEntry(
+            "timeout=60 on /api", True, "ignored", f"the worker was made by {text}", FileSource("a.conf", 31, 31)
+        ),
+        ChainEntry("timeout=300 on /app", True, "governs", "", _LINE),
+        ChainEntry("Timeout 60", True, "not reached", ""),
+    )
+    answer = Answer(
+        "https://shop.example/api", text, True, f"ProxyPass {text}", "http://10.0.0.5:8080/", 300, None, governed,
+        governed, chain, OnTimeout(502, ("AH01102", "AH00898"), text), (text,), _LINE, FileSource("a.conf", 31, 31),
+        f"{text} /api", "http://x/", _LINE, ((text, _LINE),), connect_note=text,
+    )  # fmt: skip
+    return Answers("web1/httpd", (answer,), (), False)
+
+
+def plan(text: str = "own time-out for /api") -> Plan:
+    place = Address("", "httpd.route", text, "read_timeout")
+    edit = DirectiveEdit("conf.d/shop.conf", 31, 31, "ProxyPass /api\n", "ProxyPass /api timeout=60\n")
+    steps = (
+        Step("1", text, edit, edit, "reload", (), ()),
+        Step("2", text, RedfishPatch("/redfish/v1/X", (("/Alerts", "true"),)), NoUndo(text), "reboot", (), ()),
+    )
+    effects = (
+        Effect(place, Duration(300), Duration(60), True),
+        *(
+            Effect(Address("", "httpd.route", f"{text} {n}", "read_timeout"), Duration(300), Duration(60), False)
+            for n in (1, 2)
+        ),
+        Effect(Address("", "httpd.directive", text, "arguments"), Text(text), None, False),
+    )
+    return Plan(
+        text, "ops1", "2026-11-22T10:14:00Z", "2026-11-25T10:14:00Z", Origin("set", (text,)),
+        (Wave("all", ("web1/httpd",)),), (Cohort(("web1/httpd",), steps, effects),), notes=(text,),
+    )  # fmt: skip
+
+
+def shown(text: str = "own time-out", *, approved: bool = False, outcome: str = "") -> ShownPlan:
+    signer = SignerOf("lead1", "SHA256:9f")
+    return ShownPlan(
+        "7c1e9a00" * 8, plan(text), SignerOf("ops1", "SHA256:4b"), (signer,) if approved else (), 1,
+        () if approved else ("it has 0 of 1 approvals",), (text,), (), False, (("web1/httpd", "reload"),), ("2",),
+        (("web1/httpd", outcome),) if outcome else (), (), "/fleet/plans/7c1e9a00",
+    )  # fmt: skip
+
+
+def outcomes(text: str = "it failed") -> ApplyReport:
+    found = OutcomeOf("web1/httpd", "taken back", text, ((text, True), (text, False)))
+    return ApplyReport("7c1e9a00" * 8, "forward", (found, OutcomeOf("web2/httpd", "applied", "", ((text, True),))))
+
+
+def _tables(text: str, style: Style) -> list[str]:
+    return [
+        explain.show_explain(answers(text), style),
+        changes.show_plan(shown(text), style),
+        changes.show_proposed(Proposed("7c1e9a00" * 8, plan(text), "/fleet/plans/x", True, (text,)), style),
+        changes.show_outcomes(outcomes(text), style),
+    ]
+
+
+def _documents(text: str) -> list[str]:
+    return [
+        explain.explain_json(answers(text), Style()),
+        changes.plan_json(shown(text), Style()),
+        changes.proposed_json(Proposed("7c1e9a00" * 8, plan(text), "/fleet/plans/x", True, (text,)), Style()),
+        changes.outcomes_json(outcomes(text), Style()),
+    ]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_hostile_text_is_harmless(lang: str) -> None:
+    for verbose in (False, True):
+        for text in _tables(HOSTILE, Style(lang=lang, verbose=verbose)):
+            assert not _HARMFUL.findall(text)
+            assert "日本" in text
+
+
+def test_json_holds_the_same_text_and_a_format() -> None:
+    for text in _documents(HOSTILE):
+        assert not _HARMFUL.findall(text)
+        assert json.loads(text)["format"].startswith("auditor.")
+    assert json.loads(_documents(HOSTILE)[0])["answers"][0]["virtual_host"] == HOSTILE
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_tables_fit_80_columns_but_for_what_is_copied(lang: str) -> None:
+    for text in _tables("own time-out for the route of the shop", Style(lang=lang)):
+        for line in text.splitlines():
+            assert "auditor " in line or "[" in line or width_of(line) <= 80, line
+
+
+def test_explain_tells_the_chain_and_the_command_that_gives_the_route_its_own() -> None:
+    text = explain.show_explain(answers(), Style())
+    assert "read time-out       300 s     ProxyPass timeout=300" in text
+    assert "connect time-out    no limit" in text
+    assert "status 502 after 300 s, AH01102 and AH00898" in text
+    assert "auditor plan --set 'web1/httpd:httpd.route[\"shop.example:443 /api\"].read_timeout=60s'" in text
+
+
+def test_a_plan_tells_lines_effects_and_what_cannot_be_taken_back() -> None:
+    text = changes.show_plan(shown(), Style())
+    assert "- ProxyPass /api\n" in text
+    assert "+ ProxyPass /api timeout=60\n" in text
+    assert "own time-out  read time-out: 300 s → 60 s" in text
+    assert "2 routes  read time-out: 300 s → 60 s  (a consequence)" in text
+    assert "cannot be taken back" in text
+    assert "Irreversible steps: 2" in text
+
+
+def test_the_next_command_follows_from_what_was_done() -> None:
+    assert "Next:  auditor approve 7c1e9a00 --key FILE" in changes.show_plan(shown(), Style())
+    assert "Next:  auditor apply 7c1e9a00" in changes.show_plan(shown(approved=True), Style())
+    done = changes.show_plan(shown(approved=True, outcome="applied"), Style())
+    assert "Next:  auditor rollback 7c1e9a00" in done
+
+
+def test_outcomes_tell_every_check() -> None:
+    text = changes.show_outcomes(outcomes("the port answers"), Style())
+    assert "✔ the port answers" in text
+    assert "✘ the port answers" in text
+    assert "failed; taken back and verified" in text
+    assert "auditor rollback 7c1e9a00" in text
