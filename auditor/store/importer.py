@@ -15,6 +15,16 @@ NOBODY: Final = "0" * 40
 """The id of no commit."""
 
 
+def end_process(process: Any) -> None:
+    """Kills a process of GitPython's, closes its pipes and waits for it, whatever state they are in."""
+    with contextlib.suppress(OSError):
+        process.kill()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.close()
+    process.proc.wait()  # its own wait() reads the pipes first
+
+
 class Importer:
     """One ``git fast-import``. Either :meth:`finish` or :meth:`abort` ends it."""
 
@@ -79,13 +89,7 @@ class Importer:
 
     def abort(self) -> None:
         """Ends the import at once; what it wrote is swept away later."""
-        with contextlib.suppress(OSError, ValueError):
-            self._process.kill()
-        with contextlib.suppress(OSError, ValueError):
-            self._process.communicate()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                stream.close()
+        end_process(self._process)
         (self._store / f"fast_import_crash_{self.pid}").unlink(missing_ok=True)
 
     def _failed(self, cause: BaseException | None) -> StoreError:

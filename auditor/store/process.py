@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from auditor.errors import StoreError
 from auditor.store.failures import cannot_write, failure
-from auditor.store.importer import NOBODY, Importer
+from auditor.store.importer import NOBODY, Importer, end_process
 from auditor.store.objects import Entry, parse_tree
 
 OLDEST_GIT: Final = (2, 20)
@@ -203,11 +203,12 @@ class Repository:
         self._git.cat_file_all = None
         if process is None:
             return ""
+        words = b""
         with contextlib.suppress(OSError, ValueError):
             process.stdin.close()
-            words: bytes = process.stderr.read(4000)
-            return words.decode("utf-8", "replace").strip()
-        return ""
+            words = process.stderr.read(4000)
+        end_process(process)
+        return words.decode("utf-8", "replace").strip()
 
     def _damaged(self, words: str) -> StoreError:
         return StoreError(
