@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+
+from auditor.errors import InputError, RefusedError
+from auditor.model.finding import CheckReport, Finding, RuleResult, TargetCheck
+from auditor.model.policy import Rule
+from auditor.model.resource import Address, AttributeSpec, KindSpec
+from auditor.model.value import Boolean, Duration, Many, NoLimit, Number, Text, Value
+from auditor.services.changes.wishes import by_target, parse_setting, wishes_of_rule
+
+KINDS = (
+    KindSpec(
+        "httpd.route",
+        "",
+        (
+            AttributeSpec("read_timeout", "duration", "", True),
+            AttributeSpec("reuse", "boolean", "", True),
+            AttributeSpec("port", "number", "", True),
+            AttributeSpec("note", "text", "", True),
+            AttributeSpec("hosts", "list", "", True),
+            AttributeSpec("key", "secret", "", True),
+            AttributeSpec("fixed", "text", ""),
+        ),
+    ),
+    KindSpec("ilo.bios", "", (), open=True),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("read_timeout=60s", Duration(60)),
+        ("read_timeout=1m30s", Duration(90)),
+        ("read_timeout=no limit", NoLimit()),
+        ("reuse=on", Boolean(True)),
+        ("port=8443", Number(8443)),
+        ("note=a = b", Text("a = b")),
+        ('note="x\\ny"', Text("x\ny")),
+        ('hosts=["a","b"]', Many((Text("a"), Text("b")))),
+        ("note=null", None),
+    ],
+)
+def test_a_value_is_read_by_the_attributes_type(text: str, value: Value | None) -> None:
+    wish = parse_setting(f'web1/httpd:httpd.route["a=b /x"].{text}', KINDS)
+    assert wish.value == value
+    assert wish.address.name == "a=b /x"
+
+
+def test_an_open_kind_takes_any_attribute() -> None:
+    assert parse_setting('web1/ilo:ilo.bios["1"].BootMode=Uefi', KINDS).value == Text("Uefi")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("nonsense", "ADDRESS=VALUE"),
+        ('httpd.route["x"].read_timeout=1s', "ADDRESS=VALUE"),
+        ('web1/httpd:httpd.route["x"]=1', "ADDRESS=VALUE"),
+        ('web1/httpd:httpd.rout["x"].read_timeout=1s', "no kind"),
+        ('web1/httpd:httpd.route["x"].read_timout=1s', "Did you mean read_timeout"),
+        ('web1/httpd:httpd.route["x"].fixed=1', "cannot be set"),
+        ('web1/httpd:httpd.route["x"].key=hunter22', "secrets are not set by plans"),
+        ('web1/httpd:httpd.route["x"].read_timeout=soon', "soon"),
+        ('web1/httpd:httpd.route["x"].reuse=perhaps', "perhaps"),
+        ('web1/httpd:httpd.route["x"].hosts=[', "hosts"),
+    ],
+)
+def test_what_cannot_be_understood_says_what_to_do(text: str, why: str) -> None:
+    with pytest.raises(InputError, match=why) as caught:
+        parse_setting(text, KINDS)
+    assert "hunter22" not in str(caught.value)
+
+
+def rule(*remedy: tuple[str, Value]) -> Rule:
+    return Rule("R-1", "t", "high", "httpd.route", "true", "m", remedy=remedy)
+
+
+def report(*names: str) -> CheckReport:
+    findings = tuple(
+        Finding("R-1", "t", "high", Address("web1/httpd", "httpd.route", name), "m", "0" * 16) for name in names
+    )
+    result = RuleResult("R-1", "t", "high", "web1/httpd", "fail", len(names), findings=findings)
+    return CheckReport((TargetCheck("web1/httpd", "httpd", (result,)),), 1, True)
+
+
+def test_a_rules_remedy_is_asked_for_where_it_finds_something() -> None:
+    wishes, fixes = wishes_of_rule("r-1", [rule(("read_timeout", Duration(60)))], report("a", "b"))
+    assert [(wish.address.name, wish.address.attribute, wish.value) for wish in wishes] == [
+        ("a", "read_timeout", Duration(60)),
+        ("b", "read_timeout", Duration(60)),
+    ]
+    assert [ref.address.name for ref in fixes] == ["a", "b"]
+
+
+def test_a_rule_without_remedy_or_finding_makes_no_plan() -> None:
+    with pytest.raises(RefusedError, match="no remedy"):
+        wishes_of_rule("R-1", [rule()], report("a"))
+    with pytest.raises(RefusedError, match="finds nothing"):
+        wishes_of_rule("R-1", [rule(("x", Text("y")))], report())
+    with pytest.raises(InputError, match="no rule"):
+        wishes_of_rule("R-2", [rule()], report())
+
+
+def test_one_address_is_asked_for_once() -> None:
+    wish = parse_setting('web1/httpd:httpd.route["x"].read_timeout=1s', KINDS)
+    assert by_target([wish]) == {"web1/httpd": (wish,)}
+    with pytest.raises(InputError, match="twice"):
+        by_target([wish, wish])
