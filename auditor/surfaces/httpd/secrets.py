@@ -314,7 +314,8 @@ def _merged(spans: Iterable[tuple[int, int]], text: str, key_id: str) -> list[tu
 
 def _exempt(value: str, known: Known) -> bool:
     """Whether what stands where a secret is asked for is none: looked up elsewhere, or a macro's parameter."""
-    return _LOOKED_UP.fullmatch(value) is not None or value in known.parameters
+    # A parameter without the usual prefix may be any word, a password too.
+    return _LOOKED_UP.fullmatch(value) is not None or (value[:1] in "$%@" and value in known.parameters)
 
 
 def _candidates(text: str, known: Known) -> Iterator[tuple[int, int]]:
