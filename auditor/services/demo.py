@@ -68,7 +68,7 @@ class Story:
             text=True,
             check=False,
         )
-        shown = done.stdout.rstrip().splitlines()
+        shown = (done.stdout if done.stdout or done.returncode == 0 else done.stderr).rstrip().splitlines()
         for line in shown[:lines]:
             self.say(f"  {line}".rstrip())
         if len(shown) > lines:
@@ -237,7 +237,7 @@ def _change_and_back(story: Story, site: Site, ilo: world.RunningIlo) -> None:
     )
     keys = story.folder / "keys"
     wishes = [
-        'web1/ilo:ilo.snmp["1"].cold_start_trap=false',
+        'web1/ilo:ilo.snmp["1"].cold_start_trap=true',
         'web1/ilo:ilo.bios["1"].AsrTimeoutMinutes=Timeout30',
     ]
     if site.command:
