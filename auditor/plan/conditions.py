@@ -43,7 +43,7 @@ def examine(conditions: Iterable[Condition], seen: Seen, sealer: Sealer) -> tupl
 
 
 def _document(condition: DocumentIs, seen: Seen, sealer: Sealer) -> Held:
-    text = f"{condition.document} is as planned"
+    text = f"{condition.document} has the bytes that the plan names"
     document = seen.collected.document(condition.document)
     if document is None:
         return Held(text, False, "it could not be read, or is not there")

@@ -50,6 +50,12 @@ class Desk:
         return self.fleet.state_path / "journal"
 
     @property
+    def login(self) -> str:
+        """The login name of whoever runs this, as the environment says; empty where it does not."""
+        names = (self.environment.get(name, "") for name in ("SUDO_USER", "LOGNAME", "USER"))
+        return next((name for name in names if name), "")
+
+    @property
     def keygen(self) -> Keygen:
         """OpenSSH's key tool with this environment."""
         return Keygen(self.environment)
@@ -165,7 +171,7 @@ def plan_event(kind: EventKind, stored_id: str, plan: Plan, time: str, *, actor:
     return Event(kind, time, plan=stored_id, actor=actor, targets=targets, text=text)
 
 
-def target_event(kind: EventKind, stored_id: str, plan: Plan, time: str, outcome: OutcomeOf) -> Event:
+def target_event(kind: EventKind, stored_id: str, plan: Plan, time: str, outcome: OutcomeOf, actor: str) -> Event:
     """An event of a plan on one target, with what it changed there."""
     cohort = cohort_of(plan, outcome.target)
     back = kind == "rolled back"
@@ -186,7 +192,7 @@ def target_event(kind: EventKind, stored_id: str, plan: Plan, time: str, outcome
         kind,
         time,
         plan=stored_id,
-        actor=plan.author,
+        actor=actor,
         targets=(outcome.target,),
         text=outcome.text[:1000],
         effects=effects if changed else (),

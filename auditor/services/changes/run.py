@@ -136,7 +136,7 @@ class PlanRun:
 
     def _refused(self, stored: StoredPlan, error: RefusedError) -> None:
         """Records that somebody tried."""
-        text, actor = error.what[:1000], stored.plan.author
+        text, actor = error.what[:1000], self.desk.login
         event = plan_event("refused", stored.id, stored.plan, moment(self.desk), actor=actor, text=text)
         self._write(lambda: self.desk.append(event))
 
@@ -190,7 +190,8 @@ class PlanRun:
         """Records an outcome with the time that the journal has for it, so that recording it twice is once."""
         runs = runs_of(read_entries(journal_path(self.desk.journals, plan_id, outcome.target)))
         if runs and not (runs[-1].direction == "back" and outcome.outcome == "taken back"):
-            event = target_event(_KINDS[outcome.outcome], plan_id, plan, _time(runs[-1].entries[-1].time), outcome)
+            time = _time(runs[-1].entries[-1].time)
+            event = target_event(_KINDS[outcome.outcome], plan_id, plan, time, outcome, self.desk.login)
             self._write(lambda: self.desk.append(event))
 
     def _reconcile(self, plan_id: str, target: str, runs: Sequence[Run]) -> None:
