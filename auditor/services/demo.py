@@ -19,6 +19,7 @@ from typing import Final
 
 from auditor.errors import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK, AuditorError
 from auditor.services import demo_world as world
+from auditor.services.init import make_repository, without_hook
 
 Say = Callable[[str], None]
 
@@ -51,7 +52,7 @@ class Story:
 
     def tell(self, text: str) -> None:
         """One paragraph in 78 columns."""
-        self.say(textwrap.fill(" ".join(text.split()), 78))
+        self.say(textwrap.fill(" ".join(text.split()), 80))
 
     def run(self, *arguments: str, expect: tuple[int, ...] = (EXIT_OK,), lines: int = _SHOWN_LINES) -> str:
         """Runs ``auditor`` in the fleet repository, shows the beginning of its output, and gives all of it.
@@ -70,9 +71,9 @@ class Story:
         )
         shown = (done.stdout if done.stdout or done.returncode == 0 else done.stderr).rstrip().splitlines()
         for line in shown[:lines]:
-            self.say(f"  {line}".rstrip())
+            self.say(line)
         if len(shown) > lines:
-            self.say(f"  … {len(shown) - lines} more lines")
+            self.say(f"… {len(shown) - lines} more lines")
         if done.returncode not in expect:
             self.say(textwrap.indent(done.stderr.rstrip(), "  "))
             raise DemoError(
@@ -80,7 +81,7 @@ class Story:
                 next_step=f"Look into {self.folder}, which is as the command left it.",
             )
         if done.returncode:
-            self.say(f"  (exit code {done.returncode})")
+            self.say(f"(exit code {done.returncode})")
         return done.stdout
 
     def end(self) -> None:
@@ -103,7 +104,6 @@ def run_demo(folder: Path, say: Say) -> int:
             "AUDITOR_ILO_USERNAME": ilo.username,
             "AUDITOR_ILO_PASSWORD": ilo.password,
             "XDG_CONFIG_HOME": str(folder / "config"),
-            "COLUMNS": "78",
             "NO_COLOR": "1",
         }
         story = Story(folder, say, environment)
@@ -159,6 +159,7 @@ def _found_fleet(story: Story, site: Site, ilo: world.RunningIlo) -> None:
     )
     fleet = story.folder / "fleet"
     fleet.mkdir()
+    make_repository(fleet, os.environ)  # of its own, wherever the demo runs: it commits to nobody else's
     story.run("init", ".", lines=12)
     author, approver = (world.make_key(story.folder / "keys", who) for who in ("author", "approver"))
     signers = world.allowed_signer(author, AUTHOR) + world.allowed_signer(approver, APPROVER)
@@ -170,7 +171,7 @@ def _found_fleet(story: Story, site: Site, ilo: world.RunningIlo) -> None:
     )
     who = ["-c", "user.name=demo", "-c", f"user.email={AUTHOR}", "-c", "commit.gpgsign=false"]
     for arguments in (["add", "--all"], [*who, "commit", "--quiet", "--message", "The demo's fleet"]):
-        subprocess.run(["git", *arguments], cwd=fleet, check=True, capture_output=True)
+        subprocess.run(["git", *arguments], cwd=fleet, env=without_hook(os.environ), check=True, capture_output=True)
     story.tell(
         """We name one host, web1, with an httpd and an iLO (a virtual one, on loopback, with TLS), and two signers: an
         author and an approver. The approvers count as they stand on the default branch, so we commit."""

@@ -158,12 +158,22 @@ def _git_repository(
     root: Path, environment: Mapping[str, str], made: list[str], kept: list[str], notes: list[str]
 ) -> None:
     above = next((place for place in (root, *root.parents) if (place / ".git").exists()), None)
-    if above is not None:
+    if above is not None and (above == root or not _ignored(root, environment)):
         kept.append(str(above / ".git"))
         if above != root:
             notes.append(f"The fleet is kept in the git repository {above}.")
         return
-    clean = {name: value for name, value in environment.items() if name not in _GIT_OF_A_HOOK}
+    make_repository(root, environment)
+    made.append(str(root / ".git"))
+
+
+def make_repository(root: Path, environment: Mapping[str, str]) -> None:
+    """Makes a git repository of its own in an existing folder, with ``main`` as its branch.
+
+    Errors:
+        StoreError: git is not here, or fails.
+    """
+    clean = without_hook(environment)
     for command in (["git", "init", "--quiet"], ["git", "symbolic-ref", "HEAD", "refs/heads/main"]):
         try:
             done = subprocess.run(command, cwd=root, env=clean, capture_output=True, timeout=60, check=False)
@@ -172,7 +182,23 @@ def _git_repository(
         if done.returncode != 0:
             words = done.stderr.decode("utf-8", "replace").strip()
             raise StoreError(f"git init failed in {root}: {words[:300]}")
-    made.append(str(root / ".git"))
+
+
+def without_hook(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what git sets in a hook, which would name another repository than the one meant."""
+    return {name: value for name, value in environment.items() if name not in _GIT_OF_A_HOOK}
+
+
+def _ignored(root: Path, environment: Mapping[str, str]) -> bool:
+    """Whether the repository around ``root`` ignores it: what lies there could never be committed to it."""
+    command = ["git", "check-ignore", "--quiet", "."]
+    try:
+        done = subprocess.run(
+            command, cwd=root, env=without_hook(environment), capture_output=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise StoreError(f"git cannot be run: {error}", next_step="Install git, then run again.") from error
+    return done.returncode == 0
 
 
 def _fleet(

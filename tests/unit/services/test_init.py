@@ -134,3 +134,14 @@ def test_places_that_cannot_hold_a_fleet_are_refused_and_left_alone(
             init_fleet(place, environment)
         assert caught.value.untouched or caught.value.next_step
     assert contents(tmp_path) == before
+
+
+def test_a_folder_that_the_repository_around_it_ignores_gets_its_own(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True, env=environment)
+    (tmp_path / ".gitignore").write_text("/run/\n")
+    root = tmp_path / "run" / "fleet"
+    report = init_fleet(root, environment)
+    assert str(root / ".git") in report.made
+    assert not any("is kept in" in note for note in report.notes)
