@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from auditor.model.policy import Severity
+from auditor.model.policy import Severity, Wording
 from auditor.model.resource import Address
 from auditor.model.snapshot import Gap
 from auditor.model.source import Source
@@ -29,6 +29,7 @@ class Finding(msgspec.Struct, frozen=True):
     ``fingerprint`` names the finding across runs (rule and address; no line numbers), 16 hexadecimal digits.
     ``remedies`` are the addresses and wanted values a plan would ask for; ``remedy_safe`` says that it changes
     nothing else. ``known`` marks a finding that was recorded before: it is shown, and does not count as new.
+    ``ja`` is the rule's text in Japanese, its message filled in; None where the rule has none.
     """
 
     rule: str
@@ -44,13 +45,14 @@ class Finding(msgspec.Struct, frozen=True):
     known: bool = False
     remedies: tuple[tuple[Address, Value], ...] = ()
     remedy_safe: bool = False
+    ja: Wording | None = None
 
 
 class RuleResult(msgspec.Struct, frozen=True):
     """One rule on one target: its outcome and, where it could not be evaluated or was waived, why.
 
     The outcome is the worst of its resources': fail, not evaluated, waived, pass, not applicable.
-    ``examined`` counts the resources looked at.
+    ``examined`` counts the resources looked at. ``ja`` holds the title in Japanese, where the rule has one.
     """
 
     rule: str
@@ -63,6 +65,7 @@ class RuleResult(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
     waived: tuple[Finding, ...] = ()
     not_evaluated: tuple[tuple[Address, str], ...] = ()
+    ja: Wording | None = None
 
 
 class TargetCheck(msgspec.Struct, frozen=True):

@@ -12,12 +12,21 @@ Severity = Literal["info", "low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "low", "medium", "high", "critical")
 
 
+class Wording(msgspec.Struct, frozen=True):
+    """What a rule says to people in a language other than English; a text left empty is said in English."""
+
+    title: str = ""
+    message: str = ""
+    rationale: str = ""
+
+
 class Rule(msgspec.Struct, frozen=True):
     """One rule: identity, text for people, and CEL over one kind of resource.
 
     ``where`` selects resources (empty: all of the kind); ``expression`` is the file's ``assert``: true is a pass.
     ``message`` may name attributes in braces. ``remedy`` maps attribute to wanted value, as written; ``remedy_safe``
-    says whether the remedy changes only what it names. ``file`` and ``line`` say where the rule stands.
+    says whether the remedy changes only what it names. ``ja`` is the same text in Japanese, where it has one.
+    ``file`` and ``line`` say where the rule stands.
     """
 
     id: str
@@ -34,6 +43,7 @@ class Rule(msgspec.Struct, frozen=True):
     references: tuple[str, ...] = ()
     remedy: tuple[tuple[str, Value], ...] = ()
     remedy_safe: bool = False
+    ja: Wording | None = None
     file: str = ""
     line: int = 0
 

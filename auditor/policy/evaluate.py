@@ -10,13 +10,14 @@ from typing import Any, Final
 import msgspec
 
 from auditor.model.finding import Evidence, Finding, Outcome, RuleResult, TargetCheck
-from auditor.model.policy import Waiver
+from auditor.model.policy import Waiver, Wording
 from auditor.model.resource import Address, Attribute, KindSpec, Resource
 from auditor.model.snapshot import Gap, Interpretation, hides
 from auditor.model.source import Source
 from auditor.model.value import Many, show
 from auditor.policy.checking import Uses
 from auditor.policy.rules import CompiledRule, Condition, LoadedPolicy
+from auditor.policy.template import JAPANESE
 from auditor.policy.values import for_expression, undetermined_in
 from auditor.policy.versions import compare_versions
 from auditor.policy.waivers import covers, expired
@@ -281,6 +282,7 @@ class _Tally:
             findings=tuple(self.findings),
             waived=tuple(self.waived),
             not_evaluated=tuple(self.not_evaluated),
+            ja=Wording(rule.ja.title) if rule.ja else None,
         )
 
 
@@ -306,13 +308,23 @@ def make_finding(compiled: CompiledRule, resource: Resource, target: str, known:
         known=fingerprint in known,
         remedies=tuple((Address(target, resource.kind, resource.name, name), value) for name, value in rule.remedy),
         remedy_safe=rule.remedy_safe,
+        ja=_japanese(compiled, resource, target),
     )
 
 
+def _japanese(compiled: CompiledRule, resource: Resource, target: str) -> Wording | None:
+    ja, message = compiled.rule.ja, compiled.message_ja
+    if ja is None or message is None:
+        return None
+    return Wording(ja.title, message.fill(resource, target, JAPANESE), ja.rationale)
+
+
 def _places(compiled: CompiledRule, resource: Resource) -> list[Evidence]:
-    """The places that show it, each once: in the order of the message, then of the condition; the resource's last."""
-    where = compiled.where.uses.attributes if compiled.where else ()
-    named = dict.fromkeys((*compiled.message.attributes, *compiled.condition.uses.attributes, *where))
+    """The places that show it, each once: in the order of the message, then of the condition; the resource's last.
+
+    What only selects (``where``) is left out: every finding of the rule has it alike, so it tells nothing of this one.
+    """
+    named = dict.fromkeys((*compiled.message.attributes, *compiled.condition.uses.attributes))
     seen: set[Source] = set()
     places: list[Evidence] = []
     for attribute in (found for name in named if (found := resource.get(name))):

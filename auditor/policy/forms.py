@@ -25,6 +25,14 @@ RuleId = Annotated[
 ]
 
 
+class WordingForm(msgspec.Struct, forbid_unknown_fields=True):
+    """A rule's text in another language, with the same attributes in braces."""
+
+    title: Annotated[str, Meta(description="The title, in that language.")]
+    message: Annotated[str, Meta(description="The message, with attributes in braces.")]
+    rationale: Annotated[str, Meta(description="Why it matters; left out: said in English.")] = ""
+
+
 class RuleForm(msgspec.Struct, forbid_unknown_fields=True):
     """A rule: a condition in CEL that every resource of a kind must meet."""
 
@@ -44,6 +52,7 @@ class RuleForm(msgspec.Struct, forbid_unknown_fields=True):
     references: Annotated[list[str], Meta(description="The facts it rests on.")] = []
     remedy: Annotated[dict[str, Written | list[Written]], Meta(description="Attribute and wanted value.")] = {}
     remedy_safe: Annotated[bool, Meta(description="The remedy changes nothing but what it names.")] = False
+    ja: Annotated[WordingForm | None, Meta(description="The same in Japanese, for `--lang ja`.")] = None
 
 
 class PolicyForm(msgspec.Struct, forbid_unknown_fields=True):

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from auditor.errors import InputError
-from auditor.model.policy import SEVERITIES, Policy, Rule, Severity
+from auditor.model.policy import SEVERITIES, Policy, Rule, Severity, Wording
 from auditor.model.resource import KindSpec
 from auditor.model.value import Value
 from auditor.policy.checking import Uses, check_expression
 from auditor.policy.document import Item, load_document, mistake, suggestion
 from auditor.policy.expression import ExpressionError
-from auditor.policy.forms import POLICY_FORMAT, Fields, RuleForm, require_format
+from auditor.policy.forms import POLICY_FORMAT, Fields, RuleForm, WordingForm, require_format
 from auditor.policy.template import Template
 from auditor.policy.values import read_value
 
@@ -34,16 +34,23 @@ class Condition:
 class CompiledRule:
     """A rule that is ready to be asked: compiled once, for every resource of every target."""
 
-    __slots__ = ("condition", "kind", "message", "rule", "where")
+    __slots__ = ("condition", "kind", "message", "message_ja", "rule", "where")
 
     def __init__(
-        self, rule: Rule, kind: KindSpec, condition: Condition, where: Condition | None, message: Template
+        self,
+        rule: Rule,
+        kind: KindSpec,
+        condition: Condition,
+        where: Condition | None,
+        message: Template,
+        message_ja: Template | None = None,
     ) -> None:
         self.rule = rule
         self.kind = kind
         self.condition = condition
         self.where = where
         self.message = message
+        self.message_ja = message_ja
 
 
 class LoadedPolicy(Policy, frozen=True, eq=False):
@@ -126,6 +133,7 @@ def _read_rule(item: Item, kinds: dict[str, KindSpec], mistakes: list[InputError
         references=fields.texts("references"),
         remedy=_remedy(fields, kind, mistakes) if kind else (),
         remedy_safe=fields.flag("remedy_safe"),
+        ja=_wording(item.get("ja"), mistakes),
         file=item.place.file,
         line=item.place.line,
     )
@@ -135,14 +143,28 @@ def _read_rule(item: Item, kinds: dict[str, KindSpec], mistakes: list[InputError
 def _compile(item: Item, rule: Rule, kind: KindSpec, mistakes: list[InputError]) -> CompiledRule | None:
     where = _condition(item, "where", kind, None, mistakes) if rule.where else None
     condition = _condition(item, "assert", kind, where, mistakes) if rule.expression else None
-    message = None
-    try:
-        message = Template(rule.message, kind)
-    except ExpressionError as error:
-        _say(item, "message", error.what, mistakes, error.offset)
+    message = _template(item, rule.message, kind, mistakes)
+    ja = item.get("ja")
+    message_ja = _template(ja, rule.ja.message, kind, mistakes) if ja and rule.ja else None
     if condition is None or message is None:
         return None
-    return CompiledRule(rule, kind, condition, where, message)
+    return CompiledRule(rule, kind, condition, where, message, message_ja)
+
+
+def _wording(item: Item | None, mistakes: list[InputError]) -> Wording | None:
+    if item is None:
+        return None
+    fields = Fields(item, WordingForm, mistakes)
+    return Wording(fields.text("title"), fields.text("message"), fields.text("rationale"))
+
+
+def _template(item: Item, text: str, kind: KindSpec, mistakes: list[InputError]) -> Template | None:
+    """The template of the item's message; what is wrong with it goes to ``mistakes``, at its place in the file."""
+    try:
+        return Template(text, kind)
+    except ExpressionError as error:
+        _say(item, "message", error.what, mistakes, error.offset)
+    return None
 
 
 def _condition(

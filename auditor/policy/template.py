@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from auditor.model.resource import KindSpec, Resource
-from auditor.model.value import show
+from auditor.model.value import Boolean, Many, NoLimit, Undetermined, show
 from auditor.policy.document import suggestion
 from auditor.policy.expression import ExpressionError
 
 _FIELD: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 OWN: Final = ("name", "kind", "target", "host")
 """What a template may name beside the kind's attributes; ``name`` is the resource's."""
+ENGLISH: Final[Mapping[str, str]] = {}
+JAPANESE: Final[Mapping[str, str]] = {
+    "not set": "未設定",
+    "no limit": "無制限",
+    "undetermined": "確定不能",
+    "yes": "はい",
+    "no": "いいえ",
+    "none": "なし",
+}
+"""How values that are words of ours read in a message of that language."""
 
 
 class Template:
@@ -37,14 +48,14 @@ class Template:
         self.parts.append((text[end:], ""))
         self.attributes = tuple(dict.fromkeys(name for _, name in self.parts if name and name not in OWN))
 
-    def fill(self, resource: Resource, target: str) -> str:
-        """The message for one resource; an attribute that is not there reads ``not set``."""
+    def fill(self, resource: Resource, target: str, words: Mapping[str, str] = ENGLISH) -> str:
+        """The message for one resource; an attribute that is not there reads ``not set``, or what ``words`` says."""
         return "".join(
-            literal + (self._shown(field, resource, target) if field else "") for literal, field in self.parts
+            literal + (self._shown(field, resource, target, words) if field else "") for literal, field in self.parts
         )
 
     @staticmethod
-    def _shown(field: str, resource: Resource, target: str) -> str:
+    def _shown(field: str, resource: Resource, target: str, words: Mapping[str, str]) -> str:
         match field:
             case "name":
                 return resource.name
@@ -55,7 +66,9 @@ class Template:
             case "host":
                 return target.split("/", 1)[0]
         value = resource.value(field)
-        return "not set" if value is None else show(value)
+        text = "not set" if value is None else show(value)
+        plain = value is None or isinstance(value, NoLimit | Undetermined | Boolean) or value == Many(())
+        return words.get(text, text) if plain else text
 
 
 def _check_name(name: str, kind: KindSpec, offset: int) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from auditor.model.drift import AttributeChange, DriftReport, TargetDrift
 from auditor.model.finding import CheckReport, Evidence, Finding, RuleResult, TargetCheck
-from auditor.model.policy import SEVERITIES
+from auditor.model.policy import SEVERITIES, Wording
 from auditor.model.resource import Address
 from auditor.model.snapshot import Gap
 from auditor.model.source import Source
@@ -149,6 +149,7 @@ def _result(result: RuleResult) -> Json:
         "not_evaluated": [
             {"address": address_json(address), "reason": reason} for address, reason in result.not_evaluated
         ],
+        "title_ja": result.ja.title if result.ja else "",
     }
 
 
@@ -165,7 +166,12 @@ def _finding(finding: Finding) -> Json:
         "evidence": [_evidence(evidence) for evidence in finding.evidence],
         "rationale": finding.rationale,
         "references": list(finding.references),
+        "ja": _wording(finding.ja),
     }
+
+
+def _wording(wording: Wording | None) -> Json | None:
+    return None if wording is None else dict(msgspec.to_builtins(wording))
 
 
 def _evidence(evidence: Evidence) -> Json:

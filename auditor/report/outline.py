@@ -8,11 +8,12 @@ import msgspec
 
 from auditor.model.drift import AttributeChange, DriftReport, TargetDrift, TextChange
 from auditor.model.finding import CheckReport, Finding, Outcome, RuleResult
-from auditor.model.policy import SEVERITIES
+from auditor.model.policy import SEVERITIES, Wording
 from auditor.model.resource import Address
 from auditor.model.source import FactSource, FileSource, RedfishSource, Source
 from auditor.model.value import Text, Value, show
 from auditor.report.escape import one_line, visible
+from auditor.report.interface import Language
 
 OUTCOMES: tuple[Outcome, ...] = ("pass", "fail", "waived", "not evaluated", "not applicable")
 _WORST: tuple[Outcome, ...] = ("fail", "not evaluated", "waived", "pass", "not applicable")
@@ -25,6 +26,7 @@ class RuleGroup(msgspec.Struct, frozen=True):
     title: str
     severity: str
     findings: tuple[Finding, ...]
+    ja: Wording | None = None
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -41,10 +43,26 @@ def rule_groups(report: CheckReport) -> tuple[RuleGroup, ...]:
     for finding in report.findings:
         by_rule.setdefault(finding.rule, []).append(finding)
     groups = [
-        RuleGroup(rule, found[0].title, max((one.severity for one in found), key=SEVERITIES.index), tuple(found))
+        RuleGroup(rule, one.title, max((each.severity for each in found), key=SEVERITIES.index), tuple(found), one.ja)
         for rule, found in by_rule.items()
+        for one in found[:1]
     ]
     return tuple(sorted(groups, key=lambda group: (-SEVERITIES.index(group.severity), group.rule)))
+
+
+def title_text(one: RuleGroup | RuleResult | Finding, lang: Language) -> str:
+    """A rule's title in that language, in English where the rule has no other."""
+    return (one.ja.title if lang == "ja" and one.ja else "") or one.title
+
+
+def message_text(finding: Finding, lang: Language) -> str:
+    """A finding's message in that language, in English where the rule has no other."""
+    return (finding.ja.message if lang == "ja" and finding.ja else "") or finding.message
+
+
+def rationale_text(finding: Finding, lang: Language) -> str:
+    """Why it matters, in that language, in English where the rule has no other."""
+    return (finding.ja.rationale if lang == "ja" and finding.ja else "") or finding.rationale
 
 
 def places(findings: Iterable[Finding]) -> tuple[Place, ...]:

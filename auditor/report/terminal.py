@@ -55,7 +55,8 @@ def render_drift(report: DriftReport, style: Style) -> str:
 def _rule_block(group: outline.RuleGroup, several: bool, words: Words, style: Style) -> Iterable[str]:
     severity = words(f"severity.{group.severity}")
     painted = paint(severity, group.severity, on=style.colour)
-    yield paragraph(f"{visible(group.rule)}  {severity}  {one_line(group.title)}", 0, 2).replace(severity, painted, 1)
+    title = one_line(outline.title_text(group, style.lang))
+    yield paragraph(f"{visible(group.rule)}  {severity}  {title}", 0, 2).replace(severity, painted, 1)
     found = outline.places(group.findings)
     shown = found if style.verbose else found[:_PLACES]
     for place in shown:
@@ -79,7 +80,7 @@ def _place(place: outline.Place, several: bool, words: Words, style: Style) -> I
 
 
 def _message(finding: Finding, words: Words) -> str:
-    text = one_line(finding.message)
+    text = one_line(outline.message_text(finding, words.lang))
     return f"{text} ({words('check.known')})" if finding.known else text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from auditor.model.drift import AttributeChange, Attribution, DriftReport, TargetDrift, TextChange
 from auditor.model.finding import CheckReport, Evidence, Finding, RuleResult, TargetCheck
+from auditor.model.policy import Wording
 from auditor.model.resource import Address
 from auditor.model.snapshot import Gap
 from auditor.model.source import FileSource, RedfishSource, Source
@@ -34,6 +35,7 @@ def finding(
     evidence: tuple[Evidence, ...] = (),
     fingerprint: str = "00112233445566aa",
     known: bool = False,
+    ja: Wording | None = None,
 ) -> Finding:
     """A finding that stands for any."""
     return Finding(
@@ -48,6 +50,7 @@ def finding(
         rationale="Two ProxyPass lines to one back end share its worker; the first one sets it up.",
         references=("https://httpd.apache.org/docs/2.4/mod/mod_proxy.html#workers",),
         known=known,
+        ja=ja,
     )
 
 
@@ -78,6 +81,7 @@ def failing_check() -> CheckReport:
         message="timeout=500ms means 500 seconds here",
         source=FileSource("conf.d/rest.conf", 9, 9),
         fingerprint="00000000000000ff",
+        ja=Wording("単位が黙って捨てられないこと", "timeout=500ms は 500 秒の意味になります", "構文検査は成功します。"),
     )
     trap = finding(
         "ILO-ALERT-001",
@@ -236,11 +240,12 @@ def hostile_check() -> CheckReport:
     found = Finding(
         "R-1", HOSTILE, "high", address, HOSTILE, "0" * 16, FileSource(HOSTILE, 1, 2),
         (Evidence(RedfishSource(HOSTILE, HOSTILE), HOSTILE),), HOSTILE, (HOSTILE,),
+        ja=Wording(HOSTILE, HOSTILE, HOSTILE),
     )  # fmt: skip
     results = (
         RuleResult("R-1", HOSTILE, "high", HOSTILE, "fail", 1, HOSTILE, (found,), (found,), ((address, HOSTILE),)),
         RuleResult("R-2", HOSTILE, "high", HOSTILE, "not evaluated", 1, HOSTILE),
-        RuleResult("R-3", HOSTILE, "high", HOSTILE, "waived", 1, HOSTILE, waived=(found,)),
+        RuleResult("R-3", HOSTILE, "high", HOSTILE, "waived", 1, HOSTILE, waived=(found,), ja=Wording(HOSTILE)),
     )
     gaps = (Gap(HOSTILE, "malformed", HOSTILE, HOSTILE, (HOSTILE,)),)
     return CheckReport((TargetCheck(HOSTILE, "httpd", results, gaps),), 3, False, HOSTILE, (HOSTILE,))

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from auditor.model.finding import RuleResult
-from auditor.model.policy import Waiver
+from auditor.model.policy import Waiver, Wording
 from auditor.model.resource import Resource
 from auditor.model.snapshot import Gap
 from auditor.model.source import FileSource
@@ -228,13 +228,37 @@ def test_a_finding_shows_the_place_its_message_speaks_of_first_and_the_others_as
     assert finding.source == FileSource("conf.d/shop.conf", 2, 2)
     assert [(str(one.source), one.text) for one in finding.evidence] == [
         ("conf.d/shop.conf:3", "excluded = no"),
-        ("conf.d/shop.conf:1", "scheme = http"),
         ("conf.d/shop.conf:99", "httpd.route shop /api"),
     ]
     assert [(str(address), value) for address, value in finding.remedies] == [
         ('web1/httpd:httpd.route["shop /api"].read_timeout', Duration(60))
     ]
     assert finding.remedy_safe
+
+
+def test_what_only_selects_is_no_evidence() -> None:
+    content = rule(BOUND, where="!self.excluded && self.scheme == 'http'", message="{read_timeout}")
+    bad = route(scheme=Text("http"), read_timeout=NoLimit(), excluded=Boolean(False))
+    (finding,) = _ask(content, bad).findings
+    assert [one.text for one in finding.evidence] == ["httpd.route shop /api"]
+
+
+JAPANESE = """  ja:
+    title: 上限
+    message: '{name} は {host} で {read_timeout}、{connect_timeout}、{excluded}、{members}、{scheme}'
+    rationale: 占有されます
+"""
+
+
+def test_a_finding_says_it_in_japanese_too_where_the_rule_does() -> None:
+    bad = route(scheme=Text("no limit"), read_timeout=NoLimit(), excluded=Boolean(False), members=Many(()))
+    result = _ask(rule(BOUND, more=JAPANESE), bad)
+    assert result.ja == Wording("上限")
+    assert result.findings[0].ja == Wording(
+        "上限", "shop /api は web1 で 無制限、未設定、いいえ、なし、no limit", "占有されます"
+    )
+    without = _ask(rule(BOUND), bad)
+    assert (without.ja, without.findings[0].ja) == (None, None)
 
 
 def test_a_fingerprint_survives_moved_lines_and_other_values() -> None:

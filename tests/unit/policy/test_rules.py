@@ -54,6 +54,14 @@ def test_a_mistake_in_an_expression_is_named(expression: str, expected: str) -> 
     assert expected in _error(rule(expression))
 
 
+def test_mistakes_in_the_japanese_text_are_named_like_those_in_the_english() -> None:
+    text = _error(rule("true", more="  ja:\n    titel: x\n    message: '{nme} {'\n"), rule("true", more="  ja: x\n"))
+    assert 'unknown key "titel"; did you mean title?' in text
+    assert '"title" is missing' in text
+    assert 'rules[0].ja.message: unknown attribute "nme" of httpd.route; did you mean name?' in text
+    assert "rules[0].ja: a mapping with title, message, rationale is expected, not text" in text
+
+
 def test_a_mistake_in_an_expression_has_line_and_column_in_the_file() -> None:
     content = rule("self.scheme == 'http' &&\n    self.read_timout > duration('1s')")
     assert "own0.yaml:9:10: rules[0].assert: unknown attribute" in _error(content)

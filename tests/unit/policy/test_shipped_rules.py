@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from auditor.model.finding import RuleResult
 from auditor.policy.evaluate import evaluate
-from auditor.policy.rules import LoadedPolicy, load_policy
+from auditor.policy.rules import CompiledRule, LoadedPolicy, load_policy
 from auditor.services.check import host_facts_of, kinds_of, shipped_policy_files
 from tests.rule_cases import CORPUS, OUTCOMES, case_folders, observe_case
 
@@ -86,3 +87,15 @@ def test_every_rule_has_its_three_cases_and_every_case_a_rule() -> None:
 def test_every_rule_is_documented(rule: object) -> None:
     for field in ("title", "what", "rationale", "limits", "example", "message", "references"):
         assert getattr(rule, field), field
+
+
+@pytest.mark.parametrize("one", _policy().compiled, ids=lambda one: one.rule.id)
+def test_every_rule_speaks_japanese_with_the_same_values(one: CompiledRule) -> None:
+    ja = one.rule.ja
+    assert ja is not None
+    assert one.message_ja is not None
+    for text in (ja.title, ja.message):
+        assert re.search("[\u3041-\u30ff\u4e00-\u9fff]", text), text
+    assert not ja.title.endswith(("。", "ます", "です"))
+    named, said = ({name for _, name in text.parts if name} for text in (one.message, one.message_ja))
+    assert named == said
