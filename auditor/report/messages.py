@@ -120,9 +120,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "explain.virtual_host": ("virtual host", "仮想ホスト"),
     "explain.mapped_by": ("mapped by", "対応付け"),
     "explain.worker": ("worker", "ワーカー"),
-    "explain.read": ("read time-out", "読み取りタイムアウト"),
+    "explain.read": ("read time-out", "読取タイムアウト"),
     "explain.connect": ("connect time-out", "接続タイムアウト"),
     "explain.balancer": ("balancer", "バランサー"),
+    "explain.members": ("of each member", "メンバーごと"),
     "explain.generic": ("none: the generic one", "なし (汎用ワーカー)"),
     "explain.shared": ("shared with {routes}", "{routes} と共有"),
     "explain.own": ("To give {route} its own {value}:", "{route} に独自の {value} を設定するには:"),
@@ -141,6 +142,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "explain.strikes_plain": (
         "When it strikes: status {status} after {after}.",
         "時間切れの場合: {after} 後に状態 {status} になります。",
+    ),
+    "explain.strikes_unknown": (
+        "When it strikes, after {after}: status and log are not known.",
+        "時間切れの場合 ({after} 後): 状態とログは不明です。",
     ),
     "explain.never": (
         "It never strikes: a stalled back end holds the connection for good.",
@@ -165,8 +170,8 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "snapshot.agreed": ("agreed", "合意済み"),
     "snapshot.same": ("{targets} unchanged", "{targets}は変更なし"),
     "snapshot.identical": (
-        "Nothing changed: the tree is identical with that of the snapshot before ({tree}).",
-        "変更はありません。前回のスナップショットと同一のツリーです ({tree})。",
+        "Nothing changed: tree {tree}, identical with the snapshot before.",
+        "変更はありません。前回のスナップショットと同一のツリー {tree} です。",
     ),
     "snapshot.revision": ("snapshot {revision}, {when}", "スナップショット {revision}、{when}"),
     "adopt.adopted": ("{values} values of {targets} adopted: {file}", "{targets}から {values} 件の値を採用: {file}"),

@@ -97,7 +97,12 @@ def _row(label: str, text: str, source: str) -> str:
         return paragraph(f"{head.strip()}", 2) if not text else head + paragraph(text, 2 + _NAME).lstrip(" ")
     if width_of(head) + max(_RIGHT, width_of(text)) + 2 + width_of(source) <= WIDTH:
         return f"{head}{pad(text, _RIGHT)}  {source}"
-    return head + paragraph(text, 2 + _NAME).lstrip(" ") + f"\n{' ' * (2 + _NAME)}{source}"
+    return head + paragraph(text, 2 + _NAME).lstrip(" ") + "\n" + _place(source, 2 + _NAME)
+
+
+def _place(source: str, column: int) -> str:
+    """A place on a line of its own: never broken, since it is copied; further left where it would not fit."""
+    return " " * max(4, min(column, WIDTH - width_of(source))) + source
 
 
 def _timeouts(answer: Answer, words: Words) -> Iterable[str]:
@@ -113,9 +118,10 @@ def _timeouts(answer: Answer, words: Words) -> Iterable[str]:
         yield _row(words(key), text, source_text(governed.source))
         if note:
             yield paragraph(one_line(note), 2 + _NAME)
-    for url, seconds in answer.members:
+    for index, (url, seconds) in enumerate(answer.members):
         shown = words("explain.no_limit") if seconds is None else show_seconds(seconds)
-        yield _row("", f"{pad(shown, 9)} {one_line(url)}", "")
+        text = f"{pad(shown, 9)} {one_line(url)}"
+        yield f"  {pad(words('explain.members') if index == 0 else '', _NAME)}{text}"
 
 
 def _governed(governed: Governed, words: Words) -> str:
@@ -130,13 +136,17 @@ def _link(one: ChainEntry, words: Words) -> Iterable[str]:
     text = f"{verdict}: {reason}" if reason and one.verdict != "governs" else verdict
     source = source_text(one.source)
     setting = one_line(one.setting)
-    head = f"    {pad(setting, max(_SETTING, width_of(setting) + 2))}"
-    line = f"{head}{pad(text, _VERDICT)}  {source}".rstrip()
-    if width_of(line) <= WIDTH:
-        yield line
+    column = 4 + _SETTING
+    head = f"    {pad(setting, _SETTING)}"
+    if width_of(setting) + 2 > _SETTING:  # too long to stand beside its verdict
+        yield paragraph(setting, 4, 6)
+        head = " " * column
+    if column + max(_VERDICT, width_of(text)) + 2 + width_of(source) <= WIDTH:
+        yield f"{head}{pad(text, _VERDICT)}  {source}".rstrip()
         return
-    yield f"{head}{source}".rstrip()
-    yield paragraph(text, 6)
+    yield head + paragraph(text, column).lstrip(" ")
+    if source:
+        yield _place(source, column)
 
 
 def _strikes(answer: Answer, words: Words) -> Iterable[str]:
@@ -150,8 +160,10 @@ def _strikes(answer: Answer, words: Words) -> Iterable[str]:
     ids = words("explain.and").join(mark.log_ids)
     key = "explain.strikes" if ids else "explain.strikes_plain"
     after = show_seconds(answer.read_timeout_s)
-    status = "-" if mark.status is None else mark.status
-    yield paragraph(words(key, status=status, after=after, ids=ids), 2)
+    if mark.status is None:
+        yield paragraph(words("explain.strikes_unknown", after=after), 2)
+    else:
+        yield paragraph(words(key, status=mark.status, after=after, ids=ids), 2)
     if mark.text:
         yield paragraph(one_line(mark.text), 2)
 

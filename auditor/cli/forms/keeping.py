@@ -52,7 +52,7 @@ def show_snapshot(report: SnapshotReport, style: Style) -> str:
         lines += _gap_lines(target.gaps, words)
     same = sum(one.status == "unchanged" for one in report.targets)
     if report.unchanged:
-        lines.append(words("snapshot.identical", tree=report.tree[:12]))
+        lines.append(paragraph(words("snapshot.identical", tree=report.tree[:12]), 0, 2))
     elif same:
         lines.append(words("snapshot.same", targets=words.count("target", same)))
     lines.append(words("drift.coverage", seen=words.number(report.seen), all=words.number(len(report.targets))))

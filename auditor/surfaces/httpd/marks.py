@@ -41,4 +41,4 @@ def timeout_mark(
             return TimeoutMark(500, (), "nothing is written to the error log")
         case "h2" | "h2c":
             return TimeoutMark(503, (), "after twice the time-out; nothing is written to the error log")
-    return TimeoutMark(None, (), f"not known for {scheme}", known=False)
+    return TimeoutMark(None, (), f"what httpd does then is not known for {scheme}", known=False)

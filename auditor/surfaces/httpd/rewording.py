@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from auditor.surfaces.httpd.words import split_words
+from auditor.surfaces.httpd.words import BLANKS, next_word, split_words
 
-_HEAD: Final = re.compile(r"\s*(?:\\\r?\n\s*)*[^\s\\]+")
+# Files are held as latin-1, where str's own notion of blanks takes bytes of UTF-8 letters for blanks: ASCII's alone.
+_HEAD: Final = re.compile(r"\s*(?:\\\r?\n\s*)*[^\s\\]+", re.ASCII)
 _END: Final = re.compile(r"[ \t]*(\r?\n)?\Z")
 
 
@@ -25,7 +26,7 @@ def line_end(text: str) -> str:
 
 def with_parameter(raw: str, key: str, value: str) -> str:
     """A directive's lines with ``key=value``: in place of the last such word (the one that counts), else at the end."""
-    found = list(re.finditer(rf"(?<=[\s\"']){re.escape(key)}=([^\s\"'\\]*)", raw, re.IGNORECASE))
+    found = list(re.finditer(rf"(?<=[\s\"']){re.escape(key)}=([^\s\"'\\]*)", raw, re.IGNORECASE | re.ASCII))
     if found:
         start, end = found[-1].span(1)
         return f"{raw[:start]}{value}{raw[end:]}"
@@ -35,7 +36,7 @@ def with_parameter(raw: str, key: str, value: str) -> str:
 
 def without_parameter(raw: str, key: str) -> str:
     """A directive's lines without ``key=value``."""
-    return re.sub(rf"[ \t]+[\"']?{re.escape(key)}=[^\s\"'\\]*[\"']?", "", raw, flags=re.IGNORECASE)
+    return re.sub(rf"[ \t]+[\"']?{re.escape(key)}=[^\s\"'\\]*[\"']?", "", raw, flags=re.IGNORECASE | re.ASCII)
 
 
 def with_arguments(raw: str, arguments: str) -> str:
@@ -50,22 +51,10 @@ def with_arguments(raw: str, arguments: str) -> str:
 
 def with_first_word(raw: str, word: str, arguments: str) -> str:
     """A directive's lines with another first argument; ``arguments`` are those it has."""
-    words = split_words(arguments)
-    rest = arguments.lstrip()
-    if not words:
+    if not split_words(arguments):
         return with_arguments(raw, word)
-    tail = _after_first(rest)
-    return with_arguments(raw, f"{word} {tail}".rstrip())
-
-
-def _after_first(arguments: str) -> str:
-    quote = arguments[:1]
-    if quote not in ("'", '"'):
-        return arguments.partition(" ")[2].lstrip() if " " in arguments else re.sub(r"^\S+\s*", "", arguments)
-    position = 1
-    while position < len(arguments) and arguments[position] != quote:
-        position += 2 if arguments[position] == "\\" else 1
-    return arguments[position + 1 :].lstrip()
+    tail = next_word(arguments)[1]
+    return with_arguments(raw, f"{word} {tail}".rstrip(BLANKS))
 
 
 def quoted(text: str) -> str:

@@ -16,6 +16,7 @@ from auditor.surfaces.httpd.governing import Governing, Limit, Model, with_path
 from auditor.surfaces.httpd.marks import timeout_mark
 from auditor.surfaces.httpd.routes import Route, back_end_of
 from auditor.surfaces.httpd.servers import Server, readable
+from auditor.surfaces.httpd.words import split_words
 from auditor.surfaces.httpd.workers import (
     BackEnd,
     Balancer,
@@ -412,7 +413,7 @@ def describe(read: Limit) -> str:
     if directive is None:
         return "httpd itself"
     name = directive.name.lstrip("<")
-    words = directive.arguments.split()
+    words = split_words(directive.arguments)
     if name.lower() in ("proxypass", "proxypassmatch", "balancermember", "proxy", "proxyset") and words:
         return readable(f"{name} {words[0]}")
     return name

@@ -51,13 +51,16 @@ _CLUES: Final = (
 _HINT: Final = re.compile(
     r"(?<![a-z])pass(?![a-z])|passw|passphrase|pwd|secret|token|key|credential|authoriz|basic|bearer|cookie"
     r"|srpunknown|externalaccount|ldaptrusted|://[^\s/]*@",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _WORD: Final = re.compile(
     r"""[ \t\n\v\f\r]*(?:"((?:[^"\\]|\\.)*)"?|'((?:[^'\\]|\\.)*)'?|([^ \t\n\v\f\r]+))""", re.DOTALL
 )
-_URL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@\"']*:([^\s/\"']+)@")
-_ASSIGNED: Final = re.compile(r"([\w.-]+)[ \t]?[=:][ \t]?(?:'([^'\n]*)'|\\?\"([^\"\\\n]*)\\?\"|([^\s,;&\"'\])}>]+))")
+# Only ASCII's blanks end a value: read as latin-1, a letter of UTF-8 may hold a byte that str takes for a blank.
+_URL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@\"']*:([^\s/\"']+)@", re.ASCII)
+_ASSIGNED: Final = re.compile(
+    r"([\w.-]+)[ \t]?[=:][ \t]?(?:'([^'\n]*)'|\\?\"([^\"\\\n]*)\\?\"|([^ \t\n\v\f\r,;&\"'\])}>]+))"
+)
 _SCHEME: Final = re.compile(r"\b(?:Basic|Bearer)[ \t]+([A-Za-z0-9+/._~-]{6,}={0,2})", re.IGNORECASE)
 _COMPARED: Final = re.compile(r"(%\{[^}]*\})[^'\"%]*?(['\"])([^'\"]{4,})\2")
 _LITERAL: Final = re.compile(r"[A-Za-z0-9+/=_-]{6}")
@@ -69,7 +72,7 @@ _LOOKED_UP: Final = re.compile(
 _VARIABLE: Final = re.compile(r"\$\{([^}:]+)\}")
 _HASHED: Final = re.compile(
     r"^[^:\s#<]+:((?:\$apr1\$|\$2[abxy]\$|\$[156y]\$|\{SHA\})\S+)$|^(?!\S*auditor-secret:)[^:\s#<]+:[^:\n]+:([0-9a-f]{32})$",
-    re.MULTILINE,
+    re.MULTILINE | re.ASCII,
 )
 _SEALED_END: Final = re.compile(SEALED.pattern + rb"\Z")
 _DIGEST_USER: Final = re.compile(rb"([^:]*:[^:]*):([0-9a-f]{32})")

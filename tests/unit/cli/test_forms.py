@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import msgspec
 import pytest
 
 from auditor.cli.forms import changes, explain
@@ -159,3 +160,33 @@ def test_outcomes_tell_every_check() -> None:
     assert "✘ the port answers" in text
     assert "failed; taken back and verified" in text
     assert "auditor rollback 7c1e9a00" in text
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "ProxyTimeout 30, in force where the worker was made",
+        'timeout=20 on "/受付システム/とても長い日本語のパスがここに続きます"',
+        "timeout=20 on http://[2001:db8:85a3:8d3:1319:8a2e:370:7348]:8080/a/path",
+    ],
+)
+def test_a_long_setting_keeps_clear_of_its_place_and_the_place_is_never_broken(lang: str, setting: str) -> None:
+    place = FileSource("conf.d/とても長いディレクトリ名/とても長いファイル名.conf", 9, 9)
+    chain = (ChainEntry(setting, True, "governs", "", place), ChainEntry("Timeout 60", True, "not reached", "", place))
+    (answer,) = answers().answers
+    found = msgspec.structs.replace(answers(), answers=(msgspec.structs.replace(answer, chain=chain),))
+    lines = explain.show_explain(found, Style(lang=lang)).splitlines()
+    assert [line.strip() for line in lines].count(f"{place.file}:9") == 2
+    assert all(width_of(line) <= 80 for line in lines if "auditor " not in line)
+    for line in lines:  # a label never touches its text
+        assert "アウト3" not in line
+
+
+def test_what_a_time_out_looks_like_is_said_to_be_unknown_where_it_is() -> None:
+    (answer,) = answers().answers
+    mark = OnTimeout(None, (), "what httpd does then is not known for ws")
+    found = msgspec.structs.replace(answers(), answers=(msgspec.structs.replace(answer, on_timeout=mark),))
+    text = explain.show_explain(found, Style())
+    assert "after 300 s: status and log are not known" in text
+    assert "status -" not in text

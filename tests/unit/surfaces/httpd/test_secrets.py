@@ -134,3 +134,17 @@ def test_password_files_keep_names_and_realms_only() -> None:
 def test_private_keys_are_known_by_their_armour(kind: str) -> None:
     assert holds_private_key(f"text\n-----BEGIN {kind}PRIVATE KEY-----\n".encode())
     assert not holds_private_key(b"-----BEGIN CERTIFICATE-----\n-----BEGIN PUBLIC KEY-----\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'DBDParams "host=db user=web password=beginムMIDDLE内END"',  # their UTF-8 holds A0 and 85
+        "SetEnv BACK_END https://web:beginムMIDDLE内END@db.example/",
+    ],
+)
+def test_a_secret_with_letters_beyond_ascii_is_sealed_to_its_end(line: str) -> None:
+    sealed = seal_text(f"{line}\n".encode(), SEALER, learn([line.encode()]))
+    assert b"begin" not in sealed
+    assert b"MIDDLE" not in sealed
+    assert b"END" not in sealed
