@@ -85,9 +85,11 @@ def attribution(
     last: Event | None = None
     for event in events:
         in_time = (not since or event.time >= since) and (not until or event.time <= until)
-        if not (in_time or (plan and event.plan == plan)) or event.kind not in _FORWARD | _BACK:
+        if event.kind not in _FORWARD | _BACK or not _names(event, change):
             continue
-        if _names(event, change):
+        # What the snapshot's own plan did outside the span counts where it brought this value: its later taking back
+        # says nothing of a snapshot that was taken before.
+        if in_time or (plan and event.plan == plan and _brought(event, change)):
             last = event
     if last is not None and _brought(last, change):
         verb = "by" if last.kind in _FORWARD else f"{last.kind}:"

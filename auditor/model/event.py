@@ -11,7 +11,9 @@ from auditor.model.value import Value
 
 FORMAT = "auditor.event/v1"
 
-EventKind = Literal["planned", "approved", "applied", "confirmed", "rolled back", "refused", "taken back", "agreed"]
+EventKind = Literal[
+    "planned", "approved", "applied", "confirmed", "rolled back", "refused", "taken back", "incomplete", "agreed"
+]
 
 
 class EventEffect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

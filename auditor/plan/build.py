@@ -59,7 +59,7 @@ def build_plan(proposals: Sequence[Proposal], request: PlanRequest) -> Plan:
         raise RefusedError(
             "nothing can be planned: " + "; ".join(refusals)
             if refusals
-            else "nothing is to be changed: it is so already.",
+            else f"nothing is to be changed: {_already(proposals)}.",
             untouched="No plan was written.",
         )
     cohorts = _cohorts(with_steps)
@@ -68,7 +68,7 @@ def build_plan(proposals: Sequence[Proposal], request: PlanRequest) -> Plan:
     notes = (
         *request.notes,
         *(f"not part of this plan: {refusal}" for refusal in refusals),
-        *dict.fromkeys(f"{one.target}: {note}" for one in with_steps for note in one.notes),
+        *dict.fromkeys(f"{one.target}: {note}" for one in proposals for note in one.notes),
     )
     created = request.created.astimezone(UTC).replace(microsecond=0)
     return Plan(
@@ -84,6 +84,12 @@ def build_plan(proposals: Sequence[Proposal], request: PlanRequest) -> Plan:
         irreversible_consents=tuple(sorted(request.consents)),
         notes=notes,
     )
+
+
+def _already(proposals: Sequence[Proposal]) -> str:
+    """What the surfaces say of wishes that are fulfilled, each with its target."""
+    notes = dict.fromkeys(f"{one.target}: {note}" for one in proposals for note in one.notes)
+    return "; ".join(list(notes)[:8]) or "it is so already"
 
 
 def stamp(moment: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from auditor.model.plan import AttributeIs, Condition, DocumentIs, Effect
+from auditor.model.plan import AttributeIs, Condition, DirectiveEdit, DocumentIs, Effect, Step
 from auditor.model.resource import Address
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected, Interpretation, hides
@@ -22,16 +22,16 @@ class Seen:
 
 @dataclass(frozen=True)
 class Held:
-    """A condition, in words, and whether it holds; ``detail`` says what stands there instead."""
+    """A condition, in words, and whether it holds; ``instead`` says what is so where it does not."""
 
     text: str
     holds: bool
-    detail: str = ""
+    instead: str = ""
 
     @property
     def sentence(self) -> str:
-        """The words with the detail."""
-        return f"{self.text} ({self.detail})" if self.detail else self.text
+        """What is so."""
+        return self.instead or self.text
 
 
 def examine(conditions: Iterable[Condition], seen: Seen, sealer: Sealer) -> tuple[Held, ...]:
@@ -42,36 +42,76 @@ def examine(conditions: Iterable[Condition], seen: Seen, sealer: Sealer) -> tupl
     )
 
 
+def stale(steps: Sequence[Step], seen: Seen, sealer: Sealer) -> tuple[str, ...]:
+    """The preconditions that do not hold any more, in words; of a file that changed, the line where it matters."""
+    held = examine(dict.fromkeys(one for step in steps for one in step.preconditions), seen, sealer)
+    found: list[str] = []
+    for condition, one in zip(dict.fromkeys(one for step in steps for one in step.preconditions), held, strict=True):
+        document = seen.collected.document(condition.document) if isinstance(condition, DocumentIs) else None
+        if one.holds:
+            continue
+        if document is None or document.link or not any(_edits(step, document.name) for step in steps):
+            found.append(one.sentence)
+        elif lines := _lines_changed(steps, document.name, document.content):
+            found += [f"{document.name}:{line} changed" for line in lines]
+        else:
+            found.append(f"{document.name} changed, though not in the lines of the plan")
+    return tuple(found)
+
+
+def _edits(step: Step, document: str) -> bool:
+    return isinstance(step.change, DirectiveEdit) and step.change.file == document
+
+
+def _lines_changed(steps: Sequence[Step], document: str, content: bytes) -> list[int]:
+    """Where the lines that the steps replace changed; a step counts lines as those before it leave them."""
+    lines = content.split(b"\n")
+    earlier: list[DirectiveEdit] = []
+    found: list[int] = []
+    for step in steps:
+        edit = step.change
+        if not isinstance(edit, DirectiveEdit) or edit.file != document:
+            continue
+        moved = sum(one.after.count("\n") - one.before.count("\n") for one in earlier if one.line < edit.line)
+        first = edit.line - moved
+        there = b"\n".join(lines[first - 1 : edit.last_line - moved])
+        if there.rstrip(b"\n") != edit.before.encode("latin-1", "replace").rstrip(b"\n"):
+            found.append(first)
+        earlier.append(edit)
+    return found
+
+
 def _document(condition: DocumentIs, seen: Seen, sealer: Sealer) -> Held:
     text = f"{condition.document} has the bytes that the plan names"
     document = seen.collected.document(condition.document)
     if document is None:
-        return Held(text, False, "it could not be read, or is not there")
+        return Held(text, False, f"{condition.document} could not be read, or is not there")
     fingerprint = document.fingerprint or sealer.fingerprint(document.content)
     if fingerprint == condition.fingerprint:
         return Held(text, True)
     if fingerprint.split(":")[1:2] != condition.fingerprint.split(":")[1:2]:
-        return Held(text, False, "the plan was made with another key")
-    return Held(text, False, "its bytes have changed since the plan was made")
+        return Held(text, False, f"{condition.document} cannot be compared: the plan was made with another key")
+    return Held(text, False, f"{condition.document} does not have the bytes that the plan names")
 
 
 def _attribute(condition: AttributeIs, seen: Seen) -> Held:
     address = condition.address
-    text = f"{address} is {'absent' if condition.value is None else show(condition.value)}"
+    wanted = "absent" if condition.value is None else show(condition.value)
+    text = f"{address} is {wanted}"
     resource = seen.interpretation.find(address.kind, address.name)
     if not address.attribute:
         if resource is not None:
-            return Held(text, False, "it is there")
+            return Held(text, False, f"{address} is there")
         found = None
     else:
         found = value_at(seen.interpretation, address)
     if isinstance(found, Undetermined):
-        return Held(text, False, f"it cannot be known: {found.cause}")
+        return Held(text, False, f"{address} was to be {wanted} and cannot be known: {found.cause}")
     if found != condition.value:
-        return Held(text, False, "it is absent" if found is None else f"it is {show(found)}")
+        return Held(text, False, f"{address} is {'absent' if found is None else show(found)}, not {wanted}")
     hidden = hides(seen.interpretation.gaps, address.kind) if found is None else ()
     if hidden:
-        return Held(text, False, f"it cannot be seen: {hidden[0].what}: {hidden[0].cause}")
+        return Held(text, False, f"{address} cannot be seen: {hidden[0].what}: {hidden[0].cause}")
     return Held(text, True)
 
 

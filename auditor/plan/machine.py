@@ -16,7 +16,7 @@ from auditor.model.plan import ApplyReport, Condition, Direction, OutcomeOf, Pla
 from auditor.model.secret import Sealer
 from auditor.model.value import show
 from auditor.plan.build import cohort_of
-from auditor.plan.conditions import Held, Seen, changed, examine, unlisted, value_at, values_of
+from auditor.plan.conditions import Held, Seen, changed, examine, stale, unlisted, value_at, values_of
 from auditor.plan.journal import FileJournal
 from auditor.surfaces.interface import Journal, Observe, Transaction, ignore
 
@@ -140,13 +140,13 @@ class Machine:
     def _stale(self, target: str, seen: Seen) -> OutcomeOf | tuple[str, ...]:
         """Why the target is not as the plan found it (nothing: it is), or that it is as wanted already."""
         steps = cohort_of(self.plan, target).steps
-        failed = [held for held in self._examine(_preconditions(steps), seen) if not held.holds]
-        if not failed:
+        found = stale(steps, seen, self.sealer)
+        if not found:
             return ()
         after = self._examine(_postconditions(steps), seen)
         if after and all(held.holds for held in after):
             return OutcomeOf(target, "already", "it is so already; nothing was changed", _checks(after))
-        return tuple(held.sentence for held in failed)
+        return found
 
     async def _one(self, target: str) -> OutcomeOf:
         """One target, from its journal's first line to its outcome."""
@@ -327,6 +327,11 @@ def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | Refuse
             f"{_listed(refused)}, not changed.{still}",
             next_step=f"Take the others back too:  auditor rollback {short}",
         )
+    if stand and (waiting := by_outcome.get("not started")):
+        return TakenBackError(
+            f"{_listed(waiting)}, not changed.{still}",
+            next_step=f"Take the others back too:  auditor rollback {short}",
+        )
     if refused or by_outcome.get("not started"):
         return RefusedError(_listed(refused or by_outcome["not started"]) + ".", untouched="Nothing was changed.")
     return None
@@ -368,7 +373,9 @@ def _shown(value: Any) -> str:
 
 
 def _listed(outcomes: Sequence[OutcomeOf]) -> str:
-    return "; ".join(f"{one.target}: {one.text}" for one in outcomes[:10])
+    return "; ".join(
+        one.text if one.text.startswith(one.target) else f"{one.target}: {one.text}" for one in outcomes[:10]
+    )
 
 
 def _sentence(error: BaseException) -> str:

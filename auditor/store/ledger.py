@@ -19,6 +19,10 @@ from auditor.store.times import epoch
 from auditor.store.writer import tree_of
 
 LEDGER: Final = "refs/heads/ledger"
+_RANK: Final = {name: number for number, name in enumerate(("planned", "approved", "applied", "confirmed"))} | {
+    "refused": 9
+}
+"""The order of events of one second: as they can follow one another, so that a refusal stands behind its reason."""
 _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 
 
@@ -98,12 +102,18 @@ def events(
             span = f"{year}-{month}"
             if (since and span < since[:7]) or (until and span > until[:7]):
                 continue
-            for name, entry in sorted(repository.tree(in_month.id).items()):
+            for name, entry in sorted(repository.tree(in_month.id).items(), key=lambda item: _order(item[0])):
                 event = _read(repository, name, entry.id)
                 if (since and event.time < since) or (until and event.time > until):
                     continue
                 if (not plan or event.plan.startswith(plan)) and (not target or target in event.targets):
                     yield event
+
+
+def _order(name: str) -> tuple[str, int, str]:
+    """The place of an event's file: ``TIME-KIND-ID.json``; a kind's blanks are hyphens."""
+    time, _, rest = name.partition("-")
+    return time, _RANK.get(rest.rpartition("-")[0], len(_RANK)), name
 
 
 def _read(repository: Repository, name: str, blob: bytes) -> Event:

@@ -88,8 +88,11 @@ def show_plan(shown: ShownPlan, style: Style) -> str:
 
 def _next_command(shown: ShownPlan) -> str:
     short = shown.id[:SHORT]
-    if shown.outcomes and shown.outcomes[-1][1] == "applied":
+    became = {what for _, what in shown.outcomes}
+    if became & {"applied", "incomplete"}:
         return f"auditor rollback {short}"
+    if "rolled back" in became or any("expired" in reason for reason in shown.reasons) or shown.stale:
+        return f"auditor plan --refresh {short}"
     if len(shown.approvers) < shown.required:
         return f"auditor approve {short} --key FILE"
     return f"auditor apply {short}"

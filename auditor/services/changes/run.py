@@ -35,7 +35,7 @@ _KINDS: Mapping[str, EventKind] = {
     "rolled back": "rolled back",
     "taken back": "taken back",
     "refused": "refused",
-    "incomplete": "taken back",
+    "incomplete": "incomplete",
 }
 
 

@@ -9,7 +9,7 @@ from auditor.model.event import Event
 from auditor.model.plan import Disruption, NoUndo, Plan
 from auditor.plan.approvals import Verdict
 from auditor.plan.build import check_plan, cohort_of, disruption_of, moment_of
-from auditor.plan.conditions import examine
+from auditor.plan.conditions import stale
 from auditor.plan.folder import StoredPlan, read_plan
 from auditor.plan.journal import journal_path, outcomes_of, read_entries, runs_of
 from auditor.services.changes.desk import Desk, told
@@ -115,8 +115,7 @@ async def _stale(desk: Desk, plan: Plan) -> tuple[str, ...]:
         except AuditorError as error:
             found.append(told(error))
             continue
-        conditions = dict.fromkeys(one for step in cohort_of(plan, name).steps for one in step.preconditions)
-        found += [f"{name}: {held.sentence}" for held in examine(conditions, seen, desk.sealer) if not held.holds]
+        found += [f"{name}: {one}" for one in stale(cohort_of(plan, name).steps, seen, desk.sealer)]
     return tuple(found)
 
 

@@ -37,7 +37,8 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
             refusals.append(str(refusal))
             continue
         if not made:
-            notes.append(f"{_local(wish.address)} is so already")
+            now = "absent" if wish.value is None else show(wish.value)
+            notes.append(f"already so: {_local(wish.address)} is {now}")
             continue
         for edit, why in made:
             state = _apply(state, edit)

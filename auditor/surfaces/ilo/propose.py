@@ -91,13 +91,17 @@ def propose(
         refusals += why
     asked = {wish.address.on("") for wish in wishes}
     effects = _effects(bodies, steps, before, gaps, asked)
-    return Proposal(collected.target, tuple(steps), effects, tuple(refusals), _notes(wishes, steps, refusals))
+    return Proposal(collected.target, tuple(steps), effects, tuple(refusals), _notes(wishes, before))
 
 
-def _notes(wishes: tuple[Wish, ...], steps: list[Step], refusals: list[str]) -> tuple[str, ...]:
-    if wishes and not steps and not refusals:
-        return ("Everything asked for is as it is already.",)
-    return ()
+def _notes(wishes: tuple[Wish, ...], before: Mapping[tuple[str, str], Resource]) -> tuple[str, ...]:
+    """The wishes that are fulfilled already: they need no step, and that is said."""
+    found: list[str] = []
+    for wish in wishes:
+        resource = before.get((wish.address.kind, wish.address.name))
+        if wish.value is not None and resource is not None and resource.value(wish.address.attribute) == wish.value:
+            found.append(f"already so: {wish.address.on('')} is {show(wish.value)}")
+    return tuple(found)
 
 
 # -- what stands there ------------------------------------------------------------------------------------------------

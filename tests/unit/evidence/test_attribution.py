@@ -70,7 +70,13 @@ def test_the_last_event_decides() -> None:
     assert attribution(change(after=Duration(300.0)), [event(), back]).hand == "plan"
 
 
-@pytest.mark.parametrize("kind", ["planned", "approved", "refused", "agreed"])
+def test_a_taking_back_does_not_deny_the_apply_before_it() -> None:
+    back = event("rolled back", "2026-11-22T22:20:00Z", after=Duration(300.0))
+    told = attribution(change(), [event(), back], until="2026-11-22T22:15:00Z", plan=PLAN)
+    assert (told.hand, told.text.split()[0]) == ("plan", "by")
+
+
+@pytest.mark.parametrize("kind", ["planned", "approved", "refused", "agreed", "incomplete"])
 def test_an_event_that_changes_nothing_is_nobody_s_hand(kind: str) -> None:
     assert attribution(change(), [event(kind)]).hand == "out of band"
 

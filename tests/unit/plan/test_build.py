@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from auditor.errors import InputError, RefusedError
+from auditor.errors import EXIT_REFUSED, InputError, RefusedError
 from auditor.model.plan import NoUndo, Origin, Proposal, Wave
 from auditor.model.resource import Address
 from auditor.plan.build import PlanRequest, build_plan, check_plan, disruption_of
@@ -50,6 +50,9 @@ def test_it_expires_by_the_fleets_rule() -> None:
 def test_nothing_to_do_is_no_plan() -> None:
     with pytest.raises(RefusedError, match="so already"):
         build_plan([Proposal("web1/httpd", (), ())], REQUEST)
+    with pytest.raises(RefusedError, match="web1/httpd: already so: timeout is 60 s") as caught:
+        build_plan([Proposal("web1/httpd", (), (), notes=("already so: timeout is 60 s",))], REQUEST)
+    assert caught.value.exit_code == EXIT_REFUSED
     with pytest.raises(RefusedError, match="cannot be separated"):
         build_plan([Proposal("web1/httpd", (), (), ("cannot be separated",))], REQUEST)
 

@@ -63,7 +63,7 @@ def test_a_good_plan_is_applied_and_verified(tmp_path: Path) -> None:
 
 def test_a_stale_plan_changes_nothing_and_says_what_stands_there(tmp_path: Path) -> None:
     host = FakeHost(timeout=45)
-    with pytest.raises(RefusedError, match="it is 45 s") as caught:
+    with pytest.raises(RefusedError, match="is 45 s, not 60 s") as caught:
         run(tmp_path, host)
     assert caught.value.exit_code == EXIT_REFUSED
     assert host.calls == []
@@ -189,6 +189,7 @@ def test_ctrl_c_takes_the_present_target_back_and_starts_no_other(tmp_path: Path
         (("already", "applied"), None),
         (("refused", "not started"), EXIT_REFUSED),
         (("applied", "refused"), EXIT_TAKEN_BACK),
+        (("applied", "not started"), EXIT_TAKEN_BACK),
         (("applied", "taken back"), EXIT_TAKEN_BACK),
         (("taken back", "incomplete"), EXIT_PERSON_NEEDED),
         (("rolled back", "rolled back"), None),

@@ -56,6 +56,13 @@ def test_events_stand_in_order_of_time_and_are_found_by_plan_target_and_time(sto
     assert store.events(since="2027-01-01T00:00:00Z") == ()
 
 
+def test_events_of_one_second_stand_as_they_can_follow_one_another(store: Store) -> None:
+    kinds = ("planned", "approved", "applied", "rolled back", "refused")
+    for kind in reversed(kinds):
+        store.append_event(Event(kind, APPLIED.time, plan=APPLIED.plan))  # type: ignore[arg-type]
+    assert tuple(event.kind for event in store.events()) == kinds
+
+
 def test_the_same_event_twice_is_one_event(store: Store) -> None:
     first = store.append_event(APPLIED)
     assert store.append_event(APPLIED) == first

@@ -177,7 +177,13 @@ def test_a_bios_without_its_registry_is_not_planned_for() -> None:
 def test_what_is_so_already_needs_no_step() -> None:
     made = proposal((COLD_START, Boolean(False)), (AUTO_ON, Text("AlwaysPowerOff")))
     assert (made.steps, made.effects, made.refusals) == ((), (), ())
-    assert made.notes
+    assert [note.partition(":")[0] for note in made.notes] == ["already so"] * 2
+
+
+def test_what_is_so_already_is_said_beside_what_is_changed() -> None:
+    made = proposal((COLD_START, Boolean(False)), (AUTO_ON, Text("AlwaysPowerOn")))
+    assert len(made.steps) == 1
+    assert [note for note in made.notes if note.startswith("already so: ")] == list(made.notes) != []
 
 
 def test_a_value_that_holds_a_secret_is_not_overwritten() -> None:
