@@ -140,7 +140,7 @@ def test_private_keys_are_known_by_their_armour(kind: str) -> None:
     "line",
     [
         'DBDParams "host=db user=web password=beginムMIDDLE内END"',  # their UTF-8 holds A0 and 85
-        "SetEnv BACK_END https://web:beginムMIDDLE内END@db.example/",
+        "SetEnv DATABASE https://web:beginムMIDDLE内END@db.example/",
     ],
 )
 def test_a_secret_with_letters_beyond_ascii_is_sealed_to_its_end(line: str) -> None:
