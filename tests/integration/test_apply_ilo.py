@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,17 +12,18 @@ import pytest
 from auditor.errors import RefusedError
 from auditor.model.plan import ApplyReport, Cohort, Direction, Origin, OutcomeOf, Plan, Step, Wave, Wish
 from auditor.model.resource import parse_address
-from auditor.model.value import Boolean, Text, Value
+from auditor.model.value import Boolean, Number, Text, Value
 from auditor.plan.conditions import Seen
 from auditor.plan.journal import FileJournal, journal_path
 from auditor.plan.machine import Machine, Reach
+from auditor.surfaces.ilo.body import find
 from auditor.surfaces.ilo.carry_out.transaction import IloTransaction
 from auditor.surfaces.ilo.collect import collect
 from auditor.surfaces.ilo.propose import propose
 from auditor.surfaces.ilo.resources import interpret
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
 from auditor.surfaces.interface import ActOptions, InterpretOptions, Journal
-from tests.virtual_ilo import PASSWORD, PENDING, SEALER, SNMP, USERNAME, options, target, with_ilo
+from tests.virtual_ilo import PASSWORD, PENDING, PROTOCOL, SEALER, SNMP, USERNAME, options, target, with_ilo
 
 pytestmark = pytest.mark.integration
 PLAN = "ab" * 32
@@ -34,6 +36,7 @@ class Bench:
     def __init__(self, ilo: VirtualIlo, folder: Path, deadline_s: float = 20) -> None:
         self.ilo, self.folder, self.deadline_s = ilo, folder, deadline_s
         self.told: list[str] = []
+        self.settle_s = 1.0
         self.plan: Plan | None = None
         self.environment = {
             "AUDITOR_ILO_USERNAME": USERNAME,
@@ -57,12 +60,13 @@ class Bench:
 
     def machine(self, direction: Direction) -> Machine:
         assert self.plan is not None
+        settle_s = self.settle_s
 
         def begin(steps: tuple[Step, ...], way: Direction, journal: Journal) -> IloTransaction:
             assert self.plan is not None
             acting = ActOptions(self.plan, PLAN, journal, SEALER, self.environment, self.told.append, self.deadline_s)
             where = target(self.ilo)
-            return IloTransaction(where, where.location, steps, way, acting, 0.02, 1.0)  # type: ignore[arg-type]
+            return IloTransaction(where, where.location, steps, way, acting, 0.02, settle_s)  # type: ignore[arg-type]
 
         return Machine(
             plan=self.plan,
@@ -232,6 +236,66 @@ def test_somebody_elses_pending_change_would_ride_along_and_is_refused(tmp_path:
 
 def _journal(bench: Bench) -> FileJournal:
     return FileJournal(bench.folder / "x.jsonl", PLAN, "web1/ilo", "forward")
+
+
+TRAP_PORT = 'web1/ilo:ilo.network_protocol["1"].snmp_trap_port'
+
+
+def ports(bench: Bench) -> object:
+    return find(bench.ilo.state.get(PROTOCOL), "/Oem/Hpe/SNMPTrapPort")[1]
+
+
+@pytest.mark.parametrize("away_s", [0.0, 0.5])
+def test_a_reset_of_the_ilo_is_noticed_however_short_it_is_away(tmp_path: Path, away_s: float) -> None:
+    async def act(bench: Bench) -> None:
+        bench.settle_s = 3600.0  # never waited out: the ended session tells of the reset
+        before = ports(bench)
+        await bench.wish((TRAP_PORT, Number(1162)))
+        assert bench.plan is not None
+        assert bench.plan.cohorts[0].steps[0].disruption == "iLO reset"
+        dropped = bench.ilo.state.dropped_sessions
+        async with asyncio.timeout(120):
+            outcome = await bench.run()
+            assert outcome.outcome == "applied", outcome
+            assert any("iLO reset; it answers again" in text for text, _ in outcome.checks)
+            assert (ports(bench), bench.ilo.state.dropped_sessions) == (1162, dropped + 1)
+            outcome = await bench.run("back")
+        assert outcome.outcome == "rolled back", outcome
+        assert (ports(bench), bench.ilo.state.dropped_sessions) == (before, dropped + 2)
+
+    on_ilo(tmp_path, act, ilo_reset_s=away_s)
+
+
+def test_a_failure_after_a_reset_of_the_ilo_is_taken_back_by_another(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        before, values = ports(bench), bench.ilo.state.bios()
+        _, wanted = await other_value(bench)
+        await bench.wish((TRAP_PORT, Number(1162)), (POWER, wanted))
+        bench.ilo.faults.add("refused", "computersystem.reset", method="POST")
+        outcome = await bench.run()
+        assert outcome.outcome == "taken back", outcome
+        assert (ports(bench), bench.ilo.state.bios(), bench.ilo.state.pending()) == (before, values, {})
+
+    on_ilo(tmp_path, act)
+
+
+@pytest.mark.parametrize("mark", ["intent", "done"])
+def test_ended_at_a_reset_of_the_ilo_it_is_taken_back(tmp_path: Path, mark: str) -> None:
+    async def act(bench: Bench) -> None:
+        before = ports(bench)
+        await bench.wish((TRAP_PORT, Number(1162)))
+        patch = ended_at(bench, "reset iLO", mark)
+        try:
+            with pytest.raises(Ended):
+                await bench.machine("forward").run()
+        finally:
+            patch.undo()
+        outcome = await bench.machine("forward").recover("web1/ilo")
+        assert outcome is not None
+        assert outcome.outcome == "taken back", outcome
+        assert ports(bench) == before
+
+    on_ilo(tmp_path, act)
 
 
 def test_a_refused_reset_takes_the_pending_values_back_without_a_boot(tmp_path: Path) -> None:

@@ -206,6 +206,14 @@ class IloClient:
         await self._forget()
         await self._log_in()
 
+    async def is_known(self) -> bool:
+        """Whether the iLO still knows this session; asked once and never renewed. A reset of the iLO ends every one.
+
+        Errors:
+            CollectError: it gives no answer.
+        """
+        return (await self._send(self._client(), "GET", f"{ROOT}Managers", None)).status != 401
+
     # -- reading and writing ------------------------------------------------------------------------------------
 
     async def _read(self, path: str) -> Answer:

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
@@ -73,6 +73,8 @@ class IloTransaction:
     options: ActOptions
     quickest_s: float = 0.2
     settle_s: float = 20.0
+    _lock: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _locked: bool = False
     _held: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _client: IloClient | None = None
     _ready: tuple[Setting, ...] = ()
@@ -105,7 +107,7 @@ class IloTransaction:
         """Sets everything, resets what has to be reset, and reads it all again."""
         said = [await self._patch(setting) for setting in self._ready if not setting.bios]
         if any(setting.resets_ilo for setting in self._ready):
-            said.append(await self._reset_ilo())
+            said.append(await self._reset_ilo(self._ready))
         bios = [setting for setting in self._ready if setting.bios]
         said += await self._set_bios(bios)
         return (*said, "read back: every member is as wanted")
@@ -127,7 +129,7 @@ class IloTransaction:
         said += [await self._patch(setting) for setting in patched]
         reset = any(act == _ILO_RESET for acts in begun.values() for act, _ in acts)
         if reset and any(setting.resets_ilo for setting in patched):
-            said.append(await self._reset_ilo())
+            said.append(await self._reset_ilo(patched))
         for setting in back:
             await self._until_wanted(setting)
         return tuple(said)
@@ -135,7 +137,11 @@ class IloTransaction:
     async def finish(self) -> None:
         """Logs out and releases the lock."""
         self._client = None
-        await self._held.aclose()
+        try:
+            await self._held.aclose()
+        finally:
+            self._locked = False
+            self._lock.close()
 
     # -- steps ------------------------------------------------------------------------------------------------------
 
@@ -349,7 +355,8 @@ class IloTransaction:
 
     # -- the iLO itself ---------------------------------------------------------------------------------------------
 
-    async def _reset_ilo(self) -> str:
+    async def _reset_ilo(self, settings: Sequence[Setting]) -> str:
+        """Resets the iLO, and waits until it shows the settings as wanted, whichever way they go."""
         client = await self._logged_in()
         managers = link((await client.get(ROOT)).body, "/Managers") or f"{ROOT}Managers"
         listed = at((await client.get(managers)).body, "/Members")
@@ -358,30 +365,32 @@ class IloTransaction:
         if not target:
             raise ApplyError("the iLO offers no reset.", where=self.target.name)
         journal = self.options.journal
-        step = next(setting.step for setting in self._settings() if setting.resets_ilo)
+        step = next(setting.step for setting in settings if setting.resets_ilo)
         journal.intent(step, _ILO_RESET, target=target)
         refusal = await self._sent(client.post(target, {"ResetType": kind} if kind else {}), target)
         if refusal:
             raise ApplyError(refusal, where=f"{self.target.name} {target}")
         await self._gone()
         await self._reached()
-        for setting in self._ready or tuple(one.reverse() for one in self._settings()):
+        for setting in settings:
             if not setting.bios:
                 await self._until_wanted(setting)
         journal.done(step, _ILO_RESET, target=target)
         return "iLO reset; it answers again"
 
     async def _gone(self) -> None:
-        """Waits, for a while, until the iLO stops to answer: it does so a moment after it took the reset."""
+        """Waits, for a while, until the iLO is gone or has come back without our session: both show that it was reset.
+
+        The session is asked for, since an iLO may be away for less than a look takes.
+        """
+        client = await self._logged_in()
 
         async def look() -> bool | None:
             try:
-                await (await self._logged_in()).get(ROOT + "Managers")
+                return None if await client.is_known() else True
             except CollectError:
                 return True
-            return None
 
-        await self._log_out()
         await self._poll(look, self.settle_s)
         await self._log_out()
 
@@ -407,7 +416,10 @@ class IloTransaction:
     async def _logged_in(self) -> IloClient:
         if self._client is None:
             await self._log_out()
-            self._held.enter_context(hold(self._lock_path(), self.target.name, f"plan {self.options.plan_id[:8]}"))
+            if not self._locked:  # held over every log-in of this run: nobody comes in between while the iLO is away
+                name, holder = self.target.name, f"plan {self.options.plan_id[:8]}"
+                self._lock.enter_context(hold(self._lock_path(), name, holder))
+                self._locked = True
             client = IloClient(self.endpoint, credentials_of(self.endpoint, self.options.environment))
             self._client = await self._held.enter_async_context(client)
         return self._client
