@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _OWN: Final = ("/etc", "/usr", "/opt", "/srv", "/var")
 _ENDINGS: Final = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar")
+_PACKED: Final = (*_ENDINGS, ".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rpm", ".deb")
 _FORMS: Final = (
     "A target is a host, HOST/SURFACE, HOST/httpd@INSTANCE, a group, all, a path, an archive, "
     "ilo://HOST[:PORT] or snapshot:REVISION:HOST/SURFACE."
@@ -149,6 +150,11 @@ def _local(word: str, path: Path, fleet: Fleet | None) -> Target:
     if resolved.is_file() and resolved.suffix == ".conf":
         tree = resolved.parent
         return Target(_host_name(tree), "httpd", LocalTree(str(tree), main_file=resolved.name))
+    if resolved.is_file() and resolved.name.lower().endswith(_PACKED):
+        raise InputError(
+            f"{word} is not a tar archive that can be read: another kind, damaged, or cut off",
+            next_step="Give a folder, or a tar archive (plain, gz, bz2, xz):  tar -C / -czf web1.tar.gz etc/httpd",
+        )
     raise InputError(
         f"{word} is neither a folder nor a tar archive", next_step="Name the folder of the tree, for example /etc/httpd"
     )

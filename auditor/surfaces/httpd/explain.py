@@ -294,4 +294,6 @@ def _connect_note(governing: Governing) -> str:
         return "a Unix socket has none"
     if governing.connect.setting.startswith("connectiontimeout="):
         return ""
+    if governing.connect.seconds != governing.read.seconds:
+        return "no connectiontimeout= is set"
     return "falls back to the read time-out"

@@ -84,9 +84,19 @@ def locate_tree(reader: Reader, path: str, main_file: str = "") -> Located:
     for name in MAIN_FILES:
         if _is_file(reader, posixpath.join(path, name)):
             return _in_conf(reader, path, name)
+    below = _below(reader, path)
     raise InputError(
-        f"{path} is not a tree of httpd", next_step=f"Looked for {', '.join(MAIN_FILES)}; name the root of a tree."
+        f"{path} is not a tree of httpd",
+        next_step=f"There is one in it:  {', '.join(below)}"
+        if below
+        else f"Looked for {', '.join(MAIN_FILES)}; name the root of a tree.",
     )
+
+
+def _below(reader: Reader, path: str) -> list[str]:
+    """Trees in the usual places of what was unpacked, for whoever named the folder around one."""
+    places = [posixpath.join(path, place) for place in ("etc/httpd", "etc/apache2", "httpd", "apache2")]
+    return [place for place in places if any(_is_file(reader, posixpath.join(place, name)) for name in MAIN_FILES)]
 
 
 def _in_conf(reader: Reader, place: str, name: str) -> Located:
@@ -168,7 +178,7 @@ def server_root_of(main: bytes) -> str:
         name, arguments = split_line(variables.expand(line.text).text)
         words = split_words(arguments)
         if name.lower() == "define" and words:
-            variables.define(words[0], words[1] if len(words) > 1 else None)
+            variables.define(words[0], (words[1] or None) if len(words) > 1 else None)
         elif name.lower() == "serverroot" and words and words[0].startswith("/") and "${" not in words[0]:
             found = "/" + posixpath.normpath(as_path(words[0])).lstrip("/")
     return found

@@ -114,6 +114,14 @@ def test_a_file_that_is_no_archive_is_an_error(tmp_path: Path) -> None:
         resolve_targets([str(tmp_path / "notes.txt")], None)
 
 
+@pytest.mark.parametrize("name", ["web1.zip", "web1.tar.bz2", "web1.TGZ"])
+def test_what_looks_like_an_archive_and_cannot_be_read_says_which_can(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"PK\x03\x04 no tar")
+    with pytest.raises(InputError, match="not a tar archive that can be read") as caught:
+        resolve_targets([str(tmp_path / name)], None)
+    assert "plain, gz, bz2, xz" in str(caught.value)
+
+
 def test_two_folders_called_alike_stay_two_targets(tmp_path: Path) -> None:
     for name in ("a/httpd", "b/httpd"):
         (tmp_path / name).mkdir(parents=True)

@@ -347,3 +347,11 @@ def test_debian_from_an_archive_reads_like_the_disk(debian_tree: Path, tmp_path:
     assert listed(one) == listed(disk)
     assert len(listed(one)) > 35
     assert one.fact("layout") == "debian"
+
+
+def test_the_folder_around_a_tree_is_refused_and_the_tree_in_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    rhel(tmp_path).rename(tmp_path / "etc/httpd")
+    with pytest.raises(InputError, match="is not a tree of httpd") as caught:
+        collected(LocalTree(str(tmp_path)))
+    assert f"There is one in it:  {tmp_path}/etc/httpd" in str(caught.value)

@@ -141,3 +141,11 @@ def test_a_port_without_listen_is_said() -> None:
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(InputError):
         ask(SHOP, url)
+
+
+def test_a_connect_time_out_of_its_own_chain_is_not_said_to_follow_the_read_time_out() -> None:
+    """Before 2.4.7 mod_proxy_fcgi fixes the read time-out alone."""
+    text = "Listen 80\nTimeout 60\nProxyPass /a fcgi://b:9000/\n"
+    answer = ask(text, "http://x/a", version="2.4.6")
+    assert (answer.read_timeout_s, answer.connect_timeout_s) == (30, 60)
+    assert answer.connect_note == "no connectiontimeout= is set"
