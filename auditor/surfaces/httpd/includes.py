@@ -268,7 +268,12 @@ class _Resolver:
         expanded = self.variables.expand(line.text)
         if expanded.too_long:
             self.malformed(source, "the line grows too long when its variables are replaced", cause="too large")
-        doubts = self.doubts + expanded.doubts
+        doubts = self.doubts
+        here = {one.text for one in doubts}
+        for doubtful, theirs in expanded.doubtful:
+            # Inside the very conditional that the definition depends on, its value is certain.
+            if not all(one.text in here for one in theirs):
+                doubts += (Doubt("${" + readable(doubtful) + "}", theirs[-1].cause, theirs[-1].source),)
         for unknown in dict.fromkeys(expanded.unknown):
             name = readable(unknown)
             cause = f"{name} is neither defined nor in the known environment; give --env {name}=VALUE"
@@ -385,7 +390,9 @@ class _Resolver:
         if words is not None and ":" in words[0]:
             self.malformed(line.source, "a name of Define must not hold ':'")
         elif words is not None:
-            self.variables.define(words[0], words[1] if len(words) > 1 else None, line.doubts)
+            # httpd takes an empty value for none: a value from before stays.
+            value = (words[1] or None) if len(words) > 1 else None
+            self.variables.define(words[0], value, self.doubts, line.doubts)
 
     def undefine(self, line: _Line) -> None:
         """``UnDefine NAME``."""
@@ -585,10 +592,10 @@ def _as_lines(texts: tuple[tuple[str, LogicalLine], ...]) -> list[LogicalLine]:
     gathered, first = "", None
     for text, line in texts:
         first = first or line
-        if text.endswith("\\"):
-            gathered += text[:-1]
-            continue
         joined = gathered + text
+        if joined.endswith("\\"):
+            gathered = joined[:-1]
+            continue
         lines.append(LogicalLine(joined, *split_line(joined), first.line, line.last_line, first.start, line.end))
         gathered, first = "", None
     if first is not None:

@@ -99,9 +99,11 @@ def _joined(pieces: list[str], split: _Splitter, ended: bool, size: int) -> tupl
         if nul >= 0:
             gathered += piece[:nul]
         elif number < last or ended:
-            cut = piece.removesuffix("\r")
+            # Of two backslashes the first is found at the end again where the next line is empty: httpd looks at all
+            # that it has gathered.
+            cut = (gathered + piece).removesuffix("\r")
             if cut.endswith("\\"):
-                gathered += cut[:-1]
+                gathered = cut[:-1]
                 if number < last:
                     continue
                 number += 1  # httpd counts the line that it looked for in vain

@@ -13,10 +13,10 @@ MAX_EXPANDED = 1024 * 1024
 
 
 class Expanded(msgspec.Struct, frozen=True):
-    """A text after expansion, with the doubts that its variables bring and the names that nobody defined."""
+    """A text after expansion, with the names whose values are in doubt (and why), and those that nobody defined."""
 
     text: str
-    doubts: tuple[Doubt, ...] = ()
+    doubtful: tuple[tuple[str, tuple[Doubt, ...]], ...] = ()
     unknown: tuple[str, ...] = ()
     too_long: bool = False
 
@@ -31,35 +31,37 @@ class Variables:
     def __init__(self, defines: tuple[tuple[str, str], ...], environment: Mapping[str, str]) -> None:
         self._names: dict[str, str] = {}
         self._values: dict[str, str] = {}
-        self._doubtful: dict[str, tuple[Doubt, ...]] = {}
+        self._doubtful_names: dict[str, tuple[Doubt, ...]] = {}
+        self._doubtful_values: dict[str, tuple[Doubt, ...]] = {}
         self._environment = environment
         for name, value in defines:
             self.define(name, value or None)
 
-    def define(self, name: str, value: str | None, doubts: tuple[Doubt, ...] = ()) -> None:
-        """Carries out ``Define name [value]``; under doubt, the name is doubtful from then on."""
+    def define(
+        self, name: str, value: str | None, doubts: tuple[Doubt, ...] = (), unsure: tuple[Doubt, ...] = ()
+    ) -> None:
+        """Carries out ``Define name [value]``.
+
+        ``doubts`` are about whether the line counts at all, ``unsure`` those and the ones about its own variables.
+        """
         before = self._names.get(name)
         self._names[name] = value if value is not None else before or ""
+        _mark(self._doubtful_names, name, doubts)
         if value is not None:
             self._values[name.lower()] = value
-        self._mark(name, doubts)
+            _mark(self._doubtful_values, name.lower(), unsure or doubts)
 
     def undefine(self, name: str, doubts: tuple[Doubt, ...] = ()) -> None:
         """Carries out ``UnDefine name``; under doubt, the value stays and is doubtful."""
         if not doubts:
             self._names.pop(name, None)
             self._values.pop(name.lower(), None)
-        self._mark(name, doubts)
-
-    def _mark(self, name: str, doubts: tuple[Doubt, ...]) -> None:
-        if doubts:
-            self._doubtful[name.lower()] = doubts
-        else:
-            self._doubtful.pop(name.lower(), None)
+        _mark(self._doubtful_names, name, doubts)
+        _mark(self._doubtful_values, name.lower(), doubts)
 
     def defined(self, name: str) -> bool | Doubt:
         """What ``<IfDefine name>`` says; the doubt where a definition itself is in doubt."""
-        doubts = self._doubtful.get(name.lower())
+        doubts = self._doubtful_names.get(name)
         if doubts:
             return doubts[-1]
         return name in self._names
@@ -71,7 +73,7 @@ class Variables:
     def expand(self, text: str) -> Expanded:
         """Replaces every ``${NAME}``; an unknown name stays as it is written, and so does what has no ``}``."""
         out: list[str] = []
-        doubts: list[Doubt] = []
+        doubtful: dict[str, tuple[Doubt, ...]] = {}
         unknown: list[str] = []
         position = length = 0
         while (start := text.find("${", position)) >= 0 and (end := text.find("}", start + 2)) >= 0:
@@ -83,11 +85,19 @@ class Variables:
                 value = text[start : end + 1]
                 if ":" not in name:  # ${map:key} of mod_rewrite is none of httpd's variables
                     unknown.append(name)
-            doubts += self._doubtful.get(name.lower(), ())
+            if name.lower() in self._doubtful_values:
+                doubtful[name] = self._doubtful_values[name.lower()]
             out += (text[position:start], value)
             length += start - position + len(value)
             if length > MAX_EXPANDED:
                 return Expanded(text, too_long=True)
             position = end + 1
         out.append(text[position:])
-        return Expanded("".join(out), tuple(doubts), tuple(unknown))
+        return Expanded("".join(out), tuple(doubtful.items()), tuple(unknown))
+
+
+def _mark(doubtful: dict[str, tuple[Doubt, ...]], name: str, doubts: tuple[Doubt, ...]) -> None:
+    if doubts:
+        doubtful[name] = doubts
+    else:
+        doubtful.pop(name, None)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
+import msgspec
+
 from auditor.model.resource import Attribute, Resource, make_resource
 from auditor.model.value import Undetermined
 from auditor.surfaces.httpd.directive import Directive, Doubt, Resolved
@@ -19,6 +21,7 @@ from auditor.surfaces.httpd.versions import Behaviour
 
 MAX_UNKNOWNS: Final = 10
 _ALL_COMBINATIONS: Final = 3
+_ANY_VALUE: Final = "86399"
 
 # The directives that decide anything beside themselves.
 _DECISIVE: Final = re.compile(
@@ -98,15 +101,26 @@ def _ways(count: int) -> Iterable[tuple[bool, ...]]:
 def _kept(resolved: Resolved, way: dict[str, bool]) -> tuple[Directive, ...]:
     if not way:
         return resolved.directives
-    return tuple(one for one in resolved.directives if not one.doubts or _holds(one.doubts, way))
+    kept = []
+    for directive in resolved.directives:
+        held = directive if not directive.doubts else _held(directive, way)
+        if held is not None:
+            kept.append(held)
+    return tuple(kept)
 
 
-def _holds(doubts: tuple[Doubt, ...], way: dict[str, bool]) -> bool:
-    for doubt in doubts:
+def _held(directive: Directive, way: dict[str, bool]) -> Directive | None:
+    """The directive in one world; None where it does not count there."""
+    for doubt in directive.doubts:
         name, wanted = _variable(doubt)
-        if name in way and way[name] != wanted:
-            return False
-    return True
+        if name not in way or way[name] == wanted:
+            continue
+        # A variable of unknown value may have any: one that stands nowhere else cannot agree with another by chance.
+        if not name.startswith("${") or name not in directive.written:
+            return None
+        written = directive.written.replace(name, _ANY_VALUE)
+        directive = msgspec.structs.replace(directive, arguments=written, written=written)
+    return directive
 
 
 def reconcile(first: list[Resource], others: Sequence[tuple[list[Resource], str]]) -> list[Resource]:
