@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from auditor.errors import InputError
@@ -62,7 +62,7 @@ def load_baseline(file: str, content: bytes, kinds: Sequence[KindSpec]) -> Basel
 def _read_resource(item: Item, kinds: dict[str, KindSpec], mistakes: list[InputError]) -> Iterator[AgreedValue]:
     fields = Fields(item, ResourceForm, mistakes)
     kind_name = fields.text("kind")
-    name = fields.text("name") if item.get("name") else "*"
+    name = fields.exact("name") if item.get("name") else "*"
     kind = kinds.get(kind_name)
     if kind is None:
         if kind_name:
@@ -153,7 +153,8 @@ def compare_baseline(
     absent. What cannot be compared (undetermined, hidden by a gap, versions without a plain order) has an
     :class:`Undetermined` as ``after``: no drift that is proven, and no agreement either. A version newer than an
     ``exactly`` is a change like an older one. Where several baselines agree on one attribute the last one counts;
-    an exact name counts before a pattern.
+    an exact name counts before a pattern. A resource that is gone is one change, however many of its attributes are
+    agreed.
     """
     surface = interpretation.surface
     decided: dict[Address, AttributeChange | None] = {}
@@ -164,7 +165,21 @@ def compare_baseline(
         for agreed in sorted(baseline.values, key=lambda one: not is_pattern(one.name)):
             if agreed.kind.split(".", 1)[0] == surface:
                 decided.update(_judge(agreed, baseline, interpretation))
-    return tuple(decided[address] for address in sorted(decided) if decided[address] is not None)  # type: ignore[misc]  # Nones are out
+    changes = _gone_as_one((change for change in decided.values() if change is not None), interpretation)
+    return tuple(sorted(changes, key=lambda change: change.address))
+
+
+def _gone_as_one(changes: Iterable[AttributeChange], interpretation: Interpretation) -> tuple[AttributeChange, ...]:
+    """The changes, with those of one resource that is not there put together."""
+    there = {(resource.kind, resource.name) for resource in interpretation.resources}
+    found: dict[Address, AttributeChange] = {}
+    for change in changes:
+        address = change.address
+        if change.after is None and address.attribute and (address.kind, address.name) not in there:
+            address = Address(address.target, address.kind, address.name)
+            change = AttributeChange(address, "removed", texts(address.name), None, agreed_by=change.agreed_by)
+        found[address] = change
+    return tuple(found.values())
 
 
 def _judge(

@@ -155,6 +155,11 @@ class Fields:
             self._say(found.place, "text is expected, and nothing is there")
         return text
 
+    def exact(self, key: str) -> str:
+        """A text as it is: blanks inside quotes count, as they do in the names of resources."""
+        found = self.item.get(key)
+        return (found.text or "") if found is not None and found.text and not found.plain else self.text(key)
+
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
         """One of several words."""
         text = self.text(key)

@@ -175,7 +175,7 @@ def adopt(
         raise InputError(
             f"no target of the group {group!r} could be seen, so there is nothing to adopt",
             untouched="No baseline was written.",
-            next_step="Look:  auditor doctor   (then take a snapshot again)",
+            next_step=f"See why:  auditor check {group}",
         )
     poll = _Poll(seen, kinds)
     poll.take()
@@ -245,6 +245,12 @@ class _Poll:
                 continue
             for attribute in _attributes(spec, by_target.values()):
                 self._attribute(spec, name, attribute, targets, by_target)
+            if (spec.name, name) in self.values and spec.name not in LISTED:
+                self.outliers += (
+                    Outlier(Address(target, spec.name, name), None, Text(name))
+                    for target in targets
+                    if target not in by_target
+                )
 
     def _names(self, spec: KindSpec, targets: list[str], there: dict[str, dict[str, Resource]]) -> None:
         """Agrees the set of resources: those that more than half of the targets have."""
@@ -300,7 +306,7 @@ class _Poll:
         if not _writable(value, spec, attribute):
             self._refuse(spec, name, attribute, "its value cannot be written in a baseline", votes)
             return
-        self.outliers += outliers
+        self.outliers += (one for one in outliers if one.address.target in by_target)
         found = _Agreed(value, count, len(known), outliers)
         self.values.setdefault((spec.name, name), {})[attribute] = found
 

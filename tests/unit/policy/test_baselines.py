@@ -100,6 +100,14 @@ def test_what_is_agreed_and_not_there_is_removed_or_hidden() -> None:
     assert absent.after is None
 
 
+def test_a_resource_that_is_gone_is_one_change() -> None:
+    baseline = _values("{read_timeout: 60s, connect_timeout: 5s}", "shop /api")
+    changes = _changes(baseline, route("other", read_timeout=Duration(60)))
+    assert [(str(change.address), change.kind) for change in changes] == [
+        ('web1/httpd:httpd.route["shop /api"]', "removed")
+    ]
+
+
 def test_a_pattern_asks_nothing_where_there_is_nothing_and_says_so_where_something_may_be_hidden() -> None:
     baseline = _values("{read_timeout: 60s}")
     assert _changes(baseline) == []

@@ -139,3 +139,24 @@ def test_a_name_with_a_star_agrees_on_that_resource_alone() -> None:
     other = _host(1, _route("*:80 /api", read_timeout=Duration(60)), _route("x:80 /api", read_timeout=Duration(9)))
     target = Target("web1", "httpd", LocalTree("/"), groups=("proxies",))
     assert compare_baseline([report.baseline], target, other) == ()
+
+
+@pytest.mark.parametrize("name", [" /api", "/api ", "\n", " ", "\t", "~", "- x", "a: b", "\\*", "#", "unmanaged"])
+def test_what_was_adopted_is_no_drift_whatever_its_name(name: str) -> None:
+    host = _host(1, _route(name, read_timeout=Duration(60)))
+    report = adopt("proxies", [host], KINDS)
+    target = Target("web1", "httpd", LocalTree("/"), groups=("proxies",))
+    assert report.baseline.values
+    assert compare_baseline([report.baseline], target, host) == ()
+
+
+def test_a_host_without_a_resource_is_one_outlier() -> None:
+    there = _route(read_timeout=Duration(60), connect_timeout=Duration(5), url=Text("http://a/"))
+    report = adopt("proxies", [_host(1, there), _host(2, there), _host(3)], KINDS)
+    assert report.outliers == ()  # nothing at all was found on web3, so it has no vote
+    other = _route("*:80 /x", read_timeout=Duration(60))
+    report = adopt("proxies", [_host(1, there), _host(2, there), _host(3, other)], KINDS)
+    assert [(str(one.address), one.value is None) for one in report.outliers] == [
+        ('web3/httpd:httpd.route["*:80 /api"]', True),
+        ('web3/httpd:httpd.route["*:80 /x"]', False),
+    ]
