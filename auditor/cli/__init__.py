@@ -17,9 +17,23 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             sys.stdout.write(f"auditor {__version__}\n")
             sys.stdout.flush()
-        except OSError:
-            return 3
-        return 0
+        except (OSError, AttributeError):  # a full disk, a closed standard output: run() has the words for it
+            pass
+        else:
+            return 0
+    if arguments is None:
+        _file_names_in_utf8()
     from auditor.cli.run import run
 
     return run(given)
+
+
+def _file_names_in_utf8() -> None:
+    """Begins the process anew in Python's UTF-8 mode where the locale says otherwise (``ja_JP.eucJP``).
+
+    Configurations and reports are UTF-8 whatever the terminal's locale is, and file names stand in both.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and sys.executable:
+        import os
+
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - itself

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from auditor.cli import streams
-from auditor.errors import EXIT_INTERNAL, AuditorError
+from auditor.errors import EXIT_INTERNAL, AuditorError, StoreError
 
 Job = Callable[[], int]
 """What a command does once its arguments are understood; it gives the exit code."""
@@ -34,6 +34,8 @@ def run(arguments: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except BaseExceptionGroup as group:
         return _several(group)
+    except OSError as error:
+        return _say(StoreError(streams.full(error))) if streams.is_full(error) else _fault(error)
     except Exception as error:
         return _fault(error)
 

@@ -9,13 +9,32 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from auditor.errors import AuditorError, InputError, StoreError
 
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
+
+
+class _Closed(io.TextIOBase):
+    """Standard output that the caller closed (``>&-``): what is written there is lost, and that is said."""
+
+    def write(self, text: str) -> int:  # noqa: ARG002 - the stream's face
+        raise OSError(errno.EBADF, "it is closed")
+
 
 def prepare() -> None:
-    """Makes both streams write UTF-8 whatever the locale says; what UTF-8 cannot hold is shown as an escape."""
+    """Makes both streams write UTF-8 whatever the locale says; what UTF-8 cannot hold is shown as an escape.
+
+    A standard stream that the caller closed is put in its place again, so that no file we open becomes it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    sys.stdout = sys.stdout or _Closed()
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the process's whole life
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -38,8 +57,19 @@ def write_out(text: str) -> None:
     except BrokenPipeError:
         _close_quietly(sys.stdout)
     except OSError as error:
-        _close_quietly(sys.stdout)
-        raise StoreError(f"standard output could not be written: {error.strerror}") from error
+        raise StoreError(full(error)) from error
+
+
+def is_full(error: OSError) -> bool:
+    """Whether it says that nothing more can be written: the disk is full or failed, or the stream was closed."""
+    return error.errno in (*_FULL, errno.EBADF)
+
+
+def full(error: OSError) -> str:
+    """The sentence for output that could not be written; standard output is given up."""
+    _close_quietly(sys.stdout)
+    what = f"{error.filename}" if error.filename else "standard output"
+    return f"{what} could not be written: {error.strerror}"
 
 
 def write_error(text: str) -> None:
@@ -94,7 +124,7 @@ def _umask() -> int:
 
 def _writing_failed(path: Path, error: OSError) -> AuditorError:
     text = f"the report {path} could not be written: {error.strerror or error}."
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
+    if error.errno in _FULL:
         return StoreError(text, untouched="An older report of that name is unchanged.", next_step="Free some space.")
     return InputError(text, untouched="Nothing was written.", next_step="Give a path in a folder you may write to.")
 

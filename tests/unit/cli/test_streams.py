@@ -193,3 +193,29 @@ async def forever():
 run._parse = lambda _: lambda: asyncio.run(forever())
 sys.exit(run.run([]))
 """
+
+
+@pytest.mark.parametrize(
+    "words", [("--version",), ("--help",), ("check", "TREE"), ("check", "TREE", "--format", "json")]
+)
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-"])
+def test_an_output_that_cannot_be_written_is_said_and_incomplete(
+    tree: Path, words: tuple[str, ...], redirection: str
+) -> None:
+    command = [sys.executable, "-m", "auditor", *(str(tree) if word == "TREE" else word for word in words)]
+    done = subprocess.run(["sh", "-c", f'"$@" {redirection}', "sh", *command], capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    assert "standard output could not be written" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_file_names_are_utf8_whatever_the_locale_says(tree: Path) -> None:
+    (tree / "conf/店舗.conf").write_text("ProxyPass /a http://b/ timeout=500ms\n")
+    with (tree / "conf/httpd.conf").open("a") as file:
+        file.write("Include conf/*舗.conf\n")
+    done = auditor(
+        "check", tree, "--format", "json", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", PYTHONIOENCODING=""
+    )
+    assert done.returncode in (0, 1, 3), done.stderr
+    assert json.loads(done.stdout)["format"] == "auditor.check/v1"
+    assert "conf/店舗.conf" in done.stdout
