@@ -19,7 +19,7 @@ def policy_for(files: Sequence[Path] | None, fleet: Fleet | None, surfaces: Sequ
     """The rules named, else the fleet's, else every shipped rule for these surfaces.
 
     Errors:
-        InputError: a file cannot be read or used, or the fleet names a shipped policy that there is not.
+        InputError: a file cannot be read or used.
     """
     from auditor.policy.rules import load_policy
     from auditor.services.check import default_policy, kinds_of, shipped_policy_files
@@ -29,13 +29,6 @@ def policy_for(files: Sequence[Path] | None, fleet: Fleet | None, surfaces: Sequ
     if fleet is None or not (fleet.policy_names or fleet.policy_files):
         return default_policy(surfaces)
     shipped = {Path(name).stem: (name, content) for name, content in shipped_policy_files()}
-    unknown = [name for name in fleet.policy_names if name not in shipped]
-    if unknown:
-        raise InputError(
-            f"there is no shipped policy {', '.join(map(repr, unknown))}",
-            where=str(fleet.file),
-            next_step=f"Shipped are: {', '.join(shipped)}",
-        )
     chosen = [shipped[name] for name in fleet.policy_names]
     own = [(str(path), read_file(path, "policies")) for path in fleet.policy_files]
     return load_policy([*chosen, *own], kinds_of())

@@ -136,12 +136,18 @@ def _tokens(text: str) -> list[_Token]:
     while offset < len(text):
         found = _TOKEN.match(text, offset)
         if found is None:
-            what = "a text that is not closed" if text[offset] in "\"'" else f"{text[offset]!r} means nothing here"
-            raise ExpressionError(what, offset)
+            raise ExpressionError(_odd(text[offset]), offset)
         if found.lastgroup != "space":
             tokens.append(_Token(str(found.lastgroup), found[0], offset))
         offset = found.end()
     return tokens
+
+
+def _odd(sign: str) -> str:
+    if sign in "\"'":
+        return "a text that is not closed"
+    hint = f"; write {sign * 2}" if sign in "=&|" else ""
+    return f"{sign!r} means nothing here{hint}"
 
 
 _BINARY: Final = (

@@ -165,7 +165,7 @@ class _Reader:
             store_remote=self.text(store.get("remote"), ""),
             targets=_targets(hosts, groups),
             groups=groups,
-            policy_names=self.texts(policies.get("use")),
+            policy_names=self.shipped(policies.get("use")),
             policy_files=self.globbed(policies.get("files")),
             baseline_files=self.globbed(parts.get("baselines")),
             waivers_file=self.existing(parts.get("waivers")),
@@ -178,7 +178,7 @@ class _Reader:
         if "id" not in fleet:
             self.wrong(parts.get("fleet", top), "fleet.id is missing", "It names the fleet's key; see auditor init.")
         if self.mistakes:
-            raise InputError.gather(self.mistakes)
+            raise InputError.gather(list({str(one): one for one in self.mistakes}.values()))
         return result
 
     def hosts(self, item: Item | None) -> tuple[dict[str, dict[tuple[str, str], Location]], dict[str, set[str]]]:
@@ -359,6 +359,18 @@ class _Reader:
     def texts(self, item: Item | None) -> tuple[str, ...]:
         """A list of texts."""
         return tuple(text for one in self.items(item) if (text := self.text(one, "")))
+
+    def shipped(self, item: Item | None) -> tuple[str, ...]:
+        """A list of names of shipped policies."""
+        from auditor.services.check import shipped_policy_files
+
+        known = [Path(name).stem for name, _ in shipped_policy_files()] if item else []
+        for one in self.items(item):
+            name = self.text(one, "")
+            if name and name not in known:
+                hint = suggestion(name, known)
+                self.wrong(one, f"there is no shipped policy {name!r}{hint}", f"Shipped are: {', '.join(known)}")
+        return self.texts(item)
 
     def names(self, item: Item | None, what: str) -> tuple[str, ...]:
         """A list of names of groups."""

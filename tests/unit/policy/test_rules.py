@@ -40,6 +40,8 @@ def _error(*contents: bytes) -> str:
         ("self.max > 1)", "an operator is expected before ')'"),
         ("self.max > 'x", "a text that is not closed"),
         ("self.max > 1 && #", "'#' means nothing here"),
+        ("self.max = 1", "'=' means nothing here; write =="),
+        ("self.excluded & true", "'&' means nothing here; write &&"),
         ("{'a': 1}.a == 1", "maps are not supported"),
         ("self == self", "self is used by its members"),
         ("self.max.min == 1", "attributes have no members"),

@@ -136,6 +136,7 @@ MISTAKES = [
     ("hosts:\n  web1: {groups: web, httpd: {tree: /a}}\n", "4:18", "a list is expected"),
     ("hosts:\n  web1: {groups: [web1], httpd: {tree: /a}}\n", None, "both a host and a group"),
     ("groups: {g: {hosts: [web9]}}\n", "3:22", "there is no host 'web9'"),
+    ("policies: {use: [httpd-timeout]}\n", "3:18", "did you mean httpd-timeouts?"),
     ("approvals: {required: 0}\n", "3:23", "from 1 to 20"),
     ("approvals: {required: yes}\n", "3:23", "from 1 to 20"),
     ("waivers: nowhere.yaml\n", "3:10", "there is no file"),
