@@ -163,7 +163,8 @@ class FileJournal:
         if not self.path.exists():
             self.acts.make_directory(self.path.parent)
             os.close(self.acts.create(self.path))
-            self.acts.sync_directory(self.path.parent)
+        # Also where a run that was ended made it: what is announced below must be found after a power cut.
+        self.acts.sync_directory(self.path.parent)
         content = _content(self.path)
         entries, self._end = _parse(content, self.path)
         for entry in entries:

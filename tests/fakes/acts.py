@@ -2,14 +2,20 @@
 
 From the chosen call on, every further act is refused with :class:`Killed`, as if the process were gone: whatever
 ``finally`` and ``except`` would still do to the disk does not happen.
+:class:`PowerCutAt` also loses what was not synced.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+import stat
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-from auditor.transport.acts import Acts
+from auditor.transport.acts import Acts, read_xattrs
 
 
 class Killed(BaseException):
@@ -60,3 +66,105 @@ class FailingAt(Acts):
         self.count += counted
         if hit:
             raise OSError(self.number, os.strerror(self.number), path)
+
+
+@dataclass
+class _Node:
+    """An inode, kept from being used again by a descriptor, and what of it is on disk."""
+
+    handle: int
+    status: os.stat_result
+    link: str = ""
+    content: bytes | None = None
+    xattrs: dict[str, bytes] = field(default_factory=dict)
+
+
+class PowerCutAt(KilledAt):
+    """Ends the process at an act; :meth:`lose` then leaves below ``root`` only what had been synced.
+
+    A file's bytes, mode and owner are on disk once it was synced, its name once its directory was. With
+    ``names_kept`` every name is on disk at once and only the bytes lag behind, as a journal of metadata alone keeps
+    it. What stood there at first is on disk.
+    """
+
+    def __init__(self, at: int, root: Path, *, names_kept: bool = False) -> None:
+        super().__init__(at)
+        self.root, self.names_kept = root, names_kept
+        self._nodes: dict[int, _Node] = {}
+        self._names: dict[Path, dict[str, int]] = {}
+        for folder, _, files in os.walk(root):
+            for name in files:
+                path = Path(folder, name)
+                if path.is_symlink():
+                    continue
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    self._keep(descriptor, path)
+                finally:
+                    os.close(descriptor)
+            self._list(Path(folder))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for node in self._nodes.values():
+            os.close(node.handle)
+        self._nodes.clear()
+
+    def sync(self, descriptor: int, path: Path) -> None:
+        super().sync(descriptor, path)
+        self._keep(descriptor, path)
+
+    def sync_directory(self, path: Path) -> None:
+        super().sync_directory(path)
+        self._list(path)
+
+    def _node(self, path: Path) -> _Node:
+        status = path.lstat()
+        node = self._nodes.get(status.st_ino)
+        if node is None:
+            handle = os.open(path, os.O_PATH | os.O_NOFOLLOW)
+            link = os.readlink(path) if stat.S_ISLNK(status.st_mode) else ""
+            node = self._nodes[status.st_ino] = _Node(handle, status, link)
+        return node
+
+    def _keep(self, descriptor: int, path: Path) -> None:
+        node = self._node(path)
+        node.status = os.fstat(descriptor)
+        node.content, node.xattrs = os.pread(descriptor, node.status.st_size, 0), read_xattrs(descriptor)
+
+    def _list(self, folder: Path) -> None:
+        self._names[folder] = {path.name: self._node(path).status.st_ino for path in folder.iterdir()}
+
+    def lose(self) -> None:
+        """Leaves what is on disk, as the machine finds it when it comes up again."""
+        if self.names_kept:
+            for folder, _, _ in os.walk(self.root):
+                self._list(Path(folder))
+        self._leave(self.root)
+
+    def _leave(self, folder: Path) -> None:
+        kept = {name: self._nodes[number] for name, number in self._names.get(folder, {}).items()}
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                if path.name not in kept:
+                    shutil.rmtree(path)
+            else:
+                path.unlink()
+        for name, node in kept.items():
+            path = folder / name
+            if stat.S_ISDIR(node.status.st_mode):
+                path.mkdir(exist_ok=True)
+                path.chmod(stat.S_IMODE(node.status.st_mode))
+                self._leave(path)
+            elif node.link:
+                path.symlink_to(node.link)
+            else:
+                path.write_bytes(node.content or b"")
+                os.chown(path, node.status.st_uid, node.status.st_gid)
+                for key, value in node.xattrs.items():
+                    os.setxattr(path, key, value)
+                path.chmod(stat.S_IMODE(node.status.st_mode))

@@ -33,6 +33,8 @@ class FakeServer:
     private_mounts: bool = True
     up: bool = True
     generation: int = 1
+    pid: int = 1
+    unprobed: str = ""
     loaded: Mapping[str, bytes] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
@@ -58,7 +60,8 @@ class FakeServer:
     def running(self) -> Running | None:
         if not self.up:
             return None
-        return Running(1, "1", frozenset({(self.generation, "1")}), (("127.0.0.1", 80),), frozenset(), self.generation)
+        children, addresses = frozenset({(self.generation, "1")}), (("127.0.0.1", 80),)
+        return Running(self.pid, "1", children, addresses, frozenset(), self.generation)
 
     def reload(self) -> None:
         self.calls.append("reload")
@@ -74,6 +77,15 @@ class FakeServer:
         self.generation += 1
         if any(self.deadly in one for one in self.loaded.values()):
             self.up = False
+
+    def probe(self) -> str:
+        return self.unprobed
+
+    def boot(self) -> None:
+        """The machine starts anew, and the server with it."""
+        self.pid += 1
+        self.up = True
+        self._load()
 
     async def prove(self, before: Running | None) -> str:
         if not self.up:

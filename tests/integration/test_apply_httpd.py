@@ -405,3 +405,47 @@ def test_the_private_mount_is_what_checks_here(site: Site) -> None:
     site.approve(made.id)
     texts = [text for text, _ in site.apply(made.id).outcomes[0].checks]
     assert any("private mount" in text for text in texts)
+
+
+def _with_probe(site: Site, url: str) -> None:
+    file = site.fleet.root / "auditor.yaml"
+    probe = f"http://127.0.0.1:{site.port}/server-status"
+    file.write_text(file.read_text().replace(f"probe: {probe}\n", f"probe: {url}\n"))
+
+
+def test_a_probe_that_fails_beforehand_refuses_and_never_hinders_the_way_back(site: Site) -> None:
+    before, generation = site.files(), site.generation()
+    refused, made = site.propose(f"{ROUTE}=61s").id, site.propose(f"{ROUTE}=60s").id
+    site.approve(refused)
+    site.approve(made)
+    dead = f"http://127.0.0.1:{servers.free_port()}/"
+    healthy = (site.fleet.root / "auditor.yaml").read_text()
+    _with_probe(site, dead)
+    report = site.apply(refused)
+    assert [one.outcome for one in report.outcomes] == ["refused"], report
+    assert f"the probe {dead} gets no answer: Connection refused, before anything is changed" in report.outcomes[0].text
+    assert (site.files(), site.generation()) == (before, generation)
+
+    (site.fleet.root / "auditor.yaml").write_text(healthy)
+    assert site.apply(made).outcomes[0].outcome == "applied"
+    _with_probe(site, dead)
+    report = site.rollback(made)
+    assert report.outcomes[0].outcome == "rolled back", report
+    assert any(text.endswith("Connection refused, as before") for text, _ in report.outcomes[0].checks)
+    assert site.files() == before
+
+
+def test_a_change_that_ends_the_probe_s_answers_is_taken_back(site: Site) -> None:
+    before = site.files()
+    made = site.propose(f"{ROUTE}=60s").id
+    site.approve(made)
+    answers = iter(("", "the probe answers 503", ""))  # before, after the reload, after taking back
+
+    def probe(self: server.HttpdServer) -> tuple[str, str]:
+        return "", next(answers)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server.HttpdServer, "_probe", probe)
+        report = site.apply(made)
+    assert (report.outcomes[0].outcome, report.outcomes[0].text) == ("taken back", "the probe answers 503"), report
+    assert site.files() == before

@@ -220,9 +220,9 @@ def test_somebody_elses_pending_change_would_ride_along_and_is_refused(tmp_path:
         pending = bench.ilo.state.pending()
         with pytest.raises(RefusedError, match="pending"):
             await bench.run()
-        transaction = (
-            bench.machine("forward").reach["web1/ilo"].begin(bench.plan.cohorts[0].steps, "forward", _journal(bench))
-        )  # type: ignore[union-attr]
+        assert bench.plan is not None
+        begin = bench.machine("forward").reach["web1/ilo"].begin
+        transaction = begin(bench.plan.cohorts[0].steps, "forward", _journal(bench))
         try:
             with pytest.raises(RefusedError, match="somebody else waits for the next boot: AdminName"):
                 await transaction.prepare()

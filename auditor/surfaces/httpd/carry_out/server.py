@@ -55,6 +55,16 @@ class Running:
     addresses: tuple[tuple[str, int], ...]
     answering: frozenset[tuple[str, int]]
     generation: int | None
+    unprobed: str = ""
+    """Why the inventory's probe fails already, so that its failing afterwards is none of the change's."""
+
+    def serves_the_same_as(self, other: Running) -> bool:
+        """Whether it cannot have read its files between the two looks: nobody started or reloaded it."""
+        if (self.pid, self.started) != (other.pid, other.started):
+            return False
+        if self.generation is not None and other.generation is not None:
+            return self.generation == other.generation
+        return self.children == other.children
 
 
 class Server(Protocol):
@@ -78,6 +88,10 @@ class Server(Protocol):
 
     async def prove(self, before: Running | None) -> str:
         """What proves that the server serves anew. Errors: ApplyError where nothing does."""
+        ...
+
+    def probe(self) -> str:
+        """Why the inventory's probe fails; empty where it answers, or there is none."""
         ...
 
 
@@ -154,7 +168,14 @@ class HttpdServer:
         if still:
             listed = ", ".join(f"{host}:{port}" for host, port in sorted(still))
             raise ApplyError(f"the server does not answer on {listed} any more.")
-        return self._sentence(before, later) + self._probe()
+        answer, why = self._probe()
+        if why and not (before and before.unprobed):
+            raise ApplyError(f"{why}.")
+        return self._sentence(before, later) + (f"; {why}, as before" if why else answer)
+
+    def probe(self) -> str:
+        """Why the inventory's probe fails; empty where it answers, or there is none."""
+        return self._probe()[1]
 
     def _sentence(self, before: Running | None, now: Running) -> str:
         ports = ", ".join(f"{host}:{port}" for host, port in now.addresses) or "no port"
@@ -184,9 +205,10 @@ class HttpdServer:
                 raise ApplyError("the server shows no new generation: the reload did not take place.")
             await asyncio.sleep(0.1)
 
-    def _probe(self) -> str:
+    def _probe(self) -> tuple[str, str]:
+        """What the probe answers, or why it counts as failing."""
         if not self.tree.probe:
-            return ""
+            return "", ""
         begun = time.monotonic()
         try:
             with urllib.request.urlopen(self.tree.probe, timeout=10) as answer:  # noqa: S310 - the inventory's own URL
@@ -196,10 +218,11 @@ class HttpdServer:
             status = error.code
             error.close()
         except (OSError, ValueError) as error:
-            raise ApplyError(f"the probe {self.tree.probe} gets no answer: {error}") from error
+            reason = getattr(error, "reason", error)
+            return "", f"the probe {self.tree.probe} gets no answer: {getattr(reason, 'strerror', None) or reason}"
         if status >= 500:
-            raise ApplyError(f"the probe {self.tree.probe} answers {status}.")
-        return f"; {self.tree.probe} {status} in {time.monotonic() - begun:.2f} s"
+            return "", f"the probe {self.tree.probe} answers {status}"
+        return f"; {self.tree.probe} {status} in {time.monotonic() - begun:.2f} s", ""
 
     def _control(self, verb: str) -> None:
         done = self._run([*self.command, "-k", verb])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
+
+import msgspec
 
 from auditor.errors import ApplyError, AuditorError, RefusedError
 from auditor.model.plan import Direction, DirectiveEdit, Step
@@ -96,8 +98,23 @@ class HttpdTransaction:
             ) from error
         if survey:
             said.extend(survey.preflight({live.name: content for live, content in self._pairs}))
-        self._running = self.server.running()
+        self._running = self._probed(self.server.running())
         return tuple(said)
+
+    def _probed(self, running: Running | None) -> Running | None:
+        """The running server with how its probe stands: one that fails beforehand could prove nothing afterwards.
+
+        Errors:
+            RefusedError: going forward, it fails already. Going back, that may be the reason to go back.
+        """
+        why = self.server.probe() if running is not None else ""
+        if why and self.direction == "forward":
+            raise RefusedError(
+                f"{why}, before anything is changed; it could not show whether the change does harm.",
+                untouched="Nothing was changed.",
+                next_step="Mend what keeps it from answering, or  probe  of this target in the inventory.",
+            )
+        return replace(running, unprobed=why) if running is not None and why else running
 
     async def perform(self) -> tuple[str, ...]:
         """Backs up, replaces, has the server check the live tree, reloads it and waits for the proof."""
@@ -247,7 +264,7 @@ class HttpdTransaction:
     def _back_up(self) -> None:
         journal = self.options.journal
         folder = backup.backup_folder(self.folder, self.direction)
-        journal.intent("", "back up", folder=str(folder))
+        journal.intent("", "back up", folder=str(folder), server=_written(self._running))
         manifest = backup.write_backup(folder, self.options.plan_id, self._pairs, self.options.sealer, self.acts)
         journal.done("", "back up", files=str(len(manifest.files)))
 
@@ -322,6 +339,8 @@ class HttpdTransaction:
         if str(live.real) != kept.real or found not in (kept.before, kept.after):
             raise RefusedError("somebody else changed it meanwhile.")
         if found == kept.before and same:
+            # An ended recovery may have put it back and not have synced its name any more.
+            self.acts.sync_directory(live.real.parent)
             return False
         content = backup.kept_bytes(folder, manifest, number, sealer)
         self.options.journal.intent("", "restore", file=kept.name)
@@ -330,16 +349,19 @@ class HttpdTransaction:
         return True
 
     async def _activate_again(self, begun: Mapping[str, Mapping[str, str]]) -> str:
-        """Activates what was put back, where the server may have read the other."""
+        """Activates what was put back, where the server may have read the other: by us, a log rotation, or a boot."""
+        before = _read(begun.get("back up", {}).get("server", ""))
         if RELOAD not in begun:
-            return "the server had not been told: not reloaded"
+            now = self.server.running()
+            if now is None or (before is not None and now.serves_the_same_as(before)):
+                return "the server has not read the other files: not reloaded"
         verdict = self.server.check()
         if verdict is None or not verdict.passed:
             raise ApplyError(f"the server refuses the files as they were: {verdict.text if verdict else 'no answer'}")
         running = self.server.running()
         try:
             if running is not None:
-                return await self._reload(running)
+                return await self._reload(replace(running, unprobed=before.unprobed if before else ""))
             # It ran before our reload and does not any more: that is ours to put right.
             self.options.journal.intent("", "start")
             self.server.start()
@@ -357,3 +379,12 @@ class HttpdTransaction:
                 temporary = files.temporary_for((self.root / name).resolve(strict=True), self.options.plan_id)
                 if temporary.is_file():
                     self.acts.unlink(temporary)
+
+
+def _written(running: Running | None) -> str:
+    """A server's state as the journal keeps it."""
+    return "" if running is None else msgspec.json.encode(running).decode()
+
+
+def _read(text: str) -> Running | None:
+    return msgspec.json.decode(text, type=Running) if text else None

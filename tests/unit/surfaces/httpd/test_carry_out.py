@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import shutil
@@ -17,7 +18,7 @@ from auditor.model.plan import Direction
 from auditor.plan.journal import read_entries, runs_of
 from auditor.transport.acts import Acts
 from tests import servers
-from tests.fakes.acts import CountingActs, FailingAt, Killed, KilledAt
+from tests.fakes.acts import CountingActs, FailingAt, Killed, KilledAt, PowerCutAt
 from tests.fakes.plans import SEALER
 from tests.fakes.trees import PLAN, FakeServer, World, edit, make_world
 
@@ -160,6 +161,88 @@ def test_recovery_may_itself_be_ended_at_every_act(tmp_path: Path) -> None:
             recover(world)
             assert_whole(world, before, after, f"ended at act {at}, its recovery at act {again}")
     assert tried > 60
+
+
+def cut(world: World, direction: Direction, at: int, *, names_kept: bool, recovering: bool = False) -> bool:
+    """Whether the power went off at this act; what was not synced is lost, and machine and server come up again."""
+    with PowerCutAt(at, world.folder, names_kept=names_kept) as acts:
+        try:
+            if recovering:
+                recover(world, acts)
+            else:
+                carry_out(world, direction, acts)
+        except Killed:
+            off = True
+        else:
+            off = False
+        acts.lose()
+        world.server.boot()
+    return off
+
+
+@pytest.mark.parametrize("direction", ["forward", "back"])
+@pytest.mark.parametrize("names_kept", [False, True])
+def test_without_power_at_any_act_it_is_before_or_after_and_never_between(
+    tmp_path: Path, direction: Direction, names_kept: bool
+) -> None:
+    points, after = reference(tmp_path / "reference", direction)
+    for at in range(points + 1):
+        world = rolled_to(make_world(tmp_path / f"{at}"), direction)
+        before = world.state()
+        assert cut(world, direction, at, names_kept=names_kept) is (at < points)
+        if at == points:
+            assert world.state() == after, "what was said to be done was not on disk"
+        recover(world)
+        assert_whole(world, before, after, f"power cut at act {at}")
+
+
+@pytest.mark.parametrize("names_kept", [False, True])
+def test_the_power_may_go_off_again_during_recovery(tmp_path: Path, names_kept: bool) -> None:
+    points, after = reference(tmp_path / "reference", "forward")
+    tried = 0
+    for at in range(points // 2, points, 6):
+        for again in range(0, 45, 3):
+            world = make_world(tmp_path / f"{at}-{again}")
+            before = world.state()
+            cut(world, "forward", at, names_kept=names_kept)
+            tried += cut(world, "forward", again, names_kept=names_kept, recovering=True)
+            recover(world)
+            assert_whole(world, before, after, f"power cut at act {at}, and at act {again} of its recovery")
+    assert tried > 30
+
+
+def test_a_killed_run_whose_recovery_is_done_survives_a_power_cut_after_it(tmp_path: Path) -> None:
+    """What the killed process left in the page cache alone must be on disk once recovery says that it is as before."""
+    points, after = reference(tmp_path / "reference", "forward")
+    for at in range(points // 2, points, 3):
+        for again in (*range(1, 40, 2), 10**9):
+            world = make_world(tmp_path / f"{at}-{again}")
+            before = world.state()
+            with PowerCutAt(at, world.folder) as acts:
+                with pytest.raises(Killed):
+                    carry_out(world, "forward", acts)
+                acts.at, acts.count = again, 0
+                with contextlib.suppress(Killed):
+                    recover(world, acts)
+                acts.at = 10**9
+                recover(world, acts)
+                acts.lose()
+                world.server.boot()
+            assert_whole(world, before, after, f"ended at act {at}, its recovery at act {again}, power cut")
+
+
+def test_a_server_that_read_a_half_replaced_tree_is_told_again(tmp_path: Path) -> None:
+    """A log rotation reloads at any moment, and a machine that boots reads whatever is there."""
+    points, after = reference(tmp_path / "reference", "forward")
+    for act in (FakeServer.boot, FakeServer._load):
+        for at in range(points // 2, points):
+            world = make_world(tmp_path / f"{act.__name__}-{at}")
+            before = world.state()
+            with pytest.raises(Killed):
+                carry_out(world, "forward", KilledAt(at))
+            act(world.server)
+            recover(world)
+            assert_whole(world, before, after, f"ended at act {at}, then read by the server")
 
 
 @pytest.mark.parametrize("direction", ["forward", "back"])
