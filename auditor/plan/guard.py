@@ -89,7 +89,12 @@ def _back(known: Known) -> list[str]:
     reasons: list[str] = []
     if not any(outcomes and outcomes[-1] == "applied" for outcomes in known.outcomes.values()):
         happened = {outcomes[-1] for outcomes in known.outcomes.values() if outcomes}
-        reasons.append("it was rolled back already" if "rolled back" in happened else "it was never applied")
+        if "rolled back" in happened:
+            reasons.append("it was rolled back already")
+        elif "taken back" in happened:
+            reasons.append("it was taken back when it failed, and does not stand")
+        else:
+            reasons.append("it was never applied")
     without = [step.id for cohort in known.plan.cohorts for step in cohort.steps if isinstance(step.undo, NoUndo)]
     if without:
         reasons.append(f"step {', '.join(without)} cannot be taken back")

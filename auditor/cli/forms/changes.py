@@ -38,8 +38,34 @@ SHORT: Final = 8
 _EFFECTS: Final = 8
 """Lines of effects without ``--verbose``."""
 
+_NAMES: Final = 8
+"""Names under a line that counts resources, without ``--verbose``."""
+
 _BOOKKEEPING: Final = 9
 """The rank of effects that the steps themselves show."""
+
+_TIME_OUTS: Final = 1
+"""Effects up to this rank are a route's read and connect time-out: never left out."""
+
+_DERIVED: Final = frozenset(
+    {
+        "also_governed_by",
+        "governed_by",
+        "governed_by_main",
+        "governed_by_scope",
+        "own_timeout",
+        "own_timeout_ignored",
+        "own_timeout_is_wait",
+        "own_timeout_written",
+        "proxy_timeout_unit_dropped",
+        "proxy_timeout_written",
+        "timeout_from_proxy_timeout",
+        "timeout_unit_dropped",
+        "timeout_valid",
+        "timeout_written",
+    }
+)
+"""How a time-out comes about. The time-outs themselves and the edited lines stand in the form already."""
 
 
 def show_proposed(made: Proposed, style: Style) -> str:
@@ -126,17 +152,31 @@ def _cohort(cohort: Cohort, words: Words, style: Style) -> Iterable[str]:
     yield paragraph(", ".join(visible(one) for one in cohort.targets), 2)
     for step in cohort.steps:
         yield from _step(step, words)
-    lines = list(_effects(cohort.effects, words, style))
-    shown = lines if style.verbose else lines[:_EFFECTS]
+    told = [one for one in cohort.effects if style.verbose or one.asked or not _quiet(one)]
+    lines = list(_effects(told, words, style))
     if lines:
         yield f"    {words('plan.effects')}"
-    yield from shown
-    if len(lines) > len(shown):
-        yield f"      {words('drift.more', effects=words.count('effect', len(lines) - len(shown)))}"
+    left = len(cohort.effects) - len(told)
+    for number, (needed, line, count) in enumerate(lines):
+        if needed or style.verbose or number < _EFFECTS:
+            yield line
+        else:
+            left += count
+    left -= sum(effect_rank(one.address) == _BOOKKEEPING for one in cohort.effects if one not in told)
+    if left:
+        yield f"      {words('drift.more', effects=words.count('effect', left))}"
 
 
-def _effects(effects: Sequence[Effect], words: Words, style: Style) -> Iterable[str]:
-    """A line for each effect asked for, then the consequences; alike ones are counted without ``--verbose``."""
+def _quiet(effect: Effect) -> bool:
+    """Whether an effect only says how another comes about; the step itself shows the line that it changes."""
+    return effect.address.attribute in _DERIVED or effect_rank(effect.address) == _BOOKKEEPING
+
+
+def _effects(effects: Sequence[Effect], words: Words, style: Style) -> Iterable[tuple[bool, str, int]]:
+    """A line for each effect asked for, then the consequences; alike ones are counted without ``--verbose``.
+
+    Gives with each whether it must not be left out, and for how many effects it stands.
+    """
 
     def alike(effect: Effect) -> tuple[bool, int, str, str, str, str]:
         absent = words("drift.absent")
@@ -145,13 +185,16 @@ def _effects(effects: Sequence[Effect], words: Words, style: Style) -> Iterable[
 
     for (consequence, rank, kind, attribute, before, after), found in groupby(sorted(effects, key=alike), key=alike):
         group = list(found)
-        if consequence and rank == _BOOKKEEPING and not style.verbose:
-            continue  # the step itself shows the line that it changes
         names = [one_line(one.address.name) for one in group]
         few = style.verbose or len(group) == 1
         tail = f"  ({words('plan.consequence')})" if consequence else ""
+        needed = not consequence or rank <= _TIME_OUTS
         for what in [f"{kind} {name}" for name in names] if few else [words.count(kind, len(group))]:
-            yield paragraph(f"{what}  {attribute_text(attribute)}: {before} → {after}{tail}", 6, 8)
+            text = paragraph(f"{what}  {attribute_text(attribute)}: {before} → {after}{tail}", 6, 8)
+            yield needed, text, 1 if few else len(group)
+        if not few and rank <= _TIME_OUTS:
+            more = ", …" if len(names) > _NAMES else ""
+            yield needed, paragraph(", ".join(names[:_NAMES]) + more, 8, 8), 0
 
 
 def _step(step: Step, words: Words) -> Iterable[str]:

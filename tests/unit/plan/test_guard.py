@@ -56,6 +56,8 @@ def test_going_back_needs_a_plan_that_stands_and_neither_approval_nor_time() -> 
     assert reasons_to_refuse(back) == ("it was never applied",)
     again = replace(back, outcomes={"web1/httpd": ("applied", "rolled back")})
     assert reasons_to_refuse(again) == ("it was rolled back already",)
+    failed = replace(back, outcomes={"web1/httpd": ("taken back",)})
+    assert reasons_to_refuse(failed) == ("it was taken back when it failed, and does not stand",)
 
 
 def test_an_unbound_key_is_no_reason() -> None:
