@@ -159,7 +159,7 @@ def _strikes(answer: Answer, words: Words) -> Iterable[str]:
         return
     ids = words("explain.and").join(mark.log_ids)
     key = "explain.strikes" if ids else "explain.strikes_plain"
-    after = show_seconds(answer.read_timeout_s)
+    after = show_seconds(answer.read_timeout_s if mark.seconds is None else mark.seconds)
     if mark.status is None:
         yield paragraph(words("explain.strikes_unknown", after=after), 2)
     else:

@@ -34,11 +34,12 @@ class ChainEntry(msgspec.Struct, frozen=True):
 
 
 class OnTimeout(msgspec.Struct, frozen=True):
-    """What a read time-out looks like; ``text`` adds what the numbers do not say."""
+    """What a read time-out looks like, and after how many seconds (None: never); ``text`` adds what they do not say."""
 
     status: int | None
     log_ids: tuple[str, ...]
     text: str = ""
+    seconds: float | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -112,7 +113,9 @@ def answer_json(answer: Answer) -> dict[str, Any]:
             }
             for entry in answer.chain
         ],
-        "on_timeout": None if mark is None else {"status": mark.status, "log_ids": list(mark.log_ids)},
+        "on_timeout": None
+        if mark is None
+        else {"status": mark.status, "log_ids": list(mark.log_ids), "after_s": mark.seconds},
         "undetermined": list(answer.undetermined),
         "proxied": answer.proxied,
         "route": answer.route or None,

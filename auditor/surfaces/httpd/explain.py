@@ -10,6 +10,7 @@ import msgspec
 
 from auditor.errors import InputError
 from auditor.model.source import FileSource
+from auditor.surfaces.httpd import beyond
 from auditor.surfaces.httpd.answer import Answer, ChainEntry, Governed, OnTimeout, seconds_or_none
 from auditor.surfaces.httpd.directive import Directive, Resolved
 from auditor.surfaces.httpd.durations import atoi
@@ -119,8 +120,10 @@ class _Explainer:
         choice = VirtualHosts(self.model.servers).choose(host, port)
         server = choice.server
         mapped = map_path(self.model, server, path)
-        doubts = (*choice.doubts, *mapped.doubts)
+        doubts = (*choice.doubts, *beyond.proxied_by_host(self.model, server), *mapped.doubts)
         if mapped.route is None:
+            if not mapped.note:
+                doubts += tuple(beyond.perhaps_proxied(self.model, server, by_name=choice.by_name))
             return Answer(
                 url=self.url,
                 virtual_host=readable(server.name),
@@ -166,7 +169,7 @@ class _Explainer:
             connect_governed_by=None if longest.connect is None else governed(longest.connect),
             connect_note=_connect_note(longest),
             chain=self._chain(server, route, longest),
-            on_timeout=self._mark(longest),
+            on_timeout=self._mark(server, longest),
             members=others,
         )
 
@@ -192,18 +195,20 @@ class _Explainer:
             if one.route is not route and any(target.worker is worker for target in one.targets)
         )
 
-    def _mark(self, governing: Governing) -> OnTimeout:
+    def _mark(self, server: Server, governing: Governing) -> OnTimeout:
         worker = governing.worker
         balancer = worker.balancer if worker is not None else None
         mark = timeout_mark(
-            governing.back_end.scheme,
+            self.model.protocol(server, governing.back_end.scheme),
             self.model.behaviour,
             ping=worker is not None and "ping" in worker.parameters,
             fail_on_timeout=balancer is not None and balancer_flag(balancer, "failontimeout", False),
         )
         if governing.read.seconds == 0:
-            return OnTimeout(503, (), "Timeout 0 answers at once, before any back end can")
-        return OnTimeout(mark.status, mark.log_ids, mark.text)
+            return OnTimeout(503, (), "Timeout 0 answers at once, before any back end can", 0)
+        seconds = seconds_or_none(governing.read.seconds * mark.times)
+        text = " ".join(filter(None, (mark.text, _ping_text(governing))))
+        return OnTimeout(mark.status, mark.log_ids, text, seconds)
 
     def _chain(self, server: Server, route: Route, governing: Governing) -> tuple[ChainEntry, ...]:
         """Every setting considered, strongest first, with those that are written but do not count."""
@@ -216,19 +221,35 @@ class _Explainer:
         if not any(limit.scope in ("ProxyTimeout", "ProxyTimeout at definition") for limit in limits):
             entries.insert(len(entries) - 1, ChainEntry("ProxyTimeout", False, "not set", ""))
         entries.extend(self._ineffective(server, limits))
+        entries.extend(self._connecting(route, worker, governing))
         return tuple(entries)
 
-    def _lost(self, route: Route, worker: ProxyWorker | None, read: Limit) -> Iterator[ChainEntry]:
-        """``timeout=`` on the route's own line, where it does not govern."""
-        own = route.own_timeout
-        if own is None or (read.directive is route.directive and read.setting == own.written):
+    def _connecting(self, route: Route, worker: ProxyWorker | None, governing: Governing) -> Iterator[ChainEntry]:
+        """``connectiontimeout=``, which goes before all of the others for connecting alone."""
+        connect = governing.connect
+        if connect is None:
+            return
+        yield from self._lost(route, worker, connect, "connectiontimeout")
+        if connect.setting.startswith("connectiontimeout="):
+            yield _entry(connect, governs=True)
+        else:
+            yield ChainEntry("connectiontimeout=", False, "not set", "connecting waits as long as reading")
+
+    def _lost(
+        self, route: Route, worker: ProxyWorker | None, governs: Limit, key: str = "timeout"
+    ) -> Iterator[ChainEntry]:
+        """A time on the route's own line, where it does not govern."""
+        own = next((one for one in route.parameters if one.key == key), None)
+        if own is None or (governs.directive is route.directive and governs.setting == own.written):
             return
         if route.balancer is not None:
             reason = "on a balancer it is the wait for a usable member, never a read time-out"
+            if key != "timeout":
+                reason = "it is for the members of a balancer; on the balancer it does nothing"
         elif worker is None:
             reason = "no proxy worker matches this URL, the generic one serves it"
         elif worker.definition is route.directive:
-            reason = f"overridden by {describe(read)}"
+            reason = f"overridden by {describe(governs)}"
         elif worker.server != route.server:
             reason = f"the main server's proxy worker {readable(worker.name)} comes first"
         else:
@@ -287,6 +308,14 @@ def governed(limit: Limit) -> Governed:
 def limit_text(limit: Limit) -> str:
     """The seconds of a default, or what is fixed."""
     return f"{limit.seconds:g}" if limit.scope == "default" else limit.setting
+
+
+def _ping_text(governing: Governing) -> str:
+    """What comes first of a back end that does not even answer the ping."""
+    seconds = governing.worker.interval("ping") if governing.worker is not None else None
+    if governing.back_end.scheme != "ajp" or not seconds:
+        return ""
+    return f"Where the ping itself is not answered: status 503 after {2 * seconds:g} s, AH01012 and AH00897."
 
 
 def _connect_note(governing: Governing) -> str:

@@ -95,6 +95,13 @@ class Model:
         found = effective.inherited(server, self.main, name)
         return default if found is None else first_word(found).lower() == "on"
 
+    def protocol(self, server: Server, scheme: str) -> str:
+        """The protocol whose module does the work: since 2.4.48 that of HTTP speaks WebSocket too, if not told off."""
+        if scheme not in ("ws", "wss") or not self.behaviour.websocket_by_http:
+            return scheme
+        falls_back = self.flag(server, "proxywebsocketfallbacktoproxyhttp", True)
+        return {"ws": "http", "wss": "https"}[scheme] if falls_back else scheme
+
     def inherits_workers(self, server: Server) -> bool:
         """Whether a virtual host sees the main server's proxy workers and balancers."""
         if server.is_main:

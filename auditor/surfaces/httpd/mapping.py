@@ -181,7 +181,7 @@ def _apply(
             next((one for one in model.main_routes.rewrites if one.directive is rule), None),
         )
         mapped.url = regexes.substituted(words[1], match) if match else words[1]
-        if "%" in mapped.url and re.search(r"%\d|%\{|\$\{", mapped.url):
+        if re.search(r"%\d|%\{|\$\{", mapped.url):
             mapped.doubts.append(f"the URL of RewriteRule {words[0]} holds variables, decided per request")
         return False
     for flag, what in (("f", "refused"), ("forbidden", "refused"), ("g", "gone"), ("gone", "gone")):

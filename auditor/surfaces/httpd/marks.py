@@ -12,12 +12,16 @@ from auditor.surfaces.httpd.versions import Behaviour
 
 @dataclass(frozen=True)
 class TimeoutMark:
-    """``status`` None and ``known`` False: not known for this protocol. ``text`` adds what the numbers do not say."""
+    """``status`` None and ``known`` False: not known for this protocol. ``text`` adds what the numbers do not say.
+
+    ``times`` is how often httpd waits before it gives up.
+    """
 
     status: int | None
     log_ids: tuple[str, ...] = ()
     text: str = ""
     known: bool = True
+    times: int = 1
 
 
 def timeout_mark(
@@ -40,5 +44,5 @@ def timeout_mark(
         case "uwsgi":
             return TimeoutMark(500, (), "nothing is written to the error log")
         case "h2" | "h2c":
-            return TimeoutMark(503, (), "after twice the time-out; nothing is written to the error log")
+            return TimeoutMark(503, (), "It is tried twice; nothing is written to the error log.", times=2)
     return TimeoutMark(None, (), f"what httpd does then is not known for {scheme}", known=False)

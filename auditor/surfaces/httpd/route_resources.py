@@ -294,7 +294,7 @@ class RouteResources:
         balancer = worker.balancer if worker is not None else None
         scheme = governing.back_end.scheme
         mark = timeout_mark(
-            scheme,
+            self.model.protocol(self.server, scheme),
             self.model.behaviour,
             ping=_parameter(worker, "ping") is not None,
             fail_on_timeout=balancer is not None and balancer_flag(balancer, "failontimeout", False),

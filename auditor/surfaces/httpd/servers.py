@@ -24,6 +24,7 @@ class Server:
 
     ``plain`` are those outside every section but <VirtualHost>, by lower-case name; ``nested`` stand in a section
     such as <Location> or <Proxy>; ``all`` are both, in order. ``name`` is unique and stable when lines move.
+    ``unknown_address`` says why its addresses are not known, where they hold a variable of unknown value.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Server:
     plain: dict[str, list[Directive]] = field(default_factory=lambda: defaultdict(list))
     nested: list[Directive] = field(default_factory=list)
     all: list[Directive] = field(default_factory=list)
+    unknown_address: str = ""
 
     @property
     def is_main(self) -> bool:
@@ -84,7 +86,7 @@ def split_servers(resolved: Resolved) -> tuple[Server, ...]:
             section = within[host]
             found = known.get(id(section))
             if found is None:
-                found = known[id(section)] = Server("", section)
+                found = known[id(section)] = Server("", section, unknown_address=_unknown_address(opened))
                 order.append(found)
                 opened = None
             server = found
@@ -101,7 +103,18 @@ def split_servers(resolved: Resolved) -> tuple[Server, ...]:
 def _add_empty(order: list[Server], opened: Directive | None) -> None:
     """A virtual host in which nothing stands: it answers all the same."""
     if opened is not None:
-        order.append(Server("", Section(opened.name[1:], opened.arguments, opened.source)))
+        section = Section(opened.name[1:], opened.arguments, opened.source)
+        order.append(Server("", section, unknown_address=_unknown_address(opened)))
+
+
+def _unknown_address(opened: Directive | None) -> str:
+    """Which variable of unknown value its addresses hold; empty where none."""
+    if opened is None:
+        return ""
+    for doubt in opened.doubts:
+        if doubt.text.startswith("${") and doubt.text in opened.written:
+            return f"the address of <VirtualHost {opened.written} ({opened.source}) is not known: {doubt.cause}"
+    return ""
 
 
 def _name(servers: list[Server]) -> None:

@@ -74,6 +74,11 @@ class Behaviour:
         return self.version >= (2, 4, 47)
 
     @property
+    def websocket_by_http(self) -> bool:
+        """Whether mod_proxy_http speaks WebSocket, unless ProxyWebsocketFallbackToProxyHttp is Off (since 2.4.48)."""
+        return self.version >= (2, 4, 48)
+
+    @property
     def handshake_limit(self) -> bool:
         """Whether RequestReadTimeout knows ``handshake=`` (since 2.4.39)."""
         return self.version >= (2, 4, 39)
@@ -91,7 +96,7 @@ _SIDES: Final = {
     "fcgi": ((2, 4, 6), (2, 4, 25), (2, 4, 999)),
     "handler": ((2, 4, 9), (2, 4, 25), (2, 4, 999)),
     "match": ((2, 4, 46), (2, 4, 48), (2, 4, 999)),
-    "ws": ((2, 4, 46), (2, 4, 999)),
+    "ws": ((2, 4, 46), (2, 4, 47), (2, 4, 999)),
     "unix": ((2, 4, 6), (2, 4, 999)),
     "logs": ((2, 4, 12), (2, 4, 999)),
 }

@@ -26,6 +26,7 @@ class Choice:
     server: Server
     why: str
     doubts: tuple[str, ...] = ()
+    by_name: bool = False
 
 
 class VirtualHosts:
@@ -35,6 +36,7 @@ class VirtualHosts:
         self.main = servers[0]
         self.chains: dict[tuple[str, str], list[Server]] = {}
         self.listening = _listening(self.main)
+        self.unknown_addresses = tuple(server.unknown_address for server in servers[1:] if server.unknown_address)
         for server in servers[1:]:
             for written in server.addresses:
                 host, port = split_address(written)
@@ -57,6 +59,7 @@ class VirtualHosts:
         doubts = []
         if self.listening is not None and str(port) not in self.listening:
             doubts.append(f"no Listen for port {port}: the virtual host is chosen as if it were the server's own port")
+        doubts += self.unknown_addresses
         chains = self._candidates(host, str(port))
         if not chains:
             return Choice(self.main, "no virtual host has this port", tuple(doubts))
@@ -66,7 +69,7 @@ class VirtualHosts:
             names = ", ".join(sorted(one.name for one in possible))
             doubts.append(f"the virtual host depends on the address the client connects to: {names}")
         why = "by name" if named else "the default of its address and port"
-        return Choice(possible[0], why, tuple(doubts))
+        return Choice(possible[0], why, tuple(doubts), by_name=bool(named))
 
     def _candidates(self, host: str, port: str) -> list[list[Server]]:
         """The chains that may answer: one where the local address is certain."""

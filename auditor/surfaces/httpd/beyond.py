@@ -1,0 +1,84 @@
+"""What may proxy or map a request beside the lines that are read: named, so that no answer is more certain than it is.
+
+Source: ``xlate_name`` of mod_proxy_express, ``proxy_detect`` of mod_proxy, and the directory walk, which reads
+``.htaccess`` where AllowOverride lets it hold RewriteRule or SetHandler (class FileInfo).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from auditor.surfaces.httpd.directive import Directive
+from auditor.surfaces.httpd.effective import first_word
+from auditor.surfaces.httpd.governing import Model
+from auditor.surfaces.httpd.servers import Server, readable
+from auditor.surfaces.httpd.words import split_words
+
+_PATTERN: Final = frozenset("*?[~")
+_PROXYING: Final = frozenset({"rewriterule", "sethandler", "rewriteengine"})
+_PLACES: Final = {"documentroot": 0, "alias": 1, "scriptalias": 1}
+_ANYWHERE: Final = frozenset({"aliasmatch", "scriptaliasmatch", "userdir", "virtualdocumentroot", "virtualscriptalias"})
+
+
+def proxied_by_host(model: Model, server: Server) -> Iterator[str]:
+    """mod_proxy_express goes before everything else, by a table of host names."""
+    if model.flag(server, "proxyexpressenable", False):
+        yield "ProxyExpressEnable: a host named in its table is proxied to what stands there, whatever the path"
+
+
+def perhaps_proxied(model: Model, server: Server, *, by_name: bool) -> Iterator[str]:
+    """What may proxy a request that no line maps."""
+    if not by_name and model.flag(server, "proxyrequests", False):
+        yield "ProxyRequests On: asked as a forward proxy, this server sends the request on to the host of the URL"
+    if not _has_proxy(model):
+        return
+    for directive in (*model.main.all, *(() if server.is_main else server.all)):
+        if _lets_files_proxy(directive) and _may_hold(model, server, directive):
+            place = directive.within[-1].arguments if directive.within else "every directory"
+            written = readable(f"{directive.name} {directive.arguments} for {place}")
+            yield f"{written} ({directive.source}): a .htaccess file there may hold RewriteRule [P] or SetHandler"
+            return
+
+
+def _has_proxy(model: Model) -> bool:
+    loaded = {name for name, _ in model.resolved.modules}
+    return "proxy_module" in loaded or not model.resolved.modules_known
+
+
+def _lets_files_proxy(directive: Directive) -> bool:
+    words = [word.lower() for word in split_words(directive.arguments)]
+    match directive.name.lower():
+        case "allowoverride":
+            return "all" in words or "fileinfo" in words
+        case "allowoverridelist":
+            return bool(_PROXYING & set(words))
+    return False
+
+
+def _may_hold(model: Model, server: Server, directive: Directive) -> bool:
+    """Whether files that this server serves may lie in the directory of the section."""
+    words = split_words(directive.within[-1].arguments) if directive.within else ()
+    section = directive.within[-1].name.lower() if directive.within else ""
+    if section != "directory" or not words or _PATTERN & set(words[0]):
+        return True
+    served: list[str] = []
+    for one in (server, model.main):
+        if _ANYWHERE & one.plain.keys():
+            return True
+        for name, position in _PLACES.items():
+            for setting in one.plain.get(name, ()):
+                arguments = split_words(setting.arguments)
+                served += arguments[position : position + 1]
+        if first_word(one.last("documentroot")):
+            break
+    else:
+        return True  # the compiled-in document root
+    if any(not place.startswith("/") or "${" in place for place in served):
+        return True
+    mine = words[0].rstrip("/") + "/"
+    return any(_one_holds_the_other(mine, place.rstrip("/") + "/") for place in served)
+
+
+def _one_holds_the_other(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
