@@ -23,7 +23,10 @@ from auditor.policy.versions import compare_versions
 from auditor.policy.waivers import covers, expired
 
 _RANK: Final[Mapping[Outcome, int]] = {"not applicable": 0, "pass": 1, "waived": 2, "not evaluated": 3, "fail": 4}
-_HOST_HINTS: Final = {"httpd_version": "the version of httpd is not known: give --httpd-version"}
+_HOST_HINTS: Final = {
+    "httpd_version": "the version of httpd is not known: give --httpd-version",
+    "mpm": "the MPM is not known: give --module mpm_event_module (or worker, prefork), or run where the server is",
+}
 _RUN_ERRORS: Final = (ValueError, TypeError, RuntimeError, LookupError, ArithmeticError)
 
 

@@ -20,6 +20,10 @@ from auditor.surfaces.httpd.vhosts import VirtualHosts
 from auditor.surfaces.httpd.words import split_words
 
 _MPMS: Final = ("event", "worker", "prefork")
+_NO_MPM: Final = (
+    "no MPM is loaded as a module and the compiled-in one is not known: give --module mpm_event_module (or worker,"
+    " prefork), or run where the server is"
+)
 
 
 class ServerResources:
@@ -117,8 +121,7 @@ class ServerResources:
             elif self.model.resolved.modules_known:
                 out.seconds(name, -1, None, "mod_reqtimeout is not loaded")
             else:
-                cause = "whether mod_reqtimeout is compiled in is not known: give --module or run on the host"
-                out.add(name, Undetermined(cause))
+                out.add(name, Undetermined(_compiled_in("reqtimeout")))
 
     def _logs(self, out: Attributes, server: Server) -> None:
         main = self.model.main
@@ -141,7 +144,7 @@ class ServerResources:
         if loaded or self.mpm:
             out.text("mpm", loaded[0] if loaded else self.mpm)
         else:
-            out.add("mpm", Undetermined("no MPM is loaded as a module and the compiled-in one is not known"))
+            out.add("mpm", Undetermined(_NO_MPM))
         listens = server.plain.get("listen", [])
         out.add("listen", listed([first_word(one) for one in listens]), source_of(listens[0] if listens else None))
         out.text("server_root", resolved.server_root, source_of(server.last("serverroot")))
@@ -158,7 +161,7 @@ class ServerResources:
         if "unique_id_module" in self.modules or resolved.modules_known:
             out.flag("request_ids", "unique_id_module" in self.modules)
         else:
-            out.add("request_ids", Undetermined("whether mod_unique_id is compiled in is not known: give --module"))
+            out.add("request_ids", Undetermined(_compiled_in("unique_id")))
 
     def _virtual_host(self, out: Attributes, server: Server, routes: RouteResources) -> None:
         out.add("addresses", listed(server.addresses), server.source)
@@ -178,3 +181,11 @@ def _longest(value: str) -> float:
     """The longest time of ``20-40,MinRate=500``; without an upper bound the first."""
     numbers: Sequence[str] = re.findall(r"\d+", value.split(",")[0])
     return float(numbers[-1]) if numbers else 0.0
+
+
+def _compiled_in(module: str) -> str:
+    """That nothing says whether a module is there, and what would."""
+    return (
+        f"whether mod_{module} is compiled in is not known: if it is, give --module {module}_module,"
+        " or run where the server is"
+    )

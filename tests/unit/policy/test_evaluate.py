@@ -131,7 +131,7 @@ def test_an_answer(expression: str, values: dict[str, Value], outcome: str) -> N
             {"version": Version("HPG7")},
             "have no plain order",
         ),
-        ("host.mpm == 'event'", {"max": Number(1)}, "host.mpm is not known"),
+        ("host.mpm == 'event'", {"max": Number(1)}, "the MPM is not known: give --module mpm_event_module"),
     ],
 )
 def test_what_cannot_be_answered_is_no_pass(expression: str, values: dict[str, Value], reason: str) -> None:
