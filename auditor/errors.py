@@ -52,7 +52,7 @@ class AuditorError(Exception):
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what
         if self.untouched:
-            head = f"{head} {self.untouched}"
+            head = f"{head}{'' if head.endswith(('.', '!', '?', '。')) else '.'} {self.untouched}"
         return f"{head}\n  {self.next_step}" if self.next_step else head
 
 

@@ -86,6 +86,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     # drift
     "drift.title": ("Drift", "ドリフト報告"),
     "drift.none": ("no change", "変更なし"),
+    "drift.none_in_part": ("no change in what could be compared", "比較できた範囲では変更なし"),
     "drift.not_seen": ("NOT SEEN", "未収集"),
     "drift.coverage": ("coverage {seen} of {all}", "網羅率 {all} 件中 {seen} 件"),
     "drift.since": ("{changes} since {since}", "{since} 以降の{changes}"),

@@ -146,6 +146,16 @@ def coverage(report: DriftReport) -> tuple[int, int]:
     return sum(target.seen for target in report.targets), len(report.targets)
 
 
+def unchanged(targets: Iterable[TargetDrift]) -> tuple[tuple[str, tuple[TargetDrift, ...]], ...]:
+    """Targets without a change by what may be said of them (a text's key): a gap may hide what changed."""
+    whole: list[TargetDrift] = []
+    part: list[TargetDrift] = []
+    for target in targets:
+        (whole if all(gap.complete for gap in target.gaps) else part).append(target)
+    said = (("drift.none", tuple(whole)), ("drift.none_in_part", tuple(part)))
+    return tuple((text, listed) for text, listed in said if listed)
+
+
 def change_count(report: DriftReport) -> int:
     """How many changes stand for themselves (effects of others not counted), lines of text apart."""
     return sum(len(causes_and_effects(target)) or len(target.text_changes) for target in report.targets)

@@ -204,9 +204,9 @@ def _unseen(target: TargetDrift, words: Words, style: Style) -> Iterable[str]:
 
 
 def _summary(report: DriftReport, same: Sequence[TargetDrift], words: Words, style: Style) -> Iterable[str]:
-    if same:
-        names = [visible(target.target) for target in same]
+    for text, targets in outline.unchanged(same):
+        names = [visible(target.target) for target in targets]
         listed = ", ".join(names) if style.verbose or len(names) <= 6 else f"{names[0]} … {names[-1]} ({len(names)})"
-        yield paragraph(pad(listed, 1) + "  " + words("drift.none"), 0, 2)
+        yield paragraph(pad(listed, 1) + "  " + words(text), 0, 2)
     seen, everything = outline.coverage(report)
     yield words("drift.coverage", seen=words.number(seen), all=words.number(everything))

@@ -251,9 +251,24 @@ class Repository:
     # References
 
     def tip(self, reference: str) -> str:
-        """The commit that a full reference leads to, or forty zeros."""
+        """The commit that a full reference leads to, or forty zeros where there is no such reference.
+
+        Errors:
+            StoreError: the reference is there and leads to no commit.
+        """
         found = self.object(f"{reference}^{{commit}}")
+        if found is None and self._is_written(reference):
+            raise self._damaged(f"{reference} leads to no commit")
         return NOBODY if found is None else found[0]
+
+    def _is_written(self, reference: str) -> bool:
+        """Whether the reference stands in a file of its own or among the packed ones, whatever it says."""
+        if (self.path / reference).is_file():
+            return True
+        with contextlib.suppress(FileNotFoundError):
+            lines = (self.path / "packed-refs").read_bytes().splitlines()
+            return any(line.endswith(f" {reference}".encode()) for line in lines)
+        return False
 
     def move(self, moves: Sequence[tuple[str, str, str]]) -> None:
         """Moves references (name, new, old) in one transaction: all or none; ``old`` must still hold.

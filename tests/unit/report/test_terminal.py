@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from auditor.model.drift import DriftReport, TargetDrift
 from auditor.model.finding import CheckReport, TargetCheck
+from auditor.model.snapshot import Gap
 from auditor.model.source import FileSource
-from auditor.report import terminal
+from auditor.report import html, terminal
 from auditor.report.interface import LANGUAGES, Style
 from auditor.report.layout import width_of, wrap
 from tests.fakes import reports
@@ -104,3 +106,16 @@ def test_wrapping_counts_wide_characters_and_keeps_words_whole() -> None:
     assert "".join(lines) == "日本語の文章" * 10
     assert wrap("a " + "x" * 50 + " b", 20) == ["a", "x" * 50, "b"]
     assert wrap("", 20) == [""]
+
+
+def test_a_target_of_which_something_was_not_seen_is_not_called_unchanged() -> None:
+    gap = Gap("agreed state", "absent", "nothing was agreed yet")
+    whole, part = TargetDrift("web1/httpd", "httpd", True), TargetDrift("web2/httpd", "httpd", True, gaps=(gap,))
+    report = DriftReport((whole, part), False)
+    for form in (terminal, html):
+        said = form.render_drift(report, Style())
+        assert "web1/httpd, web2/httpd" not in said
+        assert "no change in what could be compared" in said
+    lines = terminal.render_drift(report, Style()).splitlines()
+    assert "web1/httpd  no change" in lines
+    assert "web2/httpd  no change in what could be compared" in lines

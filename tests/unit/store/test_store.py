@@ -315,3 +315,19 @@ def test_references_move_all_or_none_and_only_from_where_they_stood(store: Store
         )
     assert repository.tip("refs/heads/snapshots") == second.revision
     assert repository.tip("refs/heads/agreed") == agreed
+
+
+@pytest.mark.parametrize("wrong", ["garbage", "1" * 40, ""])
+def test_a_branch_that_leads_nowhere_is_damage_and_not_an_empty_store(store: Store, wrong: str) -> None:
+    store.write([rich()], now=NIGHT)
+    (store.path / "refs/heads/snapshots").write_text(f"{wrong}\n")
+    with pytest.raises(StoreError, match=r"is damaged: refs/heads/snapshots leads to no commit\. Nothing was changed"):
+        list(store.log())
+
+
+def test_a_packed_branch_that_leads_nowhere_is_damage_too(store: Store) -> None:
+    store.write([rich()], now=NIGHT)
+    (store.path / "refs/heads/snapshots").unlink()
+    (store.path / "packed-refs").write_text(f"# pack-refs with: peeled\n{'1' * 40} refs/heads/snapshots\n")
+    with pytest.raises(StoreError, match="leads to no commit"):
+        list(store.log())
