@@ -48,6 +48,7 @@ async def run_explain(
     from auditor.services.observe import interpret_options_for
     from auditor.surfaces.httpd.collect import resolve_collected
     from auditor.surfaces.httpd.explain import explain, split_url
+    from auditor.surfaces.httpd.understanding import refusals
 
     if target.surface != "httpd":
         raise InputError(f"{target.name} is not an httpd, so no URL leads to it")
@@ -56,8 +57,10 @@ async def run_explain(
     options = interpret_options_for(target, interpret, fleet)
     resolved = resolve_collected(collected, options)
     version = collected.fact("version")
-    answers = tuple(explain(resolved, url, version if isinstance(version, str) else "", options) for url in urls)
-    gaps = tuple(dict.fromkeys(gap for kind in _GOVERNING for gap in hides(collected.gaps + resolved.gaps, kind)))
+    known = options.httpd_version or (version if isinstance(version, str) else "")
+    answers = tuple(explain(resolved, url, known, options) for url in urls)
+    found = collected.gaps + resolved.gaps + refusals(resolved, known)
+    gaps = tuple(dict.fromkeys(gap for kind in _GOVERNING for gap in hides(found, kind)))
     complete = not gaps and not any(answer.undetermined for answer in answers)
     return Answers(target.name, answers, gaps, complete)
 

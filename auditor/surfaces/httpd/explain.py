@@ -232,8 +232,6 @@ class _Explainer:
         yield from self._lost(route, worker, connect, "connectiontimeout")
         if connect.setting.startswith("connectiontimeout="):
             yield _entry(connect, governs=True)
-        else:
-            yield ChainEntry("connectiontimeout=", False, "not set", "connecting waits as long as reading")
 
     def _lost(
         self, route: Route, worker: ProxyWorker | None, governs: Limit, key: str = "timeout"

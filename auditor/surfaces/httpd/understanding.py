@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from auditor.model.resource import Resource
 from auditor.model.snapshot import Gap
-from auditor.surfaces.httpd.directive import Resolved
+from auditor.surfaces.httpd.directive import Directive, Resolved
 from auditor.surfaces.httpd.governing import Model, build_model
 from auditor.surfaces.httpd.logs import log_resources
 from auditor.surfaces.httpd.route_resources import RouteResources
 from auditor.surfaces.httpd.server_resources import ServerResources
 from auditor.surfaces.httpd.versions import behaviours
+from auditor.surfaces.httpd.words import split_words
 from auditor.surfaces.httpd.worker_resources import WorkerResources
 from auditor.surfaces.httpd.worlds import VERSION_CAUSE, World, reconcile, worlds
 
@@ -44,6 +46,24 @@ def features(resolved: Resolved) -> frozenset[str]:
     return frozenset(found)
 
 
+MODULES_OF: Final = {
+    name: f"{module}_module"
+    for module, names in {
+        "proxy": "proxypass proxypassmatch proxypassreverse proxyset proxytimeout proxyrequests proxypreservehost"
+        " proxyerroroverride proxyvia proxypassinherit balancermember balancerinherit <proxy <proxymatch",
+        "rewrite": "rewriteengine rewriterule rewritecond rewritemap rewriteoptions rewritebase",
+        "ssl": "sslengine sslcertificatefile sslcertificatekeyfile sslproxyengine sslprotocol sslciphersuite",
+        "headers": "header requestheader",
+        "reqtimeout": "requestreadtimeout",
+        "log_config": "customlog logformat transferlog",
+        "alias": "alias aliasmatch redirect redirectmatch scriptalias",
+        "setenvif": "setenvif setenvifnocase browsermatch",
+        "fcgid": "fcgidiotimeout fcgidconnecttimeout fcgidbusytimeout",
+    }.items()
+    for name in names.split()
+}
+"""The module that brings a directive, for those that decide what is said of a server."""
+
 _TELLING: Final = frozenset(
     {"proxypass", "proxypassmatch", "balancermember", "proxyset", "rewriterule", "sethandler", "logformat", "customlog"}
 )
@@ -56,17 +76,7 @@ def understood(resolved: Resolved, version: str, mpm: str) -> tuple[list[Resourc
     first = model_resources(model, version, mpm)
     others = [(model_resources(_model(resolved, one), version, mpm), VERSION_CAUSE) for one in ways.by_version]
     others += [(model_resources(_model(resolved, one), version, mpm), ways.doubt_cause) for one in ways.by_doubt]
-    gaps = [
-        Gap(
-            what=f"{directive.source}",
-            cause="malformed",
-            detail=reason,
-            next_step="Correct the line; httpd's own check (httpd -t) names it too.",
-            kinds=("httpd.route", "httpd.worker", "httpd.balancer"),
-        )
-        for found in model.routes.values()
-        for directive, reason in found.refused
-    ]
+    gaps = _refused(model)
     if _too_many_inherited(model):
         gaps.append(
             Gap(
@@ -88,6 +98,42 @@ def understood(resolved: Resolved, version: str, mpm: str) -> tuple[list[Resourc
             )
         )
     return reconcile(first, others), gaps
+
+
+def refusals(resolved: Resolved, version: str) -> tuple[Gap, ...]:
+    """The lines that httpd would not start with, as gaps: what else is said of the configuration then never holds."""
+    return tuple(_refused(_model(resolved, worlds(resolved, behaviours(version, features(resolved))).first)))
+
+
+def _refused(model: Model) -> list[Gap]:
+    refused = [one for found in model.routes.values() for one in found.refused]
+    return [
+        Gap(
+            what=f"{directive.source}",
+            cause="malformed",
+            detail=reason,
+            next_step="Correct the line; httpd's own check (httpd -t) names it too.",
+            kinds=("httpd.route", "httpd.worker", "httpd.balancer"),
+        )
+        for directive, reason in (*refused, *_without_module(model.resolved))
+    ]
+
+
+def _without_module(resolved: Resolved) -> Iterator[tuple[Directive, str]]:
+    """The first directive of each module that is not loaded, though others are and none is in doubt."""
+    asked = {
+        words[0]
+        for one in resolved.directives
+        if one.name.lower() == "loadmodule" and (words := split_words(one.arguments))
+    }
+    if not asked or not resolved.modules_known:
+        return
+    there = asked | {name for name, _ in resolved.modules}
+    for directive in resolved.directives:
+        module = MODULES_OF.get(directive.name.lower())
+        if module is not None and module not in there and not directive.doubts:
+            there.add(module)
+            yield directive, f"{directive.name} belongs to {module}, which is not loaded: httpd does not start"
 
 
 def _model(resolved: Resolved, world: World) -> Model:

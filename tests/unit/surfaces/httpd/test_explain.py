@@ -149,3 +149,71 @@ def test_a_connect_time_out_of_its_own_chain_is_not_said_to_follow_the_read_time
     answer = ask(text, "http://x/a", version="2.4.6")
     assert (answer.read_timeout_s, answer.connect_timeout_s) == (30, 60)
     assert answer.connect_note == "no connectiontimeout= is set"
+
+
+HOST = """Listen 80
+LoadModule proxy_module m.so
+<VirtualHost *:80>
+ServerName a.example
+DocumentRoot /srv/www
+{lines}
+</VirtualHost>
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("<Directory /srv>\nAllowOverride All\n</Directory>", "AllowOverride All for /srv (conf/httpd.conf:7)"),
+        ("<Directory /srv/www/a>\nAllowOverride Limit FileInfo\n</Directory>", "AllowOverride Limit FileInfo"),
+        ("<Directory ~ ^/s>\nAllowOverrideList RewriteRule\n</Directory>", "AllowOverrideList RewriteRule"),
+        ("Alias /x /opt/x\n<Directory /opt>\nAllowOverride All\n</Directory>", "AllowOverride All for /opt"),
+        ("<Directory /srv>\nAllowOverride None\n</Directory>", ""),
+        ("<Directory /srv>\nAllowOverride Limit AuthConfig\n</Directory>", ""),
+        ("<Directory /var/www>\nAllowOverride All\n</Directory>", ""),
+        ("<Directory /srv>\nAllowOverride All\n</Directory>\nProxyPass /a http://b/", ""),
+        ("ProxyExpressEnable On", "ProxyExpressEnable"),
+        ("ProxyRequests On", ""),
+        ("RewriteEngine On\nRewriteMap m txt:/m\nRewriteRule ^/a http://${m:x}/ [P]", "holds variables"),
+    ],
+)
+def test_what_may_proxy_beside_the_lines_read_is_said(lines: str, said: str) -> None:
+    answer = ask(HOST.format(lines=lines), "http://a.example/a")
+    assert bool(answer.undetermined) == bool(said), answer.undetermined
+    assert said in " ".join(answer.undetermined)
+
+
+def test_a_forward_proxy_may_proxy_a_host_that_is_none_of_its_own() -> None:
+    text = HOST.format(lines="ProxyRequests On")
+    assert "forward proxy" in " ".join(ask(text, "http://other.example/a").undetermined)
+
+
+def test_connecting_has_its_own_place_in_the_chain() -> None:
+    text = SHOP.replace("api timeout=60", "api timeout=60 connectiontimeout=5")
+    answer = ask(text, "http://shop.example/api/x")
+    last = answer.chain[-1]
+    assert (last.setting, last.verdict, last.reason) == (
+        "connectiontimeout=5 on /api",
+        "ignored",
+        "the worker was made by ProxyPass /app",
+    )
+    last = ask(SHOP, "http://shop.example/x").chain[-1]
+    assert (last.setting, last.verdict) == ("connectiontimeout=2 on /", "governs")
+
+
+def test_a_time_out_that_is_tried_twice_strikes_after_twice_the_time() -> None:
+    mark = ask("Listen 80\nProxyPass /a h2c://b/ timeout=3\n", "http://x/a").on_timeout
+    assert mark is not None
+    assert (mark.status, mark.seconds) == (503, 6)
+    mark = ask("Listen 80\nProxyPass /a ajp://b/ timeout=3 ping=2\n", "http://x/a").on_timeout
+    assert mark is not None
+    assert "status 503 after 4 s" in mark.text
+
+
+def test_websocket_is_spoken_by_the_module_of_http_since_2_4_48() -> None:
+    text = "Listen 80\nProxyPass /a ws://b/ timeout=3\n"
+    for version, lines, status in (("2.4.62", "", 502), ("2.4.47", "", None), ("2.4.62", "{}Off\n", None)):
+        own = lines.format("ProxyWebsocketFallbackToProxyHttp ")
+        mark = ask(text + own, "http://x/a", version=version).on_timeout
+        assert mark is not None
+        assert mark.status == status

@@ -171,6 +171,23 @@ def test_a_definition_in_doubt_makes_its_uses_doubtful() -> None:
     ]
 
 
+def test_a_definition_in_doubt_is_certain_inside_its_own_conditional() -> None:
+    resolved = read("<IfVersion > 2.4>\nDefine PORT 81\nListen ${PORT}\n</IfVersion>\nListen ${PORT}\n")
+    inside, outside = (one for one in resolved.directives if one.name == "Listen")
+    assert [doubt.text for doubt in inside.doubts] == ["<IfVersion > 2.4>"]
+    assert [doubt.text for doubt in outside.doubts] == ["${PORT}"]
+
+
+def test_a_value_in_doubt_does_not_make_its_name_doubtful() -> None:
+    resolved = read("Define A ${UNKNOWN}\n<IfDefine A>\nListen 1\n</IfDefine>\n<IfDefine a>\nListen 2\n</IfDefine>\n")
+    assert [(one.arguments, one.doubts) for one in resolved.directives if one.name == "Listen"] == [("1", ())]
+
+
+def test_an_empty_value_of_a_definition_is_none() -> None:
+    assert "Listen 81" in names(read("Define PORT 81\nDefine PORT ''\nListen ${PORT}\n"))
+    assert "Listen ${PORT}" in names(read("Define PORT ''\nListen ${PORT}\n"))
+
+
 def test_a_module_loaded_in_doubt_makes_its_conditionals_doubtful() -> None:
     main = "<IfVersion > 2.4>\nLoadModule ssl_module x.so\n</IfVersion>\n<IfModule mod_ssl.c>\nListen 1\n</IfModule>\n"
     resolved = read(main)

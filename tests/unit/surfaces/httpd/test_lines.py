@@ -71,3 +71,9 @@ def test_spans_cover_every_byte_and_lines_never_overlap(content: bytes) -> None:
     lines = read_lines(content)
     assert b"".join(content[one.start : one.end] for one in lines) == content
     assert all(before.last_line + 1 == after.line for before, after in itertools.pairwise(lines))
+
+
+def test_of_two_backslashes_the_first_continues_where_the_next_line_is_empty() -> None:
+    assert [line.text for line in read_lines(b"A c:\\\\\n\nB x\nC\n")] == ["A c:B x", "C"]
+    assert [line.text for line in read_lines(b"A c:\\\\\r\n\r\nB x\nC\n")] == ["A c:B x", "C"]
+    assert [line.text for line in read_lines(b"A c:\\\\\n x\nC\n")] == ["A c:\\ x", "C"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from auditor.model.value import Undetermined
 from auditor.surfaces.interface import InterpretOptions
-from tests.unit.surfaces.httpd.trees import collected, meaning, of, one, route
+from tests.unit.surfaces.httpd.trees import ask, collected, meaning, of, one, route
 
 HOST = """Listen 80
 <VirtualHost *:80>
@@ -97,3 +99,34 @@ def test_a_worker_of_very_many_routes_says_how_many() -> None:
     assert isinstance(shared, list)
     assert shared[-1] == "… and 50 more"
     assert "main /p7" not in shared
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Define T 5\n<IfModule mod_own.c>\nDefine T 60\n</IfModule>\nTimeout ${T}\nProxyPass /a http://b/",
+        "Timeout 60\n<VirtualHost *:80>\nServerName a\nTimeout ${T}\nProxyPass /a http://b/\n</VirtualHost>",
+        "Timeout 60\nProxyPass /a http://b/ timeout=${T}",
+    ],
+)
+def test_a_variable_of_unknown_value_agrees_with_nothing_by_chance(text: str) -> None:
+    seen = meaning(f"Listen 80\n{text}\n", built_in=None)
+    found = [of(one, "read_timeout") for one in seen.of_kind("httpd.route")]
+    assert found
+    assert Undetermined in found
+
+
+def test_an_unknown_address_does_not_make_what_stands_inside_uncertain() -> None:
+    text = "Listen 80\n<VirtualHost *:${PORT}>\nServerName a\nProxyPass /a http://b/ timeout=5\n</VirtualHost>\n"
+    answer = ask(text, "http://a/a")
+    assert any("${PORT}" in doubt for doubt in answer.undetermined)
+    assert [of(one, "read_timeout") for one in meaning(text).of_kind("httpd.route")] == [5]
+
+
+def test_a_directive_whose_module_is_not_loaded_is_refused() -> None:
+    text = "LoadModule alias_module m.so\nProxyPass /a http://b/\nProxyTimeout 3\n"
+    gaps = [gap for gap in meaning(text).gaps if "proxy_module" in gap.detail]
+    assert [gap.what for gap in gaps] == ["conf/httpd.conf:2"]
+    assert not [gap for gap in meaning(text, built_in=None).gaps if "proxy_module" in gap.detail]
+    doubtful = "<IfVersion > 9>\nLoadModule proxy_module m.so\n</IfVersion>\n" + text
+    assert not [gap for gap in meaning(doubtful, version="").gaps if "proxy_module" in gap.detail]
