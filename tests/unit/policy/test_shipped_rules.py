@@ -16,7 +16,7 @@ from auditor.services.check import host_facts_of, kinds_of, shipped_policy_files
 from tests.rule_cases import CORPUS, OUTCOMES, case_folders, observe_case
 
 EXPECTED_MESSAGES = {
-    "HTTPD-TIMEOUT-001": "main /report lets a stalled back end hold a worker for 300 s (timeout=300)",
+    "HTTPD-TIMEOUT-001": "main /report lets a stalled back end hold a worker; read time-out: 300 s (timeout=300)",
     "HTTPD-TIMEOUT-002": "main /php is cut after a fixed 30 s: mod_proxy_fcgi before 2.4.7 heeds neither Timeout nor a "
     "later ProxyTimeout",
     "HTTPD-TIMEOUT-004": "timeout=60 on /api has no effect; 300 s governs (timeout=300)",
@@ -99,3 +99,17 @@ def test_every_rule_speaks_japanese_with_the_same_values(one: CompiledRule) -> N
     assert not ja.title.endswith(("。", "ます", "です"))
     named, said = ({name for _, name in text.parts if name} for text in (one.message, one.message_ja))
     assert named == said
+
+
+@pytest.mark.parametrize("folder", ["httpd", "ilo"])
+def test_a_well_kept_machine_has_no_finding_and_nothing_left_open(folder: str) -> None:
+    seen = observe_case(CORPUS.parent / "sound" / folder)
+    checked = evaluate(_policy(), seen.interpretation, host_facts_of(seen), today=date(2026, 11, 22))
+    odd = [
+        (one.rule, one.reason, [finding.message for finding in one.findings])
+        for one in checked.results
+        if one.outcome not in ("pass", "not applicable")
+    ]
+    assert odd == []
+    passed = sum(one.outcome == "pass" for one in checked.results)
+    assert passed >= {"httpd": 35, "ilo": 11}[folder]
