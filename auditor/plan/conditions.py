@@ -96,7 +96,7 @@ def _document(condition: DocumentIs, seen: Seen, sealer: Sealer) -> Held:
 
 def _attribute(condition: AttributeIs, seen: Seen) -> Held:
     address = condition.address
-    wanted = "absent" if condition.value is None else show(condition.value)
+    wanted = _shown(condition.value)
     text = f"{address} is {wanted}"
     resource = seen.interpretation.find(address.kind, address.name)
     if not address.attribute:
@@ -108,11 +108,15 @@ def _attribute(condition: AttributeIs, seen: Seen) -> Held:
     if isinstance(found, Undetermined):
         return Held(text, False, f"{address} was to be {wanted} and cannot be known: {found.cause}")
     if found != condition.value:
-        return Held(text, False, f"{address} is {'absent' if found is None else show(found)}, not {wanted}")
+        return Held(text, False, f"{address} is {_shown(found)}, not {wanted}")
     hidden = hides(seen.interpretation.gaps, address.kind) if found is None else ()
     if hidden:
         return Held(text, False, f"{address} cannot be seen: {hidden[0].what}: {hidden[0].cause}")
     return Held(text, True)
+
+
+def _shown(value: Value | None) -> str:
+    return "absent" if value is None else show(value) or "empty"
 
 
 def value_at(interpretation: Interpretation, address: Address) -> Value | None:

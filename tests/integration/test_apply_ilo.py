@@ -17,11 +17,13 @@ from auditor.plan.conditions import Seen
 from auditor.plan.journal import FileJournal, journal_path
 from auditor.plan.machine import Machine, Reach
 from auditor.surfaces.ilo.body import find
+from auditor.surfaces.ilo.carry_out import transaction
 from auditor.surfaces.ilo.carry_out.transaction import IloTransaction
 from auditor.surfaces.ilo.collect import collect
 from auditor.surfaces.ilo.propose import propose
 from auditor.surfaces.ilo.resources import interpret
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
+from auditor.surfaces.ilo.simulator.state import Reply
 from auditor.surfaces.interface import ActOptions, InterpretOptions, Journal
 from tests.virtual_ilo import PASSWORD, PENDING, PROTOCOL, SEALER, SNMP, USERNAME, options, target, with_ilo
 
@@ -222,12 +224,12 @@ def test_somebody_elses_pending_change_would_ride_along_and_is_refused(tmp_path:
             await bench.run()
         assert bench.plan is not None
         begin = bench.machine("forward").reach["web1/ilo"].begin
-        transaction = begin(bench.plan.cohorts[0].steps, "forward", _journal(bench))
+        begun = begin(bench.plan.cohorts[0].steps, "forward", _journal(bench))
         try:
             with pytest.raises(RefusedError, match="somebody else waits for the next boot: AdminName"):
-                await transaction.prepare()
+                await begun.prepare()
         finally:
-            await transaction.finish()
+            await begun.finish()
         assert bench.ilo.state.pending() == pending
         assert not bench.ilo.state.in_post()
 
@@ -307,6 +309,25 @@ def test_a_refused_reset_takes_the_pending_values_back_without_a_boot(tmp_path: 
         assert outcome.outcome == "taken back", outcome
         assert bench.ilo.state.pending() == {}
         assert bench.ilo.state.posts == 0
+
+    on_ilo(tmp_path, act)
+
+
+def test_an_ignored_restart_is_waited_for_within_a_bound_and_taken_back(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        _, wanted = await other_value(bench)
+        values = bench.ilo.state.bios()
+        await bench.wish((POWER, wanted))
+        bench.deadline_s = 1.0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(bench.ilo.state, "_act", lambda key, body: Reply(200))
+            patch.setattr(transaction, "_TELL_EACH_S", 0.2)
+            outcome = await bench.run()
+        assert outcome.outcome == "taken back", outcome
+        assert "may ignore a graceful restart" in outcome.text
+        assert any("waiting for POST, at most" in one for one in bench.told)
+        assert any("still waiting" in one for one in bench.told)
+        assert (bench.ilo.state.bios(), bench.ilo.state.pending(), bench.ilo.state.posts) == (values, {}, 0)
 
     on_ilo(tmp_path, act)
 

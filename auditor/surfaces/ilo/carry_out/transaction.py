@@ -32,6 +32,7 @@ _RESET: Final = "reset system"
 _ILO_RESET: Final = "reset iLO"
 _SHOWN_WITHIN_S: Final = 15.0
 _BACK_WITHIN_S: Final = 300.0
+_TELL_EACH_S: Final = 60.0
 _MOST_MEMBERS: Final = 64
 
 T = TypeVar("T")
@@ -98,7 +99,8 @@ class IloTransaction:
                 )
             if setting.bios:
                 await self._refuse_foreign(setting, body)
-            said.append(f"{setting.uri} is still {'as planned' if found != 'wanted' else 'as wanted already'}")
+            still = "still as planned" if self.direction == "forward" else "still as the plan left it"
+            said.append(f"{setting.uri} is {still if found != 'wanted' else 'as wanted already'}")
         if any(setting.bios for setting in settings):
             await self._reset_target()
         return tuple(said)
@@ -252,13 +254,23 @@ class IloTransaction:
         if refusal:
             journal.failed(setting.step, _RESET, why=refusal)
             raise ApplyError(refusal, where=f"{self.target.name} {target}")
-        self.options.observe(f"{self.target.name}: {kind} sent, waiting for POST")
+        self.options.observe(
+            f"{self.target.name}: {kind} sent, waiting for POST, at most {self.options.deadline_s / 60:.0f} min"
+        )
         await self._until_post(setting, system, before, self.options.deadline_s)
         journal.done(setting.step, _RESET, system=system)
         return f"system reset ({kind}), POST finished"
 
     async def _until_post(self, setting: Setting, system: str, before: str, deadline_s: float) -> None:
+        begun = told = time.monotonic()
+
         async def look() -> Body | None:
+            nonlocal told
+            if time.monotonic() - told >= _TELL_EACH_S:
+                told = time.monotonic()
+                self.options.observe(
+                    f"{self.target.name}: no verdict of POST after {(told - begun) / 60:.0f} min; still waiting"
+                )
             client = await self._logged_in()
             bios = (await client.get(setting.uri)).body
             if members.mark_of(bios) == before:
@@ -267,7 +279,8 @@ class IloTransaction:
 
         if await self._poll(look, deadline_s) is None:
             raise ApplyError(
-                f"POST gave no new verdict within {deadline_s:g} s.", where=f"{self.target.name} {setting.uri}"
+                f"POST gave no new verdict within {deadline_s:g} s; an operating system may ignore a graceful restart.",
+                where=f"{self.target.name} {setting.uri}",
             )
 
     async def _reset_target(self) -> tuple[str, str, str]:
