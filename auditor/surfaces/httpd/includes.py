@@ -206,10 +206,12 @@ class _Resolver:
     def not_read(self, path: str, asked_by: FileSource | None) -> None:
         """Notes why a file is missing."""
         known = self.files.gap(path)
+        by = f"included at {asked_by}" if asked_by else "the main file"
         if known is not None:
             self.add_gap(known)
+            if known.cause == "unsupported":
+                self.gap(self.relative(path), "malformed", f"{by}, is no regular file; httpd does not start")
             return
-        by = f"included at {asked_by}" if asked_by else "the main file"
         if self.files.standing(path) == "unknown":
             self.gap(self.relative(path), "absent", f"{by}, outside of what was collected")
         else:
@@ -366,6 +368,7 @@ class _Resolver:
         words = self.words(line, 1, 1)
         if words is None:
             return
+        self.note_unknown_path(line)
         path = self.absolute(as_path(words[0]))
         doubts = self.doubts
         self.doubts = line.doubts
@@ -373,16 +376,21 @@ class _Resolver:
             for found in included_files(self.files, path, optional=line.name.lower() == "includeoptional"):
                 self.read_file(found, line.source)
         except NoMatchError as error:
-            directory = error.args[1]
-            self.gap(
-                str(line.source),
-                "undetermined" if self.files.standing(directory) == "unknown" else "malformed",
-                f"{line.name} {readable(words[0])} matches nothing; httpd does not start",
-            )
+            written = f"{line.name} {readable(words[0])}"
+            if self.files.standing(error.args[1]) == "unknown":
+                self.gap(str(line.source), "undetermined", f"{written} leads outside of what was collected")
+            else:
+                self.gap(str(line.source), "malformed", f"{written} matches nothing; httpd does not start")
         except TooDeepError as error:
             self.malformed(line.source, f"directories nest too deep below {_shown(error.args[0])}: a loop?")
             raise _Stop from error
         self.doubts = doubts
+
+    def note_unknown_path(self, line: _Line) -> None:
+        """Notes that files may be missed where a variable of unknown value stands in a path."""
+        for doubt in line.doubts:
+            if doubt.text.startswith("${") and doubt.text in line.written:
+                self.gap(str(line.source), "undetermined", f"where {line.name} {line.written} leads: {doubt.cause}")
 
     def define(self, line: _Line) -> None:
         """``Define NAME [VALUE]``."""
@@ -404,6 +412,7 @@ class _Resolver:
         """``ServerRoot PATH``; relative includes behind it start there."""
         words = self.words(line, 1, 1)
         if words is not None:
+            self.note_unknown_path(line)
             self.server_root = self.absolute(as_path(words[0]))
 
     def load_module(self, line: _Line) -> None:

@@ -20,7 +20,7 @@ class TooDeepError(Exception):
 
 
 class NoMatchError(Exception):
-    """A wildcard without a match, or a directory that cannot be read. Holds (pattern, directory)."""
+    """A wildcard without a match, or a directory that cannot be looked into. Holds (pattern, directory)."""
 
 
 def byte_order(path: str) -> bytes:
@@ -98,7 +98,7 @@ def included_files(files: FileSet, path: str, *, optional: bool) -> Iterator[str
     Wildcards may stand in directories too; only true directories, not links, are then looked into.
 
     Errors:
-        NoMatchError: a wildcard that matches nothing, and not ``optional``.
+        NoMatchError: a wildcard that matches nothing, and not ``optional`` or in a directory that is not known.
         TooDeepError: directories nest too deep.
     """
     if not has_wildcard(path):
@@ -116,7 +116,7 @@ def _walk(files: FileSet, base: str, parts: list[str], optional: bool) -> Iterat
         return
     wanted, rest = pattern(parts[0]), parts[1:]
     matched = [one for one in files.list(base) if wanted.fullmatch(one.name) and (not rest or one.directory)]
-    if not matched and not optional:
+    if not matched and (not optional or files.standing(base) == "unknown"):
         raise NoMatchError(parts[0], base)
     for found in sorted((posixpath.join(base, one.name) for one in matched), key=byte_order):
         if rest:

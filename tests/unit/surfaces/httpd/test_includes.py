@@ -107,6 +107,24 @@ def test_what_lies_outside_of_the_collection_is_a_gap() -> None:
     assert "outside" in resolved.gaps[0].detail
 
 
+@pytest.mark.parametrize(
+    ("main", "what"),
+    [
+        ("IncludeOptional /srv/conf/*.conf\n", "main.conf:1"),
+        ("IncludeOptional ${WHERE}/*.conf\n", "main.conf:1"),
+        ("Include ${WHERE}\n", "main.conf:1"),
+        ("ServerRoot ${WHERE}\nIncludeOptional conf.d/*.conf\n", "main.conf:1"),
+    ],
+)
+def test_an_include_that_leads_where_nobody_knows_is_a_gap_even_if_optional(main: str, what: str) -> None:
+    found = [(gap.what, gap.cause) for gap in read(main).gaps]
+    assert (what, "undetermined") in found
+
+
+def test_an_optional_include_that_matches_nothing_inside_is_none() -> None:
+    assert read("IncludeOptional none.d/*.conf\n").gaps == ()
+
+
 def test_a_cycle_ends_with_a_gap() -> None:
     resolved = read("Timeout 1\nInclude main.conf\n")
     assert [gap.cause for gap in resolved.gaps] == ["malformed"]
