@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -42,7 +43,12 @@ def target(ilo: VirtualIlo, *, cafile: str | None = None, verify: bool = True) -
 
 def options(deadline_s: float = 20.0, password: str = PASSWORD) -> CollectOptions:
     """Options with the tests' credentials."""
-    return CollectOptions(SEALER, {"AUDITOR_ILO_USERNAME": USERNAME, "AUDITOR_ILO_PASSWORD": password}, deadline_s)
+    environment = {
+        "AUDITOR_ILO_USERNAME": USERNAME,
+        "AUDITOR_ILO_PASSWORD": password,
+        "XDG_STATE_HOME": os.environ["XDG_STATE_HOME"],  # the test's own
+    }
+    return CollectOptions(SEALER, environment, deadline_s)
 
 
 def with_ilo(act: Callable[[VirtualIlo], Awaitable[T]], source: str = "ilo5", **settings: object) -> T:

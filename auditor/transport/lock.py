@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+import pwd
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from auditor.errors import RefusedError
+
+
+def state_home(environment: Mapping[str, str]) -> Path:
+    """Where this user's programs keep their state; without a word in the environment, in the account's own home."""
+    stated, home = Path(environment.get("XDG_STATE_HOME", "")), Path(environment.get("HOME", ""))
+    if stated.is_absolute():
+        return stated
+    if not home.is_absolute():
+        with contextlib.suppress(KeyError):  # an account without an entry, as in some containers
+            home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    return Path("/", home) / ".local/state"
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.server import Running, Server
 from auditor.surfaces.interface import ActOptions
 from auditor.transport.acts import Acts
-from auditor.transport.lock import hold
+from auditor.transport.lock import hold, state_home
 
 REPLACE: Final = "replace"
 RELOAD: Final = "reload"
@@ -45,9 +45,8 @@ def state_folder(target: Target, tree: LocalTree, environment: Mapping[str, str]
     """Where backups and the lock of a target are kept: the inventory's ``state_dir``, else below the user's state."""
     if tree.state_dir:
         return Path(tree.state_dir)
-    base = environment.get("XDG_STATE_HOME") or f"{environment.get('HOME') or '/root'}/.local/state"
     name = hashlib.sha256(f"{target.name}\0{tree.path}".encode()).hexdigest()[:16]
-    return Path(base) / "auditor" / "targets" / name
+    return state_home(environment) / "auditor" / "targets" / name
 
 
 @dataclass

@@ -24,7 +24,7 @@ from auditor.surfaces.ilo.carry_out import members
 from auditor.surfaces.ilo.carry_out.members import Members, Standing
 from auditor.surfaces.ilo.client import ROOT, Answer, IloClient, credentials_of
 from auditor.surfaces.interface import ActOptions
-from auditor.transport.lock import hold
+from auditor.transport.lock import hold, state_home
 
 _PATCH: Final = "patch"
 _PENDING: Final = "patch pending settings"
@@ -443,10 +443,8 @@ class IloTransaction:
         self._held = contextlib.AsyncExitStack()
 
     def _lock_path(self) -> Path:
-        environment = self.options.environment
-        base = environment.get("XDG_STATE_HOME") or f"{environment.get('HOME') or '/root'}/.local/state"
         name = hashlib.sha256(self.endpoint.url.encode()).hexdigest()[:16]
-        return Path(base) / "auditor" / "targets" / name / "lock"
+        return state_home(self.options.environment) / "auditor" / "targets" / name / "lock"
 
     def _begun(self) -> dict[str, list[tuple[str, Mapping[str, str]]]]:
         """What the present run has announced, by step: (act, detail) in order."""

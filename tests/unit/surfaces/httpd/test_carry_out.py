@@ -405,8 +405,10 @@ def test_a_damaged_backup_is_not_restored(tmp_path: Path) -> None:
 
 def test_somebody_elses_edit_during_the_change_is_left_for_a_person(tmp_path: Path) -> None:
     world = make_world(tmp_path)
+    acts = CountingActs()
+    carry_out(make_world(tmp_path / "reference"), "forward", acts)
     with pytest.raises(Killed):
-        carry_out(world, "forward", KilledAt(reference(tmp_path / "reference", "forward")[0] - 8))
+        carry_out(world, "forward", KilledAt(acts.names.index("reload") + 2))
     (world.root / "httpd.conf").write_bytes(b"by hand\n")
     with pytest.raises(ApplyError, match="somebody else"):
         recover(world)
