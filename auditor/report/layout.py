@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
+from auditor.report.escape import one_line
 from auditor.report.interface import WIDTH
 
 LABEL: Final = 22
@@ -95,3 +96,9 @@ def _pieces(text: str) -> Iterator[tuple[str, bool]]:
             piece += character
     if piece:
         yield piece, False
+
+
+def advice(text: str, indent: int) -> Iterator[str]:
+    """What to do, line by line; a command stays on one line, so that it can be copied."""
+    for line in filter(None, text.split("\n")):
+        yield " " * indent + one_line(line) if "auditor " in line else paragraph(one_line(line), indent)

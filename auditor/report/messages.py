@@ -174,6 +174,14 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Nothing changed: tree {tree}, identical with the snapshot before.",
         "変更はありません。前回のスナップショットと同一のツリー {tree} です。",
     ),
+    "snapshot.identical_in_part": (
+        "Nothing changed in what was seen: tree {tree}, identical with the snapshot before.",
+        "確認できた範囲に変更はありません。前回のスナップショットと同一のツリー {tree} です。",
+    ),
+    "snapshot.unseen": (
+        "Nothing was seen: tree {tree} stays as it was.",
+        "何も確認できませんでした。ツリー {tree} は前回のままです。",
+    ),
     "snapshot.revision": ("snapshot {revision}, {when}", "スナップショット {revision}、{when}"),
     "adopt.adopted": ("{values} values of {targets} adopted: {file}", "{targets}から {values} 件の値を採用: {file}"),
     "adopt.outliers": ("Outliers", "外れ値"),

@@ -164,6 +164,8 @@ def change_count(report: DriftReport) -> int:
 def value_pair(change: AttributeChange, absent: str) -> tuple[str, str]:
     """Both values, safe to show; of two long texts only the words that differ (``…``: none there)."""
     before, after = value_text(change.before, absent), value_text(change.after, absent)
+    if change.address.attribute == "digest":
+        return _short_digest(before), _short_digest(after)
     if not (isinstance(change.before, Text) and isinstance(change.after, Text)) or len(before) + len(after) < 40:
         return before, after
     old, new = before.split(" "), after.split(" ")
@@ -172,6 +174,10 @@ def value_pair(change: AttributeChange, absent: str) -> tuple[str, str]:
     if not head and not tail:
         return before, after
     return _cut(old, head, tail), _cut(new, head, tail)
+
+
+def _short_digest(text: str) -> str:
+    return f"{text[:12]}…" if len(text) == 64 else text  # a SHA-256; an absent one is a word
 
 
 def _alike(one: list[str], other: list[str]) -> int:

@@ -13,7 +13,7 @@ from auditor.model.snapshot import Gap
 from auditor.report import outline, terminal_changes
 from auditor.report.escape import one_line, visible
 from auditor.report.interface import Style
-from auditor.report.layout import entry, pad, paint, paragraph
+from auditor.report.layout import advice, entry, pad, paint, paragraph
 from auditor.report.messages import Words
 
 _PLACES: Final = 5
@@ -171,13 +171,7 @@ def _gap(target: str, gap: Gap, words: Words) -> Iterable[str]:
     detail = one_line(gap.detail)
     cause = words(f"cause.{gap.cause}")
     yield entry(label, f"{cause}: {detail}" if detail else cause)
-    yield from _next_step(gap)
-
-
-def _next_step(gap: Gap) -> Iterable[str]:
-    """What to do; a command stays on one line, so that it can be copied."""
-    for line in filter(None, gap.next_step.split("\n")):
-        yield f"      {one_line(line)}" if "auditor " in line else paragraph(one_line(line), 6)
+    yield from advice(gap.next_step, 6)
 
 
 def _target_block(target: TargetDrift, words: Words, style: Style) -> Iterable[str]:
@@ -198,9 +192,9 @@ def _target_block(target: TargetDrift, words: Words, style: Style) -> Iterable[s
 def _unseen(target: TargetDrift, words: Words, style: Style) -> Iterable[str]:
     head = f"{visible(target.target)}  {paint(words('drift.not_seen'), 'high', on=style.colour)}"
     causes = [one_line(gap.detail) or words(f"cause.{gap.cause}") for gap in target.gaps]
-    yield f"{head}: {causes[0]}" if causes else head
+    yield paragraph(f"{head}: {causes[0]}", 0, 2) if causes else head
     for gap in target.gaps:
-        yield from _next_step(gap)
+        yield from advice(gap.next_step, 6)
 
 
 def _summary(report: DriftReport, same: Sequence[TargetDrift], words: Words, style: Style) -> Iterable[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from auditor.report.escape import one_line, visible
 from auditor.report.interface import Style
 from auditor.report.json import address_json, gap_json, source_json, value_json, write
-from auditor.report.layout import entry, paint, paragraph
+from auditor.report.layout import advice, entry, paint, paragraph
 from auditor.report.messages import Words
 from auditor.report.outline import source_text, value_text
 
@@ -52,7 +52,9 @@ def show_snapshot(report: SnapshotReport, style: Style) -> str:
         lines += _gap_lines(target.gaps, words)
     same = sum(one.status == "unchanged" for one in report.targets)
     if report.unchanged:
-        lines.append(paragraph(words("snapshot.identical", tree=report.tree[:12]), 0, 2))
+        part = "snapshot.identical_in_part" if report.seen else "snapshot.unseen"
+        said = "snapshot.identical" if report.complete else part
+        lines.append(paragraph(words(said, tree=report.tree[:12]), 0, 2))
     elif same:
         lines.append(words("snapshot.same", targets=words.count("target", same)))
     lines.append(words("drift.coverage", seen=words.number(report.seen), all=words.number(len(report.targets))))
@@ -90,8 +92,7 @@ def _gap_lines(gaps: Iterable[Gap], words: Words) -> Iterable[str]:
         detail = one_line(gap.detail)
         cause = words(f"cause.{gap.cause}")
         yield entry(one_line(gap.what, 200), f"{cause}: {detail}" if detail else cause, 4)
-        if gap.next_step:
-            yield f"      {one_line(gap.next_step)}"
+        yield from advice(gap.next_step, 6)
 
 
 def snapshot_json(report: SnapshotReport, style: Style) -> str:

@@ -232,7 +232,8 @@ class RouteResources:
             return read.setting
         if read.directive is one.route.directive:
             return "its own"
-        return f"{readable(read.setting)} of {describe(read)}"
+        setting, place = readable(read.setting), describe(read)
+        return setting if setting.split(" ")[0] == place else f"{setting} of {place}"
 
     def _misses(self, one: VisibleRoute) -> bool:
         governing = one.governing

@@ -430,8 +430,9 @@ class IloClient:
         return CollectError(
             f"cannot reach {self.endpoint.url}: certificate not trusted ({why}). Not read.",
             cause="not trusted",
-            next_step="Give the authority that signed it with --cafile FILE; compare the fingerprint with the one "
-            "that the iLO's web interface shows before you trust the certificate itself.",
+            next_step="Give the authority that signed it: --cafile FILE, or cafile: of the host's ilo in auditor.yaml. "
+            "Compare the fingerprint with the one that the iLO's web interface shows before you trust the certificate "
+            "itself.",
         )
 
 
