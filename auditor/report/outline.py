@@ -216,12 +216,16 @@ def effect_rank(address: Address) -> int:
     return 5 if address.kind == "httpd.worker" or not address.attribute.endswith("timeout") else 2
 
 
+_NAMES_ONLY = frozenset({("ilo.bios", "pending")})
+"""Attributes that name what changed and not to what: the lines of the document say that."""
+
+
 def untold_texts(drift: TargetDrift) -> tuple[TextChange, ...]:
     """The changed lines of documents that no listed change of a directive or member points into."""
     told = {
         getattr(source, "file", getattr(source, "uri", ""))
         for change in drift.changes
-        if change.address.kind != "httpd.file"
+        if change.address.kind != "httpd.file" and (change.address.kind, change.address.attribute) not in _NAMES_ONLY
         for source in (change.before_source, change.after_source)
         if source is not None
     }

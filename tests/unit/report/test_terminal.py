@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from auditor.model.drift import DriftReport, TargetDrift
+from auditor.model.drift import AttributeChange, DriftReport, TargetDrift, TextChange
 from auditor.model.finding import CheckReport, TargetCheck
+from auditor.model.resource import Address
 from auditor.model.snapshot import Gap
-from auditor.model.source import FileSource
+from auditor.model.source import FileSource, RedfishSource
+from auditor.model.value import Many, Text
 from auditor.report import html, terminal
 from auditor.report.interface import LANGUAGES, Style
 from auditor.report.layout import width_of, wrap
@@ -119,3 +121,14 @@ def test_a_target_of_which_something_was_not_seen_is_not_called_unchanged() -> N
     lines = terminal.render_drift(report, Style()).splitlines()
     assert "web1/httpd  no change" in lines
     assert "web2/httpd  no change in what could be compared" in lines
+
+
+def test_what_waits_for_a_boot_is_told_with_its_value() -> None:
+    source = RedfishSource("/redfish/v1/Systems/1/Bios/Settings", "/Attributes")
+    address = Address("web1/ilo", "ilo.bios", "1", "pending")
+    change = AttributeChange(address, "changed", Many(()), Many((Text("AutoPowerOn"),)), source, source)
+    lines = TextChange(source.uri, 0, ('/Attributes/AutoPowerOn: "Off"',), 0, ('/Attributes/AutoPowerOn: "On"',))
+    drift = TargetDrift("web1/ilo", "ilo", True, (change,), (lines,))
+    said = terminal.render_drift(DriftReport((drift,), True), Style())
+    assert "pending  none → AutoPowerOn" in said
+    assert '+ /Attributes/AutoPowerOn: "On"' in said
