@@ -25,6 +25,8 @@ _LEAST_AHEAD: Final = 16 * 1024
 
 RUN: Final = "run"
 OUTCOME: Final = "outcome"
+RECORDED: Final = "recorded"
+"""Stands behind an outcome that ledger, snapshot and agreed state know of."""
 
 Mark = Literal["intent", "done", "failed"]
 Clock = Callable[[], datetime]
@@ -51,6 +53,16 @@ class Run:
     def unfinished(self) -> bool:
         """Whether something may be half done: the run was ended, or could not take back."""
         return self.outcome in ("", "incomplete")
+
+    @property
+    def ended(self) -> JournalEntry | None:
+        """The line that says how it ended."""
+        return next((entry for entry in reversed(self.entries) if entry.act == OUTCOME), None)
+
+    @property
+    def recorded(self) -> bool:
+        """Whether its outcome was recorded in the store."""
+        return any(entry.act == RECORDED for entry in self.entries)
 
 
 def read_entries(path: Path) -> tuple[JournalEntry, ...]:
@@ -128,6 +140,10 @@ class FileJournal:
     def begin(self) -> None:
         """Begins an attempt."""
         self._append("", RUN, "intent", {})
+
+    def record(self) -> None:
+        """Says that the last attempt's outcome was recorded in the store."""
+        self._append("", RECORDED, "done", {})
 
     def end(self, outcome: str, text: str = "") -> None:
         """Says how the attempt ended: ``applied``, ``taken back``, ``rolled back``, ``refused``, ``incomplete``."""

@@ -17,8 +17,11 @@ import pytest
 from auditor.errors import RefusedError
 from auditor.model.plan import ApplyReport, DirectiveEdit
 from auditor.plan.folder import read_plan
+from auditor.plan.journal import journal_path, read_entries
+from auditor.services.check import default_policy
 from auditor.services.changes import (
     Proposed,
+    Judged,
     SetWay,
     ToWay,
     apply_plan,
@@ -81,7 +84,15 @@ class Site:
     def propose(self, *settings: str, **how: object) -> Proposed:
         desk = self.fleet.desk()
         way = how.get("way") or SetWay(settings)
-        made = propose_plan(desk, way, reason="why", author="ops1", key=self.fleet.key("ops1"))  # type: ignore[arg-type]
+        judged_by = Judged(default_policy(("httpd",)))
+        made = propose_plan(
+            desk,
+            way,
+            reason="why",
+            author="ops1",
+            judged_by=judged_by,
+            key=self.fleet.key("ops1"),  # type: ignore[arg-type]
+        )
         return asyncio.run(made)
 
     def approve(self, plan: str) -> None:
@@ -449,3 +460,55 @@ def test_a_change_that_ends_the_probe_s_answers_is_taken_back(site: Site) -> Non
         report = site.apply(made)
     assert (report.outcomes[0].outcome, report.outcomes[0].text) == ("taken back", "the probe answers 503"), report
     assert site.files() == before
+
+
+@pytest.mark.parametrize("where", ["_ledger", "_agree"])
+def test_a_run_that_ended_before_it_was_recorded_is_recorded_by_the_next(site: Site, where: str) -> None:
+    from auditor.services.changes.run import PlanRun
+
+    site.snapshot()
+    agreed = site.agreed("conf.d/api.conf")
+    made = site.propose(f"{ROUTE}=60s")
+    site.approve(made.id)
+
+    def ended(*_: object) -> None:
+        raise KilledError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PlanRun, where, ended)
+        with pytest.raises(KilledError):
+            site.apply(made.id)
+    assert b"timeout=60" in site.files()[str(site.root / "conf.d/api.conf")]
+    assert site.agreed("conf.d/api.conf") == agreed
+
+    with pytest.raises(RefusedError, match="used once"):
+        site.apply(made.id)
+    assert b"timeout=60" in site.agreed("conf.d/api.conf")
+    events = site.fleet.desk().events(made.id)
+    assert [one.kind for one in events].count("applied") == 1
+    with pytest.raises(RefusedError, match="used once"):
+        site.apply(made.id)
+    entries = read_entries(journal_path(site.fleet.desk().journals, made.id, "web1/httpd"))
+    assert [one.act for one in entries].count("recorded") == 1, "what is recorded is not recorded again"
+
+
+def test_a_hand_edit_after_an_unrecorded_run_does_not_become_agreed(site: Site) -> None:
+    from auditor.services.changes.run import PlanRun
+
+    site.snapshot()
+    agreed = site.agreed("conf.d/api.conf")
+    made = site.propose(f"{ROUTE}=60s")
+    site.approve(made.id)
+
+    def ended(*_: object) -> None:
+        raise KilledError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PlanRun, "_agree", ended)
+        with pytest.raises(KilledError):
+            site.apply(made.id)
+    file = site.root / "conf.d/api.conf"
+    file.write_bytes(file.read_bytes().replace(b"timeout=60", b"timeout=7"))
+    with pytest.raises(RefusedError, match="used once"):
+        site.apply(made.id)
+    assert site.agreed("conf.d/api.conf") == agreed

@@ -104,10 +104,12 @@ def show_plan(shown: ShownPlan, style: Style) -> str:
         ready = words("plan.ready") if shown.looked else words("plan.ready_unseen")
         lines.append(paragraph(ready, 2))
     lines += [entry(visible(target), visible(what), label_columns=22) for target, what in shown.outcomes]
+    several = sum(len(cohort.targets) for cohort in shown.plan.cohorts) > 1
     for event in shown.events:
         who = f", {one_line(event.actor)}" if event.actor else ""
         text = f": {one_line(event.text)}" if event.text else ""
-        lines.append(paragraph(f"{words.moment(event.time)}  {event.kind}{who}{text}", 2, 4))
+        here = f" {', '.join(visible(one) for one in event.targets)}" if several and len(event.targets) == 1 else ""
+        lines.append(paragraph(f"{words.moment(event.time)}  {event.kind}{here}{who}{text}", 2, 4))
     lines.append(f"  {words('plan.next')}  {_next_command(shown)}")
     return "\n".join(lines) + "\n"
 
@@ -283,7 +285,10 @@ def show_outcomes(report: ApplyReport, style: Style) -> str:
     title = "apply.forward" if report.direction == "forward" else "rollback.title"
     lines = [paint(words(title, plan=report.plan[:SHORT]), "bold", on=style.colour)]
     for outcome in report.outcomes:
-        lines += _outcome(outcome, words, style)
+        if (report.direction, outcome.outcome) == ("back", "already"):
+            lines.append(paragraph(f"{visible(outcome.target)}  {one_line(outcome.text)}", 2, 4))
+        else:
+            lines += _outcome(outcome, words, style)
     if report.direction == "forward" and any(one.outcome == "applied" for one in report.outcomes):
         lines.append(f"  {words('apply.back')}  auditor rollback {report.plan[:SHORT]}")
     return "\n".join(lines) + "\n"

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from msgspec.structs import replace
+
 from auditor.errors import AuditorError, IncompleteError, InputError, RefusedError, StoreError
 from auditor.model.event import EventKind
 from auditor.model.plan import ApplyReport, Direction, OutcomeOf, Plan, Step
 from auditor.model.target import Target
 from auditor.plan.build import check_plan, cohort_of
-from auditor.plan.conditions import changed, values_of
+from auditor.plan.conditions import changed, unlisted, values_of
 from auditor.plan.folder import StoredPlan, read_plan
 from auditor.plan.guard import Known, refuse
 from auditor.plan.journal import (
@@ -75,7 +77,7 @@ class PlanRun:
         for plan_id, target, path in journals_below(self.desk.journals):
             runs = runs_of(read_entries(path))
             if not runs or not runs[-1].unfinished:
-                self._reconcile(plan_id, target, runs)
+                await self._reconcile(plan_id, target, runs)
                 continue
             stored = asked if plan_id == asked.id else self._plan_of(plan_id, target)
             machine = self._machine(plan_id, stored.plan, runs[-1].direction, {}, [target])
@@ -190,24 +192,28 @@ class PlanRun:
         """Records an outcome with the time that the journal has for it, so that recording it twice is once."""
         runs = runs_of(read_entries(journal_path(self.desk.journals, plan_id, outcome.target)))
         if runs and not (runs[-1].direction == "back" and outcome.outcome == "taken back"):
-            time = _time(runs[-1].entries[-1].time)
+            ended = runs[-1].ended or runs[-1].entries[-1]
+            time = _time(ended.time)
             event = target_event(_KINDS[outcome.outcome], plan_id, plan, time, outcome, self.desk.login)
             self._write(lambda: self.desk.append(event))
 
-    def _reconcile(self, plan_id: str, target: str, runs: Sequence[Run]) -> None:
-        """Records an outcome that a run had no more time to record."""
+    async def _reconcile(self, plan_id: str, target: str, runs: Sequence[Run]) -> None:
+        """Records an outcome that a run had no more time to record: ledger first, then snapshot and agreed state."""
         last = runs[-1] if runs else None
-        if last is None or last.outcome not in ("applied", "rolled back"):
+        if last is None or last.ended is None or last.outcome not in ("applied", "rolled back") or last.recorded:
             return
-        kinds = [event.kind for event in self.desk.events(plan_id) if target in event.targets]
-        if [kind for kind in kinds if kind in ("applied", "rolled back")][-1:] == [last.outcome]:
-            return
-        text = dict(last.entries[-1].detail).get("text", "")
+        text = dict(last.ended.detail).get("text", "")
         outcome = OutcomeOf(target, "applied" if last.outcome == "applied" else "rolled back", text)
         try:
-            self._ledger(plan_id, self._plan_of(plan_id, target).plan, outcome)
+            stored = self._plan_of(plan_id, target)
         except IncompleteError as error:
             self.desk.observe(told(error))
+            return
+        kinds = [event.kind for event in self.desk.events(plan_id) if target in event.targets]
+        if [kind for kind in kinds if kind in ("applied", "rolled back")][-1:] != [last.outcome]:
+            self._ledger(plan_id, stored.plan, outcome)
+        if target in self.desk.targets:
+            await self._agree(stored, ApplyReport(plan_id, last.direction, (outcome,)))
 
     async def _agree(self, stored: StoredPlan, report: ApplyReport) -> None:
         """Snapshots what was changed. It becomes the agreed state where nothing but the plan differs from that."""
@@ -219,7 +225,7 @@ class PlanRun:
         for name in changed_targets:
             try:
                 seen = await self.desk.observed(self.desk.target(name))
-                (agreed if self._only_ours(stored.plan, seen) else other).append(seen)
+                (agreed if self._only_ours(stored.plan, report.direction, seen) else other).append(seen)
             except AuditorError as error:
                 self.desk.observe(f"{name}: changed and verified, but no snapshot was taken: {told(error)}")
         for observed, agree in ((agreed, True), (other, False)):
@@ -240,9 +246,15 @@ class PlanRun:
                 f"{one.target.name} had drifted otherwise too: the agreed state was left as it is "
                 f"(auditor drift {one.target.name})"
             )
+        for one in (*agreed, *other) if not self._unwritten else ():
+            journal = self._journal(stored.id, one.target.name, report.direction).open()
+            try:
+                journal.record()
+            finally:
+                journal.close()
 
-    def _only_ours(self, plan: Plan, seen: Observed) -> bool:
-        """Whether the target differs from its agreed state in nothing but what the plan names."""
+    def _only_ours(self, plan: Plan, direction: Direction, seen: Observed) -> bool:
+        """Whether the target differs from its agreed state in nothing but what the plan brought."""
         from auditor.services.observe import interpret_options_for, interpreted
         from auditor.store import Store
         from auditor.surfaces.interface import InterpretOptions
@@ -257,11 +269,10 @@ class PlanRun:
         if not old.seen:
             return False
         found = changed(values_of(old.interpretation), values_of(seen.interpretation), traces_of(plan, seen.target))
-        ours = {
-            (effect.address.kind, effect.address.name, effect.address.attribute)
-            for effect in cohort_of(plan, name).effects
-        }
-        return all((one.address.kind, one.address.name, one.address.attribute) in ours for one in found)
+        effects = cohort_of(plan, name).effects
+        if direction == "back":
+            effects = tuple(replace(one, before=one.after, after=one.before) for one in effects)
+        return not unlisted(found, effects)
 
     def _write(self, act: Callable[[], object]) -> None:
         try:
