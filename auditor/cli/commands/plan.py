@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -86,13 +85,14 @@ def app(
 
     def job() -> int:
         from auditor.cli.forms.changes import proposed_json, show_proposed
-        from auditor.services.changes import open_desk, propose_plan
+        from auditor.services.changes import Judged, open_desk, propose_plan
 
         style = option.style_of(lang, verbose=verbose)
         wanted = reporting.outputs(formats, quiet=quiet, formats=reporting.PLAIN)
         fleet = work.fleet_of(fleet_folder)
         asked = _Asked(tuple(settings or ()), rule, to, refresh, tuple(targets or ()))
-        way, why = asked.way(fleet, policies, waivers)
+        way, why = asked.way(fleet)
+        judged_by = Judged(rules.policy_for(policies, fleet, ("httpd", "ilo")), rules.waivers_for(waivers, fleet))
         with streams.Progress(quiet=quiet) as progress:
             desk = open_desk(fleet, os.environ, cafile=work.cafile_text(cafile), observe=progress)
             made = asyncio.run(
@@ -101,6 +101,7 @@ def app(
                     way,
                     reason=reason or why,
                     author=author or getpass.getuser(),
+                    judged_by=judged_by,
                     key=key.expanduser() if key else None,
                     consents=tuple(consents or ()),
                 )
@@ -122,18 +123,18 @@ class _Asked:
         self._refresh = refresh
         self._targets = targets
 
-    def way(self, fleet: Fleet, policies: list[Path] | None, waivers: Path | None) -> tuple[Way, str]:
+    def way(self, fleet: Fleet) -> tuple[Way, str]:
         """The way, and the reason of the plan that is made anew.
 
         Errors:
             InputError: no way or several, or targets where none are meant.
         """
-        from auditor.services.changes.propose import SetWay, ToWay
+        from auditor.services.changes.propose import RuleWay, SetWay, ToWay
 
         if sum(map(bool, (self._settings, self._rule, self._to, self._refresh))) != 1:
             raise InputError("it is not said in one way what the plan is to do", next_step=_WAYS)
         if self._refresh:
-            return self._again(fleet, policies, waivers)
+            return self._again(fleet)
         if self._settings:
             if self._targets:
                 raise InputError(
@@ -142,21 +143,13 @@ class _Asked:
                 )
             return SetWay(self._settings), ""
         if self._rule:
-            return self._by_rule(self._rule, self._targets or ("all",), fleet, policies, waivers), ""
+            return RuleWay(self._rule, self._targets or ("all",)), ""
         return ToWay(self._to, self._targets or ("all",)), ""
 
-    def _by_rule(
-        self, rule: str, targets: tuple[str, ...], fleet: Fleet, policies: list[Path] | None, waivers: Path | None
-    ) -> Way:
-        from auditor.services.changes.propose import RuleWay
-
-        policy = rules.policy_for(policies, fleet, ("httpd", "ilo"))
-        return RuleWay(rule, targets, policy, rules.waivers_for(waivers, fleet))
-
-    def _again(self, fleet: Fleet, policies: list[Path] | None, waivers: Path | None) -> tuple[Way, str]:
+    def _again(self, fleet: Fleet) -> tuple[Way, str]:
         """The way of an earlier plan, and its reason."""
         from auditor.plan.folder import read_plan
-        from auditor.services.changes.propose import SetWay, ToWay
+        from auditor.services.changes.propose import RuleWay, SetWay, ToWay
 
         earlier = read_plan(fleet.plans_path, self._refresh).plan
         words = earlier.origin.arguments
@@ -164,7 +157,7 @@ class _Asked:
             case "set":
                 return SetWay(words), earlier.reason
             case "rule":
-                return self._by_rule(words[0], words[1:], fleet, policies, waivers), earlier.reason
+                return RuleWay(words[0], words[1:]), earlier.reason
             case "to":
                 return ToWay(words[0], words[1:]), earlier.reason
             case other:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,6 +17,7 @@ from auditor.plan.approvals import Bad
 from auditor.plan.build import PlanRequest, build_plan
 from auditor.plan.document import plan_id
 from auditor.plan.folder import write_plan, write_signature
+from auditor.plan.foreseen import foreseen
 from auditor.services.changes.desk import Desk, moment, plan_event, told
 from auditor.services.changes.restore import restore_files, restore_values
 from auditor.services.changes.wishes import by_target, parse_setting, wishes_of_rule
@@ -39,12 +40,10 @@ class SetWay:
 
 @dataclass(frozen=True)
 class RuleWay:
-    """Make a rule's findings go, on these targets, by its own remedy. ``policy`` is what is checked."""
+    """Make a rule's findings go, on these targets, by its own remedy."""
 
     rule: str
     targets: tuple[str, ...]
-    policy: LoadedPolicy
-    waivers: tuple[Waiver, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,14 @@ class ToWay:
 
 
 Way: TypeAlias = SetWay | RuleWay | ToWay
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The rules, and the waivers of them, by which a plan's expected findings are told."""
+
+    policy: LoadedPolicy
+    waivers: tuple[Waiver, ...] = ()
 
 
 class Proposed(msgspec.Struct, frozen=True):
@@ -74,10 +81,13 @@ async def propose_plan(
     *,
     reason: str,
     author: str,
+    judged_by: Judged,
     key: Path | None = None,
     consents: tuple[str, ...] = (),
 ) -> Proposed:
     """Writes a plan below ``plans/`` and, with a key, the author's signature beside it.
+
+    ``judged_by`` are the rules that say which findings the plan is expected to fix, and which to introduce.
 
     Errors:
         InputError: what is wanted cannot be understood, or a target is not in the inventory.
@@ -85,18 +95,20 @@ async def propose_plan(
         CollectError: a target cannot be read.
         StoreError: a revision cannot be read, or the ledger cannot be written to.
     """
-    made = await _make(desk, way)
-    origin = msgspec.structs.replace(made.origin, key_id=desk.sealer.key_id)
+    made = await _make(desk, way, judged_by)
+    origin = msgspec.structs.replace(made.origin, key_id=desk.sealer.key_id, policy=judged_by.policy.digest)
+    fixes, introduces = _expected(desk, made, judged_by)
     request = PlanRequest(
         reason=reason,
         author=author,
         origin=origin,
         created=desk.clock(),
         expiry_hours=desk.fleet.expiry_hours,
-        fixes=made.fixes,
+        fixes=fixes,
+        introduces=introduces,
         consents=consents,
     )
-    plan = build_plan(made.proposals, request)
+    plan = build_plan([proposal for _, proposal in made.proposals], request)
     identity = plan_id(plan)
     signature = desk.keygen.sign(identity, key) if key else None
     warnings = _author_warnings(desk, identity, author, signature)
@@ -110,19 +122,20 @@ async def propose_plan(
 
 @dataclass(frozen=True)
 class _Made:
+    """What was proposed, each with the look at its target that it rests on."""
+
     origin: Origin
-    proposals: tuple[Proposal, ...]
-    fixes: tuple[FindingRef, ...] = ()
+    proposals: tuple[tuple[Observed, Proposal], ...]
 
 
-async def _make(desk: Desk, way: Way) -> _Made:
+async def _make(desk: Desk, way: Way, judged_by: Judged) -> _Made:
     match way:
         case SetWay(settings):
             kinds = tuple(kind for name in ("httpd", "ilo") for kind in surface(name).kinds)
             wishes = _parsed(settings, kinds)
             return _Made(Origin("set", settings), await _proposals(desk, wishes))
         case RuleWay():
-            return await _by_rule(desk, way)
+            return await _by_rule(desk, way, judged_by)
         case ToWay():
             return await _as_it_was(desk, way)
 
@@ -143,13 +156,47 @@ def _parsed(settings: Sequence[str], kinds: Sequence[KindSpec]) -> tuple[Wish, .
     return tuple(wishes)
 
 
-async def _proposals(desk: Desk, wishes: Sequence[Wish]) -> tuple[Proposal, ...]:
+def _expected(desk: Desk, made: _Made, judged_by: Judged) -> tuple[tuple[FindingRef, ...], tuple[FindingRef, ...]]:
+    """The findings that the plan is expected to fix, and those it is expected to introduce.
+
+    The rules are put to what is there and to what the effects say will be there.
+    """
+    fixes: list[FindingRef] = []
+    introduces: list[FindingRef] = []
+    for seen, proposal in made.proposals:
+        if not proposal.steps:
+            continue
+        later = foreseen(seen.interpretation, proposal.effects)
+        now, then = (
+            _findings(desk, replace(seen, interpretation=one), judged_by) for one in (seen.interpretation, later)
+        )
+        fixes += [ref for fingerprint, ref in now.items() if fingerprint not in then]
+        introduces += [ref for fingerprint, ref in then.items() if fingerprint not in now]
+    return tuple(fixes), tuple(introduces)
+
+
+def _findings(desk: Desk, seen: Observed, judged_by: Judged) -> dict[str, FindingRef]:
+    """What the rules find on one target, by fingerprint."""
+    from auditor.policy.evaluate import evaluate
+    from auditor.services.check import host_facts_of
+
+    today = desk.clock().date()
+    checked = evaluate(judged_by.policy, seen.interpretation, host_facts_of(seen), judged_by.waivers, today)
+    return {
+        finding.fingerprint: FindingRef(finding.rule, finding.address)
+        for result in checked.results
+        for finding in result.findings
+    }
+
+
+async def _proposals(desk: Desk, wishes: Sequence[Wish]) -> tuple[tuple[Observed, Proposal], ...]:
     """What each target's surface proposes for the wishes about it."""
     asked = by_target(wishes)
     targets = {name: desk.target(name) for name in asked}
-    found: list[Proposal] = []
+    found: list[tuple[Observed, Proposal]] = []
     for name, target in targets.items():
-        found.append(_proposed(desk, await desk.observed(target), asked[name]))
+        seen = await desk.observed(target)
+        found.append((seen, _proposed(desk, seen, asked[name])))
     return tuple(found)
 
 
@@ -158,7 +205,7 @@ def _proposed(desk: Desk, seen: Observed, wishes: tuple[Wish, ...]) -> Proposal:
     return surface(seen.target.surface).propose(wishes, seen.collected, options)
 
 
-async def _by_rule(desk: Desk, way: RuleWay) -> _Made:
+async def _by_rule(desk: Desk, way: RuleWay, judged_by: Judged) -> _Made:
     from auditor.services.check import run_check
 
     seen = [await desk.observed(target) for target in _targets(desk, way.targets)]
@@ -167,13 +214,10 @@ async def _by_rule(desk: Desk, way: RuleWay) -> _Made:
         for one in seen:
             yield one
 
-    report = await run_check(each(), way.policy, way.waivers, desk.clock().date())
-    wishes, fixes = wishes_of_rule(way.rule, way.policy.rules, report)
-    asked = by_target(wishes)
-    proposals = tuple(_proposed(desk, one, asked[one.target.name]) for one in seen if one.target.name in asked)
-    done = {one.target for one in proposals if one.steps}
-    origin = Origin("rule", (way.rule, *way.targets), policy=way.policy.digest)
-    return _Made(origin, proposals, tuple(ref for ref in fixes if ref.address.target in done))
+    report = await run_check(each(), judged_by.policy, judged_by.waivers, desk.clock().date())
+    asked = by_target(wishes_of_rule(way.rule, judged_by.policy.rules, report))
+    proposals = tuple((one, _proposed(desk, one, asked[one.target.name])) for one in seen if one.target.name in asked)
+    return _Made(Origin("rule", (way.rule, *way.targets)), proposals)
 
 
 async def _as_it_was(desk: Desk, way: ToWay) -> _Made:
@@ -183,7 +227,7 @@ async def _as_it_was(desk: Desk, way: ToWay) -> _Made:
     with Store.open(desk.fleet.store_path) as store:
         revision = store.resolve_revision(way.revision, now=desk.clock())
         states = {target.name: store.read(revision, target.name) for target in targets}
-    proposals: list[Proposal] = []
+    proposals: list[tuple[Observed, Proposal]] = []
     for target in targets:
         seen = await desk.observed(target)
         options = interpret_options_for(target, InterpretOptions(), desk.fleet)
@@ -192,12 +236,12 @@ async def _as_it_was(desk: Desk, way: ToWay) -> _Made:
             raise RefusedError(f"{target.name} was not seen at {way.revision}.", untouched="No plan was written.")
         if target.surface == "httpd":
             face = surface("httpd")
-            proposals.append(restore_files(then.collected, seen.collected, face, options, desk.sealer))
+            proposals.append((seen, restore_files(then.collected, seen.collected, face, options, desk.sealer)))
             continue
         kinds = surface(target.surface).kinds
         wishes, refusals = restore_values(then.interpretation, seen.interpretation, kinds)
         made = _proposed(desk, seen, wishes) if wishes else Proposal(target.name, (), ())
-        proposals.append(msgspec.structs.replace(made, refusals=(*made.refusals, *refusals)))
+        proposals.append((seen, msgspec.structs.replace(made, refusals=(*made.refusals, *refusals))))
     return _Made(Origin("to", (way.revision, *way.targets), snapshot=revision), tuple(proposals))
 
 

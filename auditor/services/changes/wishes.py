@@ -8,7 +8,7 @@ import msgspec
 
 from auditor.errors import InputError, RefusedError
 from auditor.model.finding import CheckReport, Finding
-from auditor.model.plan import FindingRef, Wish
+from auditor.model.plan import Wish
 from auditor.model.policy import Rule
 from auditor.model.resource import Address, AttributeSpec, KindSpec, parse_address
 from auditor.model.value import Value
@@ -30,10 +30,8 @@ def parse_setting(text: str, kinds: Sequence[KindSpec]) -> Wish:
     return Wish(address, _value(value, spec, address))
 
 
-def wishes_of_rule(
-    rule_id: str, rules: Iterable[Rule], report: CheckReport
-) -> tuple[tuple[Wish, ...], tuple[FindingRef, ...]]:
-    """The remedies of a rule's findings, and the findings that they fix.
+def wishes_of_rule(rule_id: str, rules: Iterable[Rule], report: CheckReport) -> tuple[Wish, ...]:
+    """The remedies of a rule's findings.
 
     Errors:
         InputError: there is no such rule.
@@ -56,10 +54,7 @@ def wishes_of_rule(
         for finding in findings
         for name, value in rule.remedy
     }
-    return (
-        tuple(Wish(address, value) for address, value in wishes.items()),
-        tuple(FindingRef(rule.id, finding.address) for finding in findings),
-    )
+    return tuple(Wish(address, value) for address, value in wishes.items())
 
 
 def by_target(wishes: Iterable[Wish]) -> Mapping[str, tuple[Wish, ...]]:
