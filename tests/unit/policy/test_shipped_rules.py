@@ -94,7 +94,7 @@ def test_every_rule_speaks_japanese_with_the_same_values(one: CompiledRule) -> N
     ja = one.rule.ja
     assert ja is not None
     assert one.message_ja is not None
-    for text in (ja.title, ja.message):
+    for text in (ja.title, ja.message, ja.rationale):
         assert re.search("[\u3041-\u30ff\u4e00-\u9fff]", text), text
     assert not ja.title.endswith(("。", "ます", "です"))
     named, said = ({name for _, name in text.parts if name} for text in (one.message, one.message_ja))
