@@ -18,10 +18,9 @@ from auditor.errors import RefusedError
 from auditor.model.plan import ApplyReport, DirectiveEdit
 from auditor.plan.folder import read_plan
 from auditor.plan.journal import journal_path, read_entries
-from auditor.services.check import default_policy
 from auditor.services.changes import (
-    Proposed,
     Judged,
+    Proposed,
     SetWay,
     ToWay,
     apply_plan,
@@ -30,6 +29,7 @@ from auditor.services.changes import (
     rollback_plan,
     show_plan,
 )
+from auditor.services.check import default_policy
 from auditor.services.snapshot import take_snapshot
 from auditor.store import Store
 from auditor.surfaces.httpd.carry_out import server
