@@ -212,7 +212,7 @@ class IloClient:
         Errors:
             CollectError: it gives no answer.
         """
-        return (await self._send(self._client(), "GET", f"{ROOT}Managers", None)).status != 401
+        return _answer(await self._send(self._client(), "GET", f"{ROOT}Managers", None)).status != 401
 
     # -- reading and writing ------------------------------------------------------------------------------------
 
