@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -16,14 +15,17 @@ from auditor.surfaces.httpd.logs import log_resources
 from auditor.surfaces.httpd.route_resources import RouteResources
 from auditor.surfaces.httpd.server_resources import ServerResources
 from auditor.surfaces.httpd.versions import behaviours
-from auditor.surfaces.httpd.words import split_words
+from auditor.surfaces.httpd.vocabulary import invalid_commands
 from auditor.surfaces.httpd.worker_resources import WorkerResources
 from auditor.surfaces.httpd.worlds import VERSION_CAUSE, World, reconcile, worlds
 
 UNDERSTOOD: Final = ("httpd.server", "httpd.vhost", "httpd.route", "httpd.worker", "httpd.balancer", "httpd.log")
 """The kinds that rest on the whole configuration being understood."""
 
+_ROUTING: Final = ("httpd.route", "httpd.worker", "httpd.balancer")
+
 MAX_INHERITED: Final = 20_000
+MAX_REFUSED: Final = 1_000
 
 _FEATURES: Final = (
     ("fcgi", re.compile(r"fcgi://", re.IGNORECASE)),
@@ -45,24 +47,6 @@ def features(resolved: Resolved) -> frozenset[str]:
             found.update(feature for feature, pattern in _FEATURES if pattern.search(directive.arguments))
     return frozenset(found)
 
-
-MODULES_OF: Final = {
-    name: f"{module}_module"
-    for module, names in {
-        "proxy": "proxypass proxypassmatch proxypassreverse proxyset proxytimeout proxyrequests proxypreservehost"
-        " proxyerroroverride proxyvia proxypassinherit balancermember balancerinherit <proxy <proxymatch",
-        "rewrite": "rewriteengine rewriterule rewritecond rewritemap rewriteoptions rewritebase",
-        "ssl": "sslengine sslcertificatefile sslcertificatekeyfile sslproxyengine sslprotocol sslciphersuite",
-        "headers": "header requestheader",
-        "reqtimeout": "requestreadtimeout",
-        "log_config": "customlog logformat transferlog",
-        "alias": "alias aliasmatch redirect redirectmatch scriptalias",
-        "setenvif": "setenvif setenvifnocase browsermatch",
-        "fcgid": "fcgidiotimeout fcgidconnecttimeout fcgidbusytimeout",
-    }.items()
-    for name in names.split()
-}
-"""The module that brings a directive, for those that decide what is said of a server."""
 
 _TELLING: Final = frozenset(
     {"proxypass", "proxypassmatch", "balancermember", "proxyset", "rewriterule", "sethandler", "logformat", "customlog"}
@@ -106,34 +90,20 @@ def refusals(resolved: Resolved, version: str) -> tuple[Gap, ...]:
 
 
 def _refused(model: Model) -> list[Gap]:
-    refused = [one for found in model.routes.values() for one in found.refused]
+    lines: list[tuple[Directive, str, tuple[str, ...]]] = [
+        (*one, _ROUTING) for found in model.routes.values() for one in found.refused
+    ]
+    lines += [(*one, UNDERSTOOD) for one in invalid_commands(model.resolved)]
     return [
         Gap(
             what=f"{directive.source}",
             cause="malformed",
             detail=reason,
             next_step="Correct the line; httpd's own check (httpd -t) names it too.",
-            kinds=("httpd.route", "httpd.worker", "httpd.balancer"),
+            kinds=kinds,
         )
-        for directive, reason in (*refused, *_without_module(model.resolved))
+        for directive, reason, kinds in lines[:MAX_REFUSED]
     ]
-
-
-def _without_module(resolved: Resolved) -> Iterator[tuple[Directive, str]]:
-    """The first directive of each module that is not loaded, though others are and none is in doubt."""
-    asked = {
-        words[0]
-        for one in resolved.directives
-        if one.name.lower() == "loadmodule" and (words := split_words(one.arguments))
-    }
-    if not asked or not resolved.modules_known:
-        return
-    there = asked | {name for name, _ in resolved.modules}
-    for directive in resolved.directives:
-        module = MODULES_OF.get(directive.name.lower())
-        if module is not None and module not in there and not directive.doubts:
-            there.add(module)
-            yield directive, f"{directive.name} belongs to {module}, which is not loaded: httpd does not start"
 
 
 def _model(resolved: Resolved, world: World) -> Model:
