@@ -18,7 +18,7 @@ from auditor.model.value import show
 from auditor.plan.build import cohort_of
 from auditor.plan.conditions import Held, Seen, changed, examine, stale, unlisted, value_at, values_of
 from auditor.plan.journal import FileJournal
-from auditor.surfaces.interface import Journal, Observe, Transaction, ignore
+from auditor.surfaces.interface import Caveat, Journal, Observe, Transaction, ignore
 
 T = TypeVar("T")
 Checks = tuple[tuple[str, bool], ...]
@@ -165,7 +165,7 @@ class Machine:
                 transaction = reach.begin(cohort.steps, self.direction, journal)
             except (Exception, asyncio.CancelledError, KeyboardInterrupt) as error:
                 self._note_interruption(error)
-                return self._end(journal, OutcomeOf(target, "refused", _sentence(error)))
+                return self._end(journal, OutcomeOf(target, "refused", _refusal(error)))
             try:
                 return await self._carry_out(target, transaction, journal, before)
             finally:
@@ -177,15 +177,15 @@ class Machine:
         self, target: str, transaction: Transaction, journal: FileJournal, before: Seen | None
     ) -> OutcomeOf:
         try:
-            checks: Checks = tuple((text, True) for text in await transaction.prepare())
+            checks = _said(await transaction.prepare())
         except (Exception, asyncio.CancelledError, KeyboardInterrupt) as error:
             self._note_interruption(error)
-            return self._end(journal, OutcomeOf(target, "refused", _sentence(error)))
+            return self._end(journal, OutcomeOf(target, "refused", _refusal(error)))
         for text, _ in checks:
             self.observe(f"{target}: {text}")
         try:
             done = await transaction.perform()
-            checks += tuple((text, True) for text in done)
+            checks += _said(done)
             checks += await self._verify(target, before)
         except (Exception, asyncio.CancelledError, KeyboardInterrupt) as error:
             self._note_interruption(error)
@@ -244,7 +244,7 @@ class Machine:
         except Exception as error:
             text = f"{why}; and taking back failed: {_sentence(error)}"
             return self._end(journal, OutcomeOf(target, "incomplete", text))
-        checks: Checks = tuple((text, True) for text in done)
+        checks = _said(done)
         try:
             seen = await _whole(_awaited(self.reach[target].look()))
         except Exception as error:
@@ -368,6 +368,10 @@ def _checks(held: Sequence[Held]) -> Checks:
     return tuple((one.sentence, one.holds) for one in held)
 
 
+def _said(texts: Sequence[str]) -> Checks:
+    return tuple((str(text), not isinstance(text, Caveat)) for text in texts)
+
+
 def _shown(value: Any) -> str:
     return "absent" if value is None else show(value)
 
@@ -376,6 +380,12 @@ def _listed(outcomes: Sequence[OutcomeOf]) -> str:
     return "; ".join(
         one.text if one.text.startswith(one.target) else f"{one.target}: {one.text}" for one in outcomes[:10]
     )
+
+
+def _refusal(error: BaseException) -> str:
+    """Why a target refused, and what the person can do about it."""
+    next_step = error.next_step if isinstance(error, AuditorError) else None
+    return f"{_sentence(error)}. {next_step.rstrip('.')}" if next_step else _sentence(error)
 
 
 def _sentence(error: BaseException) -> str:

@@ -102,7 +102,7 @@ class FakeTransaction:
     async def prepare(self) -> tuple[str, ...]:
         self.host.calls.append("prepare")
         if "prepare" in self.host.fail:
-            raise RefusedError("the check says no.")
+            raise RefusedError("the check says no.", next_step="Correct line 7.")
         return ("checked",)
 
     async def perform(self) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ import pytest
 from auditor.errors import EXIT_PERSON_NEEDED, EXIT_REFUSED, EXIT_TAKEN_BACK, RefusedError
 from auditor.model.plan import ApplyReport, OutcomeOf, Plan, Wave
 from auditor.plan.journal import FileJournal, journal_path, read_entries, runs_of
-from auditor.plan.machine import Machine, Reach, failure_of
+from auditor.plan.machine import Machine, Reach, _said, failure_of
+from auditor.surfaces.interface import Caveat
 from tests.fakes.plans import SEALER, FakeHost, FakeTransaction, plan_for
 
 PLAN = "ab" * 32
@@ -78,7 +79,8 @@ def test_what_is_so_already_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_refusal_while_preparing_leaves_everything(tmp_path: Path) -> None:
     host = FakeHost(fail=frozenset({"prepare"}))
-    assert run(tmp_path, host).outcome == "refused"
+    outcome = run(tmp_path, host)
+    assert (outcome.outcome, outcome.text) == ("refused", "the check says no. Correct line 7")
     assert host.calls == ["prepare", "finish"]
     assert outcome_in_journal(tmp_path) == "refused"
 
@@ -199,3 +201,7 @@ def test_what_a_run_amounts_to(outcomes: tuple[str, str], code: int | None) -> N
     made = tuple(OutcomeOf(f"web{number}/httpd", one, "why") for number, one in enumerate(outcomes))  # type: ignore[arg-type]
     error = failure_of(ApplyReport(PLAN, "forward", made))
     assert (error.exit_code if error else None) == code
+
+
+def test_what_does_not_hold_is_not_told_as_held() -> None:
+    assert _said(("reloaded", Caveat("not reloaded"))) == (("reloaded", True), ("not reloaded", False))
