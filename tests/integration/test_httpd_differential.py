@@ -1,0 +1,56 @@
+"""Odd trees made at random: where httpd starts we read what it reads; where it does not, we never see a whole tree."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from auditor.surfaces.httpd.directive import Resolved
+from tests import referee
+from tests.fakes.odd_trees import OddTree
+
+pytestmark = pytest.mark.integration
+
+SEEDS = range(1, 61)
+# Rules of single directives, which only their modules know: not ours to repeat.
+OF_DIRECTIVES = (
+    "cannot occur within",
+    "Multiple <Files> arguments",
+    "requires at least one argument",
+    "takes one argument",
+)
+
+
+def verdict(seed: int, folder: Path) -> str:
+    """What is wrong with our reading of one tree; empty where nothing is."""
+    root = folder / f"tree{seed}"
+    decidable = seed % 3 != 0
+    OddTree(seed, decidable=decidable).write(root)
+    variables = {**referee.environment(root / "logs"), "FROM_ENVIRONMENT": "two words"}
+    theirs, refusal = referee.dump(root, "httpd.conf", variables)
+    resolved = referee.read(root, "httpd.conf", variables)
+    if refusal:
+        known = resolved.gaps or any(text in refusal for text in OF_DIRECTIVES) or _doubtful(resolved)
+        return "" if known else f"seed {seed}: httpd refuses, we see no mistake: {refusal.splitlines()[-1][:300]}"
+    if resolved.gaps:
+        return "" if _doubtful(resolved) else f"seed {seed}: httpd accepts what we refuse: {resolved.gaps[0]}"
+    if _doubtful(resolved):
+        return ""
+    ours = referee.flattened(resolved, root)
+    if ours == theirs:
+        return ""
+    at = next((n for n, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]), -1)
+    return f"seed {seed}: {len(ours)} lines against {len(theirs)}; {ours[at]} against {theirs[at]}"
+
+
+def _doubtful(resolved: Resolved) -> bool:
+    """Whether a conditional was left open (a variable that nobody defined is literal for both)."""
+    return any(not doubt.text.startswith("${") for one in resolved.directives for doubt in one.doubts)
+
+
+def test_any_odd_tree_reads_as_httpd_reads_it(httpd: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        wrong = [found for found in pool.map(lambda seed: verdict(seed, tmp_path), SEEDS) if found]
+    assert "\n".join(wrong) == ""
