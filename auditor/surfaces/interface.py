@@ -80,6 +80,12 @@ class ActOptions:
     deadline_s: float = 900.0
 
 
+class Caveat(str):
+    """A sentence of a transaction about something that does not hold, and does not stop it either."""
+
+    __slots__ = ()
+
+
 class Transaction(Protocol):
     """The steps of one plan on one target, forward or back, as one unit: one reload or reset serves them all.
 

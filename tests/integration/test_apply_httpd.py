@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,7 +33,7 @@ from auditor.services.changes import (
 from auditor.services.check import default_policy
 from auditor.services.snapshot import take_snapshot
 from auditor.store import Store
-from auditor.surfaces.httpd.carry_out import server
+from auditor.surfaces.httpd.carry_out import server, stage
 from auditor.transport.lock import hold
 from tests import servers
 from tests.fakes.acts import Killed as KilledError
@@ -512,3 +513,21 @@ def test_a_hand_edit_after_an_unrecorded_run_does_not_become_agreed(site: Site) 
     with pytest.raises(RefusedError, match="used once"):
         site.apply(made.id)
     assert site.agreed("conf.d/api.conf") == agreed
+
+
+def test_without_private_mounts_a_copy_of_a_tree_with_relative_includes_is_checked(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a user other than root can do; the real httpd says which files it read."""
+    main = site.root / "httpd.conf"
+    text = main.read_text().replace(f"ServerRoot {site.root}\n", "").replace(f"{site.root}/conf.d", "conf.d")
+    main.write_text(text)
+    monkeypatch.setattr(stage, "os", SimpleNamespace(geteuid=lambda: 65534, scandir=os.scandir, path=os.path))
+    before = site.files()
+    made = site.propose(f"{ROUTE}=60s")
+    site.approve(made.id)
+    report = site.apply(made.id)
+    assert report.outcomes[0].outcome == "applied", report
+    assert any("staged tree (a copy)" in text for text, _ in report.outcomes[0].checks)
+    assert site.rollback(made.id).outcomes[0].outcome == "rolled back"
+    assert site.files() == before

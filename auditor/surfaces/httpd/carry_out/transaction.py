@@ -19,7 +19,7 @@ from auditor.surfaces.httpd.carry_out.backup import Kept, Manifest
 from auditor.surfaces.httpd.carry_out.edits import edited
 from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.server import Running, Server
-from auditor.surfaces.interface import ActOptions
+from auditor.surfaces.interface import ActOptions, Caveat
 from auditor.transport.acts import Acts
 from auditor.transport.lock import hold, state_home
 
@@ -257,7 +257,7 @@ class HttpdTransaction:
         except RefusedError as refusal:
             if not self._broken_before:
                 raise
-            return f"going back although the server's own check fails before and after: {refusal.what}"
+            return Caveat(f"going back although the server's own check fails before and after: {refusal.what}")
         return self._checked.text
 
     def _back_up(self) -> None:
@@ -287,10 +287,11 @@ class HttpdTransaction:
             if verdict is None or not verdict.passed:
                 text = verdict.text if verdict else "no answer"
                 if self._broken_before:
-                    return f"not reloaded: the server's own check fails, as it did before: {text}"
+                    still = "; it serves what it read last until that is mended" if self._running else ""
+                    return Caveat(f"not reloaded: the server's own check fails, as it did before: {text}{still}")
                 raise ApplyError(f"the server refuses the new files: {text}")
         if self._running is None:
-            return "server not running: not reloaded"
+            return Caveat("server not running: not reloaded")
         return await self._reload(self._running)
 
     async def _reload(self, before: Running) -> str:
