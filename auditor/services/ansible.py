@@ -106,6 +106,7 @@ def _expanded(pattern: str, where: str) -> Iterator[str]:
 
 def _read_ini(text: str, gathered: _Gathered) -> None:
     group, kind = "ungrouped", ""
+    named: dict[str, int] = {}
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
         if not line or line.startswith(("#", ";")):
@@ -115,13 +116,27 @@ def _read_ini(text: str, gathered: _Gathered) -> None:
             if kind != "vars":
                 gathered.members.setdefault(group, set())
             continue
+        if line.startswith("[") and line.partition("#")[0].rstrip().endswith("]"):
+            raise InputError(
+                f"{line} is no section",
+                where=f"{gathered.file}:{number}",
+                next_step="Write  [GROUP], [GROUP:children] or [GROUP:vars]",
+            )
         if kind == "vars":
             continue
         word = line.split()[0]
         if kind == "children":
             gathered.children.setdefault(group, set()).add(word)
+            named.setdefault(word, number)
         else:
             gathered.add(group, word, number)
+    unknown = [
+        InputError(f"there is no group {name!r}", where=f"{gathered.file}:{number}")
+        for name, number in named.items()
+        if name not in gathered.members and name not in ("all", "ungrouped")
+    ]
+    if unknown:
+        raise InputError.gather(unknown)
 
 
 def _read_yaml(text: str, gathered: _Gathered) -> None:
