@@ -117,6 +117,9 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "hand.out of band": ("out of band", "想定外の変更"),
     "hand.package": ("package update", "パッケージ更新"),
     "hand.unknown": ("unknown", "不明"),
+    "hand.no_plan": ("by no plan of the ledger", "該当する変更計画なし"),
+    "hand.a_package": ("a package was changed", "パッケージの変更"),
+    "hand.with_package": ("with a package", "パッケージに伴う変更"),
     # explain
     "explain.virtual_host": ("virtual host", "仮想ホスト"),
     "explain.mapped_by": ("mapped by", "対応付け"),
@@ -128,6 +131,11 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "explain.generic": ("none: the generic one", "なし (汎用ワーカー)"),
     "explain.shared": ("shared with {routes}", "{routes} と共有"),
     "explain.own": ("To give {route} its own {value}:", "{route} に独自の {value} を設定するには:"),
+    "explain.own_shared": (
+        "To give {route} {value}; {count} other routes change with it:",
+        "{route} を {value} にするには (ほかに {count} 件のルートも変わります):",
+    ),
+    "explain.own_more": ("and {count} more", "ほか {count} 件"),
     "explain.unknown": ("not known", "不明"),
     "verdict.governs": ("governs", "適用"),
     "verdict.ignored": ("ignored", "無視"),

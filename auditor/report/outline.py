@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
-from auditor.model.drift import AttributeChange, DriftReport, TargetDrift, TextChange
+from auditor.model.drift import AttributeChange, Attribution, DriftReport, TargetDrift, TextChange
 from auditor.model.finding import CheckReport, Finding, Outcome, RuleResult
 from auditor.model.policy import SEVERITIES, Wording
 from auditor.model.resource import Address
@@ -188,6 +188,20 @@ def _alike(one: list[str], other: list[str]) -> int:
 
 def _cut(words: list[str], head: int, tail: int) -> str:
     return " ".join(words[head : len(words) - tail]) or "…"
+
+
+_HANDS = {
+    "by no plan of the ledger": "hand.no_plan",
+    "a package was changed": "hand.a_package",
+    "with a package": "hand.with_package",
+}
+"""Fixed texts of attributions, with the keys under which the catalogue has them in each language."""
+
+
+def hand_text(attribution: Attribution, words: Callable[[str], str]) -> str:
+    """What an attribution says beside the hand, in the language of ``words`` where it is a fixed text."""
+    key = _HANDS.get(attribution.text)
+    return words(key) if key else one_line(attribution.text)
 
 
 def changed_thing(address: Address) -> str:

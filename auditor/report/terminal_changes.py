@@ -62,7 +62,7 @@ def _hand(change: AttributeChange, words: Words) -> str:
         return words("drift.agreed_by", baseline=one_line(change.agreed_by))
     parts = [words(f"hand.{change.attribution.hand}")]
     if change.attribution.text:
-        parts.append(one_line(change.attribution.text))
+        parts.append(outline.hand_text(change.attribution, words))
     elif change.attribution.reference:
         parts.append(visible(change.attribution.reference[:12]))
     if change.agreed_by:

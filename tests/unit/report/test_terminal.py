@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from auditor.evidence.attribution import attribution
 from auditor.model.drift import AttributeChange, DriftReport, TargetDrift, TextChange
 from auditor.model.finding import CheckReport, TargetCheck
 from auditor.model.resource import Address
@@ -132,3 +134,18 @@ def test_what_waits_for_a_boot_is_told_with_its_value() -> None:
     said = terminal.render_drift(DriftReport((drift,), True), Style())
     assert "pending  none → AutoPowerOn" in said
     assert '+ /Attributes/AutoPowerOn: "On"' in said
+
+
+def test_fixed_texts_of_attributions_are_said_in_the_language_of_the_report() -> None:
+    address = Address("web1/httpd", "httpd.server", "main", "timeout")
+    change = AttributeChange(address, "changed", Text("a"), Text("b"))
+    for told in (change, AttributeChange(Address("web1/httpd", "httpd.package", "x"), "removed", None, None)):
+        hand = attribution(told, ())
+        report = DriftReport(
+            (TargetDrift("web1/httpd", "httpd", True, (msgspec.structs.replace(told, attribution=hand),)),), True
+        )
+        for form in (terminal, html):
+            assert hand.text in form.render_drift(report, Style())
+            said = form.render_drift(report, Style(lang="ja"))
+            assert hand.text not in said
+            assert "該当する変更計画なし" in said or "パッケージの変更" in said
