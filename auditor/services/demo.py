@@ -160,7 +160,7 @@ def _found_fleet(story: Story, site: Site, ilo: world.RunningIlo) -> None:
     fleet = story.folder / "fleet"
     fleet.mkdir()
     make_repository(fleet, os.environ)  # of its own, wherever the demo runs: it commits to nobody else's
-    story.run("init", ".", lines=12)
+    story.run("init", ".", lines=13)
     author, approver = (world.make_key(story.folder / "keys", who) for who in ("author", "approver"))
     signers = world.allowed_signer(author, AUTHOR) + world.allowed_signer(approver, APPROVER)
     (fleet / "approvers").write_text(signers, encoding="utf-8")
