@@ -1,0 +1,90 @@
+"""Settings and BIOS attributes by the command line, there and back on the virtual iLO."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from auditor.surfaces.ilo.simulator.server import VirtualIlo
+from tests.fakes.fleets import TestFleet
+from tests.virtual_ilo import PASSWORD, SNMP, USERNAME
+
+pytestmark = pytest.mark.integration
+
+BIOS = 'web1/ilo:ilo.bios["1"]'
+LOCATION = 'web1/ilo:ilo.snmp["1"].location=rack 7'
+
+
+class Commands:
+    """The real command in a fleet whose only target is a virtual iLO."""
+
+    def __init__(self, folder: Path, ilo: VirtualIlo) -> None:
+        self.fleet = TestFleet(
+            folder / "fleet", f"  web1:\n    ilo: {{url: '{ilo.url}', cafile: {ilo.cafile}}}\n"
+        ).make()
+        login = {"AUDITOR_ILO_USERNAME": USERNAME, "AUDITOR_ILO_PASSWORD": PASSWORD, "AUDITOR_AUTHOR": "ops1"}
+        self.environment = {**os.environ, **login}
+
+    async def __call__(self, *words: str, code: int = 0) -> str:
+        def run() -> subprocess.CompletedProcess[str]:
+            command = [sys.executable, "-m", "auditor", *words]
+            return subprocess.run(
+                command,
+                cwd=self.fleet.root,
+                env=self.environment,
+                capture_output=True,
+                timeout=120,
+                check=False,
+                text=True,
+            )
+
+        done = await asyncio.to_thread(run)
+        text = done.stdout + done.stderr
+        assert done.returncode == code, f"{words}: {done.returncode}\n{text}"
+        return text
+
+    async def plan(self, *wishes: str) -> tuple[str, str]:
+        """The id of a signed and approved plan, and how it was shown."""
+        asked = [word for wish in wishes for word in ("--set", wish)]
+        text = await self("plan", *asked, "--reason", "why", "--key", str(self.fleet.key("ops1")))
+        plan = text.split()[1]
+        await self("approve", plan, "--key", str(self.fleet.key("lead1")))
+        return plan, text
+
+
+@pytest.mark.parametrize(
+    ("wishes", "consequences"),
+    [
+        ((f"{BIOS}.BootMode=LegacyBios", LOCATION), ("UefiOptimizedBoot",)),
+        ((f"{BIOS}.WorkloadProfile=LowLatency",), ("ProcTurbo", "PowerRegulator", "MinProcIdlePower")),
+    ],
+)
+def test_right_after_a_verified_apply_all_can_be_rolled_back(
+    tmp_path: Path, ssh_keygen: str, wishes: tuple[str, ...], consequences: tuple[str, ...]
+) -> None:
+    async def story() -> None:
+        async with VirtualIlo("ilo5", USERNAME, PASSWORD) as ilo:
+            auditor = Commands(tmp_path, ilo)
+            await auditor("snapshot")
+            bios, location = ilo.state.bios(), ilo.state.get(SNMP)["Location"]
+            plan, shown = await auditor.plan(*wishes, f"{BIOS}.ProcVirtualization=Enabled")
+            for name in consequences:
+                assert f"ilo.bios 1  {name}: " in shown
+            assert f'already so: ilo.bios["1"].ProcVirtualization is {bios["ProcVirtualization"]}' in shown
+            assert "nothing else changed" in await auditor("apply", plan)
+            assert {name for name in bios if bios[name] != ilo.state.bios()[name]} >= set(consequences)
+            assert "as before, verified" in await auditor("rollback", plan)
+            assert (ilo.state.bios(), ilo.state.get(SNMP)["Location"]) == (bios, location)
+            assert ilo.state.pending() == {}
+            assert "no change" in await auditor("drift")
+            assert "rolled back already" in await auditor("rollback", plan, code=4)
+            assert "already so" in await auditor(
+                "plan", "--set", f"{BIOS}.ProcVirtualization=Enabled", "--reason", "why", code=4
+            )
+
+    asyncio.run(story())
