@@ -245,7 +245,7 @@ class _Poll:
                 continue
             for attribute in _attributes(spec, by_target.values()):
                 self._attribute(spec, name, attribute, targets, by_target)
-            if (spec.name, name) in self.values and spec.name not in LISTED:
+            if (spec.name, name) in self.values and spec.name not in self.names:
                 self.outliers += (
                     Outlier(Address(target, spec.name, name), None, Text(name))
                     for target in targets

@@ -160,3 +160,13 @@ def test_a_host_without_a_resource_is_one_outlier() -> None:
         ('web3/httpd:httpd.route["*:80 /api"]', True),
         ('web3/httpd:httpd.route["*:80 /x"]', False),
     ]
+
+
+def test_a_host_without_a_destination_is_an_outlier_where_the_set_of_them_is_not_agreed() -> None:
+    def ilo(number: int, *names: str) -> Interpretation:
+        protocol = [Attribute("protocol", Text("SNMPv3Trap"))]
+        found = [make_resource("ilo.snmp_destination", name, protocol) for name in names]
+        return _host(number, *found, make_resource("ilo.bios", "1", []), surface="ilo")
+
+    report = adopt("proxies", [ilo(1, "a", "b"), ilo(2, "a", "b"), ilo(3, "a"), ilo(4)], KINDS)
+    assert [str(one.address) for one in report.outliers] == ['web4/ilo:ilo.snmp_destination["a"]']
