@@ -132,8 +132,8 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "explain.shared": ("shared with {routes}", "{routes} と共有"),
     "explain.own": ("To give {route} its own {value}:", "{route} に独自の {value} を設定するには:"),
     "explain.own_shared": (
-        "To give {route} {value}; {count} other routes change with it:",
-        "{route} を {value} にするには (ほかに {count} 件のルートも変わります):",
+        "To give {route} {value}, and with it these, which share what governs:",
+        "{route} を {value} にするには (同じ設定に従う次のルートも変わります):",
     ),
     "explain.own_more": ("and {count} more", "ほか {count} 件"),
     "explain.unknown": ("not known", "不明"),

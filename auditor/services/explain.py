@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from auditor.errors import CollectError, InputError
+from auditor.model.plan import Wish
+from auditor.model.resource import Address
 from auditor.model.snapshot import Collected, Gap, hides
 from auditor.model.target import StoredSnapshot, Target
+from auditor.model.value import Duration
 from auditor.surfaces.httpd.answer import Answer
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 
@@ -17,19 +21,33 @@ if TYPE_CHECKING:
     from auditor.services.fleet import Fleet
 
 WHOLE = "whole target"
+_TIMEOUT: Final = re.compile(r"timeout=(\d{1,9})", re.ASCII)
 _GOVERNING = ("httpd.vhost", "httpd.route", "httpd.worker", "httpd.balancer", "httpd.server")
+
+
+class OwnTimeout(msgspec.Struct, frozen=True):
+    """What a plan would do that gives a route the read time-out which its own line asks for in vain.
+
+    ``others`` are the routes whose read time-out would change with it.
+    """
+
+    address: Address
+    seconds: int
+    others: tuple[str, ...]
 
 
 class Answers(msgspec.Struct, frozen=True):
     """One answer for each URL, in the order asked. ``gaps`` are those that may hide what governs.
 
-    ``complete`` is False where a gap or an undetermined condition could make an answer another.
+    ``complete`` is False where a gap or an undetermined condition could make an answer another. ``own`` has one entry
+    for each answer: None where no time-out is asked for in vain, or no plan can give it.
     """
 
     target: str
     answers: tuple[Answer, ...]
     gaps: tuple[Gap, ...]
     complete: bool
+    own: tuple[OwnTimeout | None, ...] = ()
 
 
 async def run_explain(
@@ -62,7 +80,34 @@ async def run_explain(
     found = collected.gaps + resolved.gaps + refusals(resolved, known)
     gaps = tuple(dict.fromkeys(gap for kind in _GOVERNING for gap in hides(found, kind)))
     complete = not gaps and not any(answer.undetermined for answer in answers)
-    return Answers(target.name, answers, gaps, complete)
+    own = tuple(_own_timeout(answer, target.name, collected, options) for answer in answers)
+    return Answers(target.name, answers, gaps, complete, own)
+
+
+def _own_timeout(answer: Answer, target: str, collected: Collected, options: InterpretOptions) -> OwnTimeout | None:
+    """What ``plan --set`` would do; asked of the surface, so that nothing is promised which it cannot do."""
+    asked = next(
+        (
+            found
+            for one in answer.chain
+            if one.verdict == "ignored" and one.source == answer.mapped_by_source
+            if (found := _TIMEOUT.match(one.setting)) and int(found[1])
+        ),
+        None,
+    )
+    if asked is None or not answer.route:
+        return None
+    from auditor.surfaces.httpd.propose import propose
+
+    seconds = int(asked[1])
+    address = Address(target, "httpd.route", answer.route, "read_timeout")
+    proposal = propose((Wish(address, Duration(seconds)),), collected, options)
+    if not proposal.steps:
+        return None
+    others = tuple(
+        one.address.name for one in proposal.effects if not one.asked and one.address.attribute == address.attribute
+    )
+    return OwnTimeout(address, seconds, others)
 
 
 def _check_urls(urls: Sequence[str], split: Callable[[str], object]) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
-from auditor.model.resource import Address
 from auditor.model.value import show_seconds
 from auditor.report.escape import one_line
 from auditor.report.interface import WIDTH, Style
@@ -17,14 +16,14 @@ from auditor.report.messages import Words
 from auditor.report.outline import source_text
 
 if TYPE_CHECKING:
-    from auditor.services.explain import Answers
+    from auditor.services.explain import Answers, OwnTimeout
     from auditor.surfaces.httpd.answer import Answer, ChainEntry, Governed
 
 _NAME: Final = 20
 _RIGHT: Final = 26
 _SETTING: Final = 28
 _VERDICT: Final = 22
-_OWN: Final = re.compile(r"\btimeout=(\d+)\b")
+_OTHERS: Final = 5
 
 
 def explain_json(found: Answers, style: Style) -> str:
@@ -47,8 +46,8 @@ def show_explain(found: Answers, style: Style) -> str:
     """Each URL: what governs, how it came about, what a time-out looks like."""
     words = Words(style.lang)
     blocks = [
-        "\n".join([*_answer(answer, words, style), *_own_timeout(answer, found.target, words)])
-        for answer in found.answers
+        "\n".join([*_answer(answer, words, style), *_own_timeout(own, words)])
+        for answer, own in zip_longest(found.answers, found.own)
     ]
     if found.gaps:
         lines = [words("check.not_seen")]
@@ -168,16 +167,19 @@ def _strikes(answer: Answer, words: Words) -> Iterable[str]:
         yield paragraph(one_line(mark.text), 2)
 
 
-def _own_timeout(answer: Answer, target: str, words: Words) -> Iterable[str]:
-    """The command that would give the route the time-out its own line asks for in vain."""
-    for one in answer.chain:
-        wanted = _OWN.search(one.setting)
-        if one.verdict == "ignored" and one.source == answer.mapped_by_source and wanted and answer.route:
-            place = Address(target, "httpd.route", answer.route, "read_timeout")
-            yield ""
-            yield f"  {words('explain.own', route=one_line(answer.route), value=f'{wanted[1]} s')}"
-            yield f"    auditor plan --set {shlex.quote(one_line(f'{place}={wanted[1]}s'))}"
-            return
+def _own_timeout(own: OwnTimeout | None, words: Words) -> Iterable[str]:
+    """The command that would give the route the time-out its own line asks for in vain, and what else it changes."""
+    if own is None:
+        return
+    key = "explain.own_shared" if own.others else "explain.own"
+    value = show_seconds(own.seconds)
+    yield ""
+    yield paragraph(words(key, route=one_line(own.address.name), value=value), 2)
+    yield f"    auditor plan --set {shlex.quote(one_line(f'{own.address}={own.seconds}s'))}"
+    shown = [one_line(name) for name in own.others[:_OTHERS]]
+    if own.others:
+        more = words("explain.own_more", count=len(own.others) - _OTHERS) if len(own.others) > _OTHERS else ""
+        yield paragraph(", ".join([*shown, *filter(None, (more,))]), 6)
 
 
 def _undetermined(answer: Answer, words: Words) -> Iterable[str]:

@@ -29,7 +29,7 @@ from auditor.report.interface import LANGUAGES, Style
 from auditor.report.layout import width_of
 from auditor.services.changes.propose import Proposed
 from auditor.services.changes.show import ShownPlan, SignerOf
-from auditor.services.explain import Answers
+from auditor.services.explain import Answers, OwnTimeout
 from auditor.surfaces.httpd.answer import Answer, ChainEntry, Governed, OnTimeout
 from tests.fakes.reports import HOSTILE
 
@@ -51,7 +51,8 @@ def answers(text: str = "shop.example:443") -> Answers:
         governed, chain, OnTimeout(502, ("AH01102", "AH00898"), text), (text,), _LINE, FileSource("a.conf", 31, 31),
         f"{text} /api", "http://x/", _LINE, ((text, _LINE),), connect_note=text,
     )  # fmt: skip
-    return Answers("web1/httpd", (answer,), (), False)
+    own = OwnTimeout(Address("web1/httpd", "httpd.route", f"{text} /api", "read_timeout"), 60, (f"{text} /app",))
+    return Answers("web1/httpd", (answer,), (), False, (own,))
 
 
 def plan(text: str = "own time-out for /api") -> Plan:
@@ -190,3 +191,17 @@ def test_what_a_time_out_looks_like_is_said_to_be_unknown_where_it_is() -> None:
     text = explain.show_explain(found, Style())
     assert "after 300 s: status and log are not known" in text
     assert "status -" not in text
+
+
+def test_a_command_is_shown_with_all_that_it_changes_and_only_where_it_does_what_it_says() -> None:
+    found = answers()
+    text = explain.show_explain(found, Style())
+    assert "To give shop.example:443 /api 60 s, and with it these" in text
+    assert text.index("auditor plan --set") < text.index("shop.example:443 /app")
+    (own,) = found.own
+    assert own is not None
+    alone = msgspec.structs.replace(found, own=(msgspec.structs.replace(own, others=()),))
+    assert "To give shop.example:443 /api its own 60 s:" in explain.show_explain(alone, Style())
+    many = msgspec.structs.replace(own, others=tuple(f"a /{n}" for n in range(9)))
+    assert "and 4 more" in explain.show_explain(msgspec.structs.replace(found, own=(many,)), Style())
+    assert "auditor plan" not in explain.show_explain(msgspec.structs.replace(found, own=(None,)), Style())

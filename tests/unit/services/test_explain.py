@@ -67,3 +67,23 @@ def test_an_ilo_has_no_urls() -> None:
 def test_a_tree_that_is_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises((CollectError, InputError)):
         ask(tmp_path / "none", "http://shop.example/")
+
+
+def test_the_plan_that_gives_a_route_its_own_time_out_is_named_with_all_that_it_changes(tree: Path) -> None:
+    (api, app) = ask(tree, "http://shop.example/api/x", "http://shop.example/app").own
+    assert api is not None
+    assert (str(api.address), api.seconds, api.others) == (
+        'web1/httpd:httpd.route["main /api"].read_timeout',
+        60,
+        ("main /app",),
+    )
+    assert app is None
+
+
+def test_what_httpd_refuses_makes_every_answer_incomplete(tree: Path) -> None:
+    (tree / "conf.d").mkdir()  # a packaged layout, whose compiled-in modules are known
+    for line in ("ProxyTimeout -5", "ProxyPass /x nowhere", "ProxyTimout 5", "RequestHeader set a b"):
+        (tree / "conf/httpd.conf").write_text(_CONF.format(more=line))
+        found = ask(tree, "http://shop.example/api")
+        assert not found.complete, line
+        assert [gap.cause for gap in found.gaps] == ["malformed"], line
