@@ -60,7 +60,7 @@ def targets_of(words: Sequence[str] | None, fleet: Fleet | None, cafile: Path | 
     Errors:
         InputError: a word means nothing, or there is neither a word nor an inventory.
     """
-    from auditor.services.fleet import resolve_targets
+    from auditor.services.inventory import resolve_targets
 
     if not words and fleet is None:
         raise InputError(

@@ -13,10 +13,7 @@ from auditor.errors import InputError
 from auditor.model.target import Archive, IloEndpoint, LocalTree, Location, Target
 from auditor.policy.document import Item, load_document, mistake, suggestion
 from auditor.services.ansible import AnsibleInventory, read_inventory
-from auditor.services.inventory import resolve_targets
 from auditor.services.naming import valid_host
-
-__all__ = ["FILE_NAME", "FORMAT", "Fleet", "find_fleet", "load_fleet", "resolve_targets"]
 
 FILE_NAME: Final = "auditor.yaml"
 FORMAT: Final = "auditor.fleet/v1"

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from auditor.services.fleet import Fleet, load_fleet, resolve_targets
+from auditor.services.fleet import Fleet, load_fleet
 from auditor.services.history import history
 from auditor.services.init import init_fleet
+from auditor.services.inventory import resolve_targets
 from auditor.services.keys import sealer_for
 from auditor.services.observe import Observed, observe
 from auditor.services.snapshot import SnapshotReport, take_snapshot

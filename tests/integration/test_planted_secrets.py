@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from auditor.services.fleet import load_fleet, resolve_targets
+from auditor.services.fleet import load_fleet
 from auditor.services.history import history
 from auditor.services.init import init_fleet
+from auditor.services.inventory import resolve_targets
 from auditor.services.keys import sealer_for
 from auditor.services.snapshot import take_snapshot
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
