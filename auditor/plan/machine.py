@@ -301,7 +301,8 @@ class StoppedError(AuditorError):
 def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | RefusedError | None:
     """The error that a run amounts to; None where every target is as wanted.
 
-    A target that refused while another was changed counts as taken back: something had changed.
+    A target that refused while another was changed counts as taken back: something had changed. One that is rolled
+    back and not seen to be as before (another edit since, a server that could not be reloaded) needs a person.
     """
     by_outcome: dict[TargetOutcome, list[OutcomeOf]] = {}
     for outcome in report.outcomes:
@@ -320,6 +321,13 @@ def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | Refuse
             f"{_listed(taken_back)}.{still}",
             untouched="Taken back and verified: as before.",
             next_step=f"Take the others back too:  auditor rollback {short}" if stand else None,
+        )
+    if unproven := [one for one in by_outcome.get("rolled back", ()) if not all(held for _, held in one.checks)]:
+        missing = "; ".join(f"{one.target}: {text}" for one in unproven for text, held in one.checks if not held)
+        return IncompleteError(
+            f"what was saved is put back, and yet not all is as before: {missing}.",
+            untouched="A person is needed.",
+            next_step=f"Look:  auditor show {short}      then:  auditor drift {unproven[0].target}",
         )
     refused = by_outcome.get("refused")
     if refused and stand:

@@ -54,14 +54,14 @@ class PlanRun:
         stored = read_plan(self.desk.fleet.plans_path, words)
         check_plan(stored.plan)
         with hold(self.desk.fleet.state_path / "lock", "the fleet", f"plan {stored.id[:8]}, {self.direction}"):
-            recovered = await self._recover_all(stored)
+            recovered, stuck = await self._recover_all(stored)
             outcomes = self._outcomes(stored)
-            if self.direction == "back" and recovered and not _standing(outcomes):
-                return self._ended(ApplyReport(stored.id, "back", recovered))
+            if self.direction == "back" and (recovered or stuck) and not _standing(outcomes):
+                return self._ended(ApplyReport(stored.id, "back", (*recovered, *stuck.values())))
             try:
                 self._guard(stored, outcomes)
                 names = [target for cohort in stored.plan.cohorts for target in cohort.targets]
-                skipped = self._skipped(stored, outcomes)
+                skipped = {**self._skipped(stored, outcomes), **stuck}
                 report = await self._machine(stored.id, stored.plan, self.direction, skipped, names).run()
             except RefusedError as error:
                 self._refused(stored, error)
@@ -71,9 +71,18 @@ class PlanRun:
 
     # -- before -----------------------------------------------------------------------------------------------------
 
-    async def _recover_all(self, asked: StoredPlan) -> tuple[OutcomeOf, ...]:
-        """Takes back what ended runs left, of any plan; gives the outcomes of the plan asked for."""
+    async def _recover_all(self, asked: StoredPlan) -> tuple[tuple[OutcomeOf, ...], dict[str, OutcomeOf]]:
+        """Takes back what ended runs left, of any plan.
+
+        Gives the outcomes of the plan asked for, and its targets that cannot be taken back: going back, the others
+        do not wait for them.
+
+        Errors:
+            IncompleteError: a target that the plan is to change cannot be taken back from an earlier run.
+        """
         recovered: list[OutcomeOf] = []
+        stuck: dict[str, OutcomeOf] = {}
+        concerned = {target for cohort in asked.plan.cohorts for target in cohort.targets}
         for plan_id, target, path in journals_below(self.desk.journals):
             runs = runs_of(read_entries(path))
             if not runs or not runs[-1].unfinished:
@@ -85,16 +94,23 @@ class PlanRun:
             if outcome is None:
                 continue
             if outcome.outcome == "incomplete":
-                raise IncompleteError(
+                error = IncompleteError(
                     f"an earlier run of plan {plan_id[:8]} on {target} was ended and cannot be taken back: "
                     f"{outcome.text}.",
                     untouched="Nothing else was changed.",
                     next_step=f"Put {target} right by hand, then run this again. The journal: {path}",
                 )
+                if target in concerned and self.direction == "forward":
+                    raise error
+                if target in concerned:
+                    stuck[target] = outcome
+                else:
+                    self.desk.observe(f"a person is needed on {target}, which this plan does not concern: {error.what}")
+                continue
             self.desk.observe(f"{target}: taken back, as before")
             if plan_id == asked.id:
                 recovered.append(outcome)
-        return tuple(recovered)
+        return tuple(recovered), stuck
 
     def _plan_of(self, plan_id: str, target: str) -> StoredPlan:
         try:

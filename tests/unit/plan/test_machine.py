@@ -203,5 +203,13 @@ def test_what_a_run_amounts_to(outcomes: tuple[str, str], code: int | None) -> N
     assert (error.exit_code if error else None) == code
 
 
+def test_a_way_back_that_is_not_seen_to_be_back_is_no_success() -> None:
+    held, missed = ("read back: the bytes are those of the plan", True), ("not reloaded: the check fails", False)
+    for checks, code in (((held,), None), ((held, missed), EXIT_PERSON_NEEDED)):
+        error = failure_of(ApplyReport(PLAN, "back", (OutcomeOf("web1/httpd", "rolled back", "done", checks),)))
+        assert (error.exit_code if error else None) == code
+        assert error is None or "web1/httpd: not reloaded" in str(error)
+
+
 def test_what_does_not_hold_is_not_told_as_held() -> None:
     assert _said(("reloaded", Caveat("not reloaded"))) == (("reloaded", True), ("not reloaded", False))

@@ -291,7 +291,7 @@ class HttpdTransaction:
                     return Caveat(f"not reloaded: the server's own check fails, as it did before: {text}{still}")
                 raise ApplyError(f"the server refuses the new files: {text}")
         if self._running is None:
-            return Caveat("server not running: not reloaded")
+            return "the server does not run: there is nothing to reload"
         return await self._reload(self._running)
 
     async def _reload(self, before: Running) -> str:
