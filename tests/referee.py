@@ -13,9 +13,10 @@ from pathlib import Path
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected
 from auditor.model.target import LocalTree, Target
-from auditor.surfaces.httpd.collect import collect, resolve_collected
+from auditor.surfaces.httpd.collect import collect
 from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.lines import read_lines, tag_arguments
+from auditor.surfaces.httpd.resolving import resolve_collected
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 from tests import servers
 

@@ -64,8 +64,8 @@ async def run_explain(
         CollectError: nothing of the target can be read.
     """
     from auditor.services.observe import interpret_options_for
-    from auditor.surfaces.httpd.collect import resolve_collected
     from auditor.surfaces.httpd.explain import explain, split_url
+    from auditor.surfaces.httpd.resolving import resolve_collected
     from auditor.surfaces.httpd.understanding import refusals
 
     if target.surface != "httpd":

@@ -12,8 +12,9 @@ from auditor.model.secret import Sealer
 from auditor.model.target import LocalTree, Target
 from auditor.services.sample import SAMPLE
 from auditor.surfaces.httpd.answer import answer_json
-from auditor.surfaces.httpd.collect import collect, resolve_collected
+from auditor.surfaces.httpd.collect import collect
 from auditor.surfaces.httpd.explain import explain
+from auditor.surfaces.httpd.resolving import resolve_collected
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 
 

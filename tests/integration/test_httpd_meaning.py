@@ -20,9 +20,10 @@ import pytest
 from auditor.model.secret import Sealer
 from auditor.model.target import LocalTree, Target
 from auditor.services.sample import SAMPLE, install_sample
-from auditor.surfaces.httpd.collect import collect, resolve_collected
+from auditor.surfaces.httpd.collect import collect
 from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.explain import explain
+from auditor.surfaces.httpd.resolving import resolve_collected
 from auditor.surfaces.httpd.servers import split_servers
 from auditor.surfaces.httpd.vhosts import VirtualHosts
 from auditor.surfaces.interface import CollectOptions, InterpretOptions

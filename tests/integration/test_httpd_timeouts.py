@@ -20,8 +20,9 @@ import pytest
 from auditor.model.secret import Sealer
 from auditor.model.target import LocalTree, Target
 from auditor.surfaces.httpd.answer import Answer
-from auditor.surfaces.httpd.collect import collect, resolve_collected
+from auditor.surfaces.httpd.collect import collect
 from auditor.surfaces.httpd.explain import explain
+from auditor.surfaces.httpd.resolving import resolve_collected
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 from tests.servers import RunningHttpd, free_port, load_modules
 

@@ -1,4 +1,4 @@
-"""Collecting an httpd tree from a disk or an archive, and reading a collection as a configuration.
+"""Collecting an httpd tree from a disk or an archive.
 
 What is collected is the whole tree, what it includes from elsewhere, and what the machine says of its httpd. Secrets
 are replaced before anything leaves this module; private keys are not read.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import time
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,12 +19,10 @@ from auditor.errors import CollectError, InputError
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Cause, Collected, Document, Fact, Gap
 from auditor.model.target import Archive, LocalTree, Target
-from auditor.surfaces.httpd.collected_files import CollectedFiles
 from auditor.surfaces.httpd.directive import Resolved
-from auditor.surfaces.httpd.envvars import command_line_defines, debian_start, shell_variables
-from auditor.surfaces.httpd.fileset import FileSet
+from auditor.surfaces.httpd.envvars import command_line_defines
 from auditor.surfaces.httpd.gather import MAX_FILE, Gathered, Read
-from auditor.surfaces.httpd.includes import ResolveOptions, ask_for_every_file, resolve
+from auditor.surfaces.httpd.includes import ResolveOptions, ask_for_every_file
 from auditor.surfaces.httpd.lines import tag_arguments
 from auditor.surfaces.httpd.locate import (
     Located,
@@ -38,6 +35,7 @@ from auditor.surfaces.httpd.locate import (
     root_on_disk,
 )
 from auditor.surfaces.httpd.modules import BUILT_IN
+from auditor.surfaces.httpd.resolving import SYSCONFIG, name_and_value, started_with, texts_of
 from auditor.surfaces.httpd.secretnames import KEY_FILE_DIRECTIVES, SENSITIVE
 from auditor.surfaces.httpd.secrets import (
     NOT_READ,
@@ -48,12 +46,11 @@ from auditor.surfaces.httpd.secrets import (
     seal_text,
 )
 from auditor.surfaces.httpd.words import as_path, split_words
-from auditor.surfaces.interface import CollectOptions, InterpretOptions
+from auditor.surfaces.interface import CollectOptions
 from auditor.transport.interface import Reader
 from auditor.transport.local import LocalReader
 
 WHOLE_TARGET: Final = "whole target"
-_SYSCONFIG: Final = ("/etc/sysconfig/httpd", "/etc/sysconfig/apache2")
 
 
 async def collect(target: Target, options: CollectOptions) -> Collected:
@@ -82,66 +79,6 @@ async def collect(target: Target, options: CollectOptions) -> Collected:
         facts=tuple(sorted(facts, key=lambda fact: fact.name)),
         gaps=tuple(sorted(gathered.gaps.values(), key=lambda gap: (gap.what, gap.cause))),
     )
-
-
-def file_set(collected: Collected) -> FileSet:
-    """A collection's documents as a set of files."""
-    return CollectedFiles(collected)
-
-
-def resolve_collected(collected: Collected, options: InterpretOptions) -> Resolved:
-    """The configuration that a collection holds, in httpd's order. What a person says wins over what was collected.
-
-    Pure. The gaps are those of resolving alone; those of collecting stand in the collection.
-    """
-    main_file = collected.fact("main_file")
-    if not isinstance(main_file, str):
-        return Resolved((), "", "", modules_known=False)
-    files = CollectedFiles(collected)
-    return resolve(files, files.absolute(main_file), resolve_options(collected, files, options))
-
-
-def resolve_options(collected: Collected, files: FileSet, options: InterpretOptions) -> ResolveOptions:
-    """What a collection and a person say beside the files themselves."""
-    root = str(collected.fact("root") or "/")
-    environment, defines = _started_with(files, root, _texts(collected.fact("environment")))
-    defines += _texts(collected.fact("defines"))
-    built_in = collected.fact("builtin_modules")
-    return ResolveOptions(
-        root=root,
-        version=options.httpd_version or str(collected.fact("version") or ""),
-        defines=(*(_pair(define) for define in defines), *options.defines),
-        environment=tuple({**environment, **dict(options.environment)}.items()),
-        modules=options.modules,
-        built_in=built_in if isinstance(built_in, tuple) else None,
-    )
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return value if isinstance(value, tuple) else ()
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, _, value = text.partition("=")
-    return name, value
-
-
-def _started_with(files: FileSet, root: str, environment: tuple[str, ...]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The environment and the ``-D`` names that a distribution's own files start this httpd with."""
-    variables: dict[str, str] = {}
-    defines: tuple[str, ...] = ()
-    envvars = files.read(posixpath.join(root, "envvars"))
-    if envvars is not None:
-        variables = shell_variables(envvars, debian_start(root))
-        defines = command_line_defines(variables.get("APACHE_ARGUMENTS", ""))
-    else:
-        for path in _SYSCONFIG:
-            if files.standing(path) == "file" and (content := files.read(path)) is not None:
-                variables = shell_variables(content)
-                defines = command_line_defines(variables.get("OPTIONS", ""))
-                break
-    variables.update(_pair(text) for text in environment)
-    return variables, defines
 
 
 # Gathering
@@ -246,7 +183,7 @@ def _gather(reader: Reader, located: Located, rooted: Rooted, facts: list[Fact],
     gathered.read_configuration()
     _learn_keys(gathered, rooted.root)
     if located.layout != "debian" and rooted.outside is not None:
-        for path in _SYSCONFIG:
+        for path in SYSCONFIG:
             gathered.read(path)
     resolved = _follow(gathered, located, rooted, facts)
     _learn_keys(gathered, resolved.server_root)
@@ -264,12 +201,12 @@ def _follow(gathered: Gathered, located: Located, rooted: Rooted, facts: list[Fa
     """Follows every include of every branch, which reads what lies outside; gives the plain reading."""
     main = posixpath.join(rooted.root, located.main_file)
     given = {fact.name: fact.value for fact in facts}
-    environment, defines = _started_with(gathered, rooted.root, _texts(given.get("environment")))
+    environment, defines = started_with(gathered, rooted.root, texts_of(given.get("environment")))
     built_in = given.get("builtin_modules")
     options = ResolveOptions(
         root=rooted.root,
         version=str(given.get("version") or ""),
-        defines=tuple(_pair(define) for define in (*defines, *_texts(given.get("defines")))),
+        defines=tuple(name_and_value(define) for define in (*defines, *texts_of(given.get("defines")))),
         environment=tuple(environment.items()),
         built_in=built_in if isinstance(built_in, tuple) else None,
     )
@@ -305,7 +242,7 @@ def _close(gathered: Gathered, resolved: Resolved, facts: list[Fact]) -> None:
     folders = sorted(gathered.name(path) for path in gathered.folders)
     if folders:
         facts.append(Fact("empty_directories", tuple(folders), "found"))
-    absent = sorted(gathered.absent - set(gathered.files) - set(_SYSCONFIG))
+    absent = sorted(gathered.absent - set(gathered.files) - set(SYSCONFIG))
     if absent:
         facts.append(Fact("absent_outside", tuple(absent), "looked for"))
     for path, gap in list(gathered.gaps.items()):
@@ -367,10 +304,3 @@ def _is_binary(content: bytes) -> bool:
 def _is_passwords(path: str, named: set[str | None]) -> bool:
     name = posixpath.basename(path).lower()
     return path in named or "htpasswd" in name or "htdigest" in name or name in ("passwd", "passwords", "users.pw")
-
-
-def environment_of(collected: Collected) -> Mapping[str, str]:
-    """The environment that the collected httpd is started with, as far as it is known."""
-    files = CollectedFiles(collected)
-    root = str(collected.fact("root") or "/")
-    return _started_with(files, root, _texts(collected.fact("environment")))[0]

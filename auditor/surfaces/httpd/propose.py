@@ -8,9 +8,9 @@ from auditor.model.plan import AttributeIs, Condition, DirectiveEdit, DocumentIs
 from auditor.model.resource import Address
 from auditor.model.snapshot import Collected, Document, Interpretation
 from auditor.model.value import Duration, Number, Text, Undetermined, Value, show
-from auditor.surfaces.httpd.collect import resolve_collected
 from auditor.surfaces.httpd.collected_files import CollectedFiles
 from auditor.surfaces.httpd.governing import Model, build_model
+from auditor.surfaces.httpd.resolving import resolve_collected
 from auditor.surfaces.httpd.resources import interpret, known_version
 from auditor.surfaces.httpd.rewording import physical_lines
 from auditor.surfaces.httpd.understanding import features

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from auditor.model.snapshot import Collected, Interpretation
-from auditor.surfaces.httpd.collect import resolve_collected
 from auditor.surfaces.httpd.directive_resources import directive_resources
 from auditor.surfaces.httpd.plain_resources import file_resources, module_resources, package_resources
+from auditor.surfaces.httpd.resolving import resolve_collected
 from auditor.surfaces.httpd.servers import split_servers
 from auditor.surfaces.httpd.understanding import understood
 from auditor.surfaces.httpd.versions import parse_version

@@ -16,7 +16,8 @@ from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected
 from auditor.model.target import Archive, LocalTree, Target
 from auditor.surfaces.httpd import gather
-from auditor.surfaces.httpd.collect import collect, environment_of, resolve_collected
+from auditor.surfaces.httpd.collect import collect
+from auditor.surfaces.httpd.resolving import environment_of, resolve_collected
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 from auditor.transport.local import LocalReader
 

@@ -1,0 +1,85 @@
+"""Reading a collection as a configuration, in httpd's order. Pure.
+
+A disk, an archive and a stored state read alike: all that is asked for is in the collection.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from typing import Final
+
+from auditor.model.snapshot import Collected
+from auditor.surfaces.httpd.collected_files import CollectedFiles
+from auditor.surfaces.httpd.directive import Resolved
+from auditor.surfaces.httpd.envvars import command_line_defines, debian_start, shell_variables
+from auditor.surfaces.httpd.fileset import FileSet
+from auditor.surfaces.httpd.includes import ResolveOptions, resolve
+from auditor.surfaces.interface import InterpretOptions
+
+SYSCONFIG: Final = ("/etc/sysconfig/httpd", "/etc/sysconfig/apache2")
+"""Where RHEL and SUSE keep the environment and the options that httpd is started with."""
+
+
+def resolve_collected(collected: Collected, options: InterpretOptions) -> Resolved:
+    """The configuration that a collection holds, in httpd's order. What a person says wins over what was collected.
+
+    Pure. The gaps are those of resolving alone; those of collecting stand in the collection.
+    """
+    main_file = collected.fact("main_file")
+    if not isinstance(main_file, str):
+        return Resolved((), "", "", modules_known=False)
+    files = CollectedFiles(collected)
+    return resolve(files, files.absolute(main_file), resolve_options(collected, files, options))
+
+
+def resolve_options(collected: Collected, files: FileSet, options: InterpretOptions) -> ResolveOptions:
+    """What a collection and a person say beside the files themselves."""
+    root = str(collected.fact("root") or "/")
+    environment, defines = started_with(files, root, texts_of(collected.fact("environment")))
+    defines += texts_of(collected.fact("defines"))
+    built_in = collected.fact("builtin_modules")
+    return ResolveOptions(
+        root=root,
+        version=options.httpd_version or str(collected.fact("version") or ""),
+        defines=(*(name_and_value(define) for define in defines), *options.defines),
+        environment=tuple({**environment, **dict(options.environment)}.items()),
+        modules=options.modules,
+        built_in=built_in if isinstance(built_in, tuple) else None,
+    )
+
+
+def texts_of(value: object) -> tuple[str, ...]:
+    """A fact's texts; none where the machine did not say."""
+    return value if isinstance(value, tuple) else ()
+
+
+def name_and_value(text: str) -> tuple[str, str]:
+    """``NAME=VALUE`` in two; a name alone has an empty value."""
+    name, _, value = text.partition("=")
+    return name, value
+
+
+def started_with(files: FileSet, root: str, environment: tuple[str, ...]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The environment and the ``-D`` names that a distribution's own files start this httpd with."""
+    variables: dict[str, str] = {}
+    defines: tuple[str, ...] = ()
+    envvars = files.read(posixpath.join(root, "envvars"))
+    if envvars is not None:
+        variables = shell_variables(envvars, debian_start(root))
+        defines = command_line_defines(variables.get("APACHE_ARGUMENTS", ""))
+    else:
+        for path in SYSCONFIG:
+            if files.standing(path) == "file" and (content := files.read(path)) is not None:
+                variables = shell_variables(content)
+                defines = command_line_defines(variables.get("OPTIONS", ""))
+                break
+    variables.update(name_and_value(text) for text in environment)
+    return variables, defines
+
+
+def environment_of(collected: Collected) -> Mapping[str, str]:
+    """The environment that the collected httpd is started with, as far as it is known."""
+    files = CollectedFiles(collected)
+    root = str(collected.fact("root") or "/")
+    return started_with(files, root, texts_of(collected.fact("environment")))[0]
