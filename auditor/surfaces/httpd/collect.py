@@ -21,6 +21,7 @@ from auditor.model.snapshot import Cause, Collected, Document, Fact, Gap
 from auditor.model.target import Archive, LocalTree, Target
 from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.envvars import command_line_defines
+from auditor.surfaces.httpd.fileset import NOT_READ
 from auditor.surfaces.httpd.gather import MAX_FILE, Gathered, Read
 from auditor.surfaces.httpd.includes import ResolveOptions, ask_for_every_file
 from auditor.surfaces.httpd.lines import tag_arguments
@@ -38,7 +39,6 @@ from auditor.surfaces.httpd.modules import BUILT_IN
 from auditor.surfaces.httpd.resolving import SYSCONFIG, name_and_value, started_with, texts_of
 from auditor.surfaces.httpd.secretnames import KEY_FILE_DIRECTIVES, SENSITIVE
 from auditor.surfaces.httpd.secrets import (
-    NOT_READ,
     key_file_names,
     learn,
     password_file_names,

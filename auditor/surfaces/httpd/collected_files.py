@@ -5,8 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from auditor.model.snapshot import Collected, Document, Gap
-from auditor.surfaces.httpd.fileset import Name, Standing
-from auditor.surfaces.httpd.secrets import NOT_READ
+from auditor.surfaces.httpd.fileset import NOT_READ, Name, Standing
 from auditor.transport.links import follow
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
 from auditor.model.snapshot import Gap
 
 Standing = Literal["file", "directory", "absent", "unknown"]
+
+NOT_READ: Final = b"[private key or other secret file: present, never read]\n"
+"""Stands for the content of a file that is never read."""
 
 
 class Name(msgspec.Struct, frozen=True):

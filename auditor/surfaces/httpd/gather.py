@@ -11,9 +11,9 @@ import msgspec
 
 from auditor.errors import CollectError
 from auditor.model.snapshot import Cause, Gap
-from auditor.surfaces.httpd.fileset import Name, Standing
+from auditor.surfaces.httpd.fileset import NOT_READ, Name, Standing
 from auditor.surfaces.httpd.locate import View
-from auditor.surfaces.httpd.secrets import NOT_READ, holds_private_key
+from auditor.surfaces.httpd.secrets import holds_private_key
 from auditor.transport.interface import Entry
 from auditor.transport.links import follow
 

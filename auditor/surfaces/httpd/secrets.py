@@ -27,9 +27,6 @@ from auditor.surfaces.httpd.secretnames import (
 )
 from auditor.surfaces.httpd.words import BLANKS
 
-NOT_READ: Final = b"[private key or other secret file: present, never read]\n"
-"""Stands for the content of a file that is never read."""
-
 _PRIVATE_KEY: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 # A quick look at a whole file, then at its lines, before any rule is tried.
 _CLUES: Final = (

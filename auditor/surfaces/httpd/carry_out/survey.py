@@ -12,9 +12,10 @@ from auditor.model.snapshot import Collected
 from auditor.model.target import LocalTree, Target
 from auditor.surfaces.httpd.carry_out.preflight import preflight
 from auditor.surfaces.httpd.collect import collect
+from auditor.surfaces.httpd.fileset import NOT_READ
 from auditor.surfaces.httpd.locate import MAIN_FILES
 from auditor.surfaces.httpd.resolving import resolve_collected
-from auditor.surfaces.httpd.secrets import NOT_READ, learn, seal_text
+from auditor.surfaces.httpd.secrets import learn, seal_text
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 
 

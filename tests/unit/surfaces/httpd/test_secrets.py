@@ -13,7 +13,8 @@ from auditor.model.secret import SEALED, Sealer
 from auditor.model.snapshot import Collected
 from auditor.model.target import LocalTree, Target
 from auditor.surfaces.httpd.collect import collect
-from auditor.surfaces.httpd.secrets import NOT_READ, holds_private_key, learn, seal_password_file, seal_text
+from auditor.surfaces.httpd.fileset import NOT_READ
+from auditor.surfaces.httpd.secrets import holds_private_key, learn, seal_password_file, seal_text
 from auditor.surfaces.interface import CollectOptions
 
 CORPUS = Path(__file__).parents[3] / "corpus/secrets/httpd"
