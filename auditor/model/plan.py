@@ -128,8 +128,8 @@ class Wave(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the plan came from: the way and its arguments, and the states it was made against.
 
-    ``snapshot`` is a revision of the store (empty: the live state was collected for the plan), ``policy`` and
-    ``baseline`` are digests, ``key_id`` names the key of every keyed digest in the plan.
+    ``snapshot`` is the revision of the store that holds the states it was made against, ``policy`` and ``baseline``
+    are digests, ``key_id`` names the key of every keyed digest in the plan.
     """
 
     way: Literal["rule", "baseline", "set", "to", "diff"]

@@ -102,7 +102,7 @@ async def take_snapshot(
 def record(
     fleet: Fleet, observed: Iterable[Observed], *, agree: bool, now: datetime, key_id: str, plan: str = ""
 ) -> SnapshotReport:
-    """Commits what was observed already, as after an apply; ``agree`` makes it the agreed state.
+    """Commits what was observed already, around a change; the agreed state moves where ``agree`` says so, else not.
 
     Errors:
         RefusedError, StoreError: as with :func:`take_snapshot`.
@@ -112,7 +112,7 @@ def record(
     trailers = (*scope, ("Key-Id", key_id), *((("Plan", plan),) if plan else ()))
     with Store.open(fleet.store_path) as store:
         collected = (one.collected for one in seen)
-        result = store.write(collected, now=now, trailers=trailers, agree="all" if agree else "new")
+        result = store.write(collected, now=now, trailers=trailers, agree="all" if agree else "none")
         return snapshot_of(result, _afterwards(store, fleet))
 
 

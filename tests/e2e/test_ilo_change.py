@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -88,3 +89,37 @@ def test_right_after_a_verified_apply_all_can_be_rolled_back(
             )
 
     asyncio.run(story())
+
+
+def test_what_a_plan_met_is_told_apart_from_what_it_did(tmp_path: Path, ssh_keygen: str) -> None:
+    """A change by hand just before a plan is not lost between two snapshots, nor put down to the plan."""
+
+    async def story() -> None:
+        async with VirtualIlo("ilo5", USERNAME, PASSWORD) as ilo:
+            auditor = Commands(tmp_path, ilo)
+            await auditor("snapshot")
+            ilo.state.set(SNMP, "/Location", "by hand")
+            plan, _ = await auditor.plan(LOCATION)
+            (made,) = (json.loads(path.read_bytes()) for path in auditor.fleet.root.glob("plans/*/plan.json"))
+            against = f"snapshot:{made['origin']['snapshot']}:web1/ilo"
+            assert "by hand" in await auditor(
+                "check", against, "--format", "json", "--policy", str(_location(tmp_path)), code=1
+            )
+            await auditor("apply", plan)
+            told = await auditor("history", 'web1/ilo:ilo.snmp["1"].location')
+            by_plan, by_hand = told.split("by hand → rack 7")[1], told.split("→ by hand")[1]
+            assert f"by plan {plan}" in by_plan.split("changed")[0]
+            assert "out of band" in by_hand.split("changed")[0]
+
+    asyncio.run(story())
+
+
+def _location(folder: Path) -> Path:
+    """A rule that shows where the iLO says it stands."""
+    file = folder / "location.yaml"
+    file.write_text(
+        "format: auditor.policy/v1\nrules:\n- id: OWN-001\n  title: It says where it stands\n  severity: low\n"
+        '  kind: ilo.snmp\n  assert: self.location == ""\n  message: "it stands {location}"\n'
+        "  what: Shows the location.\n  rationale: For the test.\n"
+    )
+    return file

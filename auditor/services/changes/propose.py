@@ -98,6 +98,9 @@ async def propose_plan(
     made = await _make(desk, way, judged_by)
     origin = msgspec.structs.replace(made.origin, key_id=desk.sealer.key_id, policy=judged_by.policy.digest)
     fixes, introduces = _expected(desk, made, judged_by)
+    planned = [seen for seen, proposal in made.proposals if proposal.steps]
+    if planned:
+        origin = msgspec.structs.replace(origin, snapshot=_recorded(desk, planned))
     request = PlanRequest(
         reason=reason,
         author=author,
@@ -154,6 +157,13 @@ def _parsed(settings: Sequence[str], kinds: Sequence[KindSpec]) -> tuple[Wish, .
     if not wishes:
         raise InputError("nothing is asked for", next_step="auditor plan --set ADDRESS=VALUE, --rule RULE or --to REV")
     return tuple(wishes)
+
+
+def _recorded(desk: Desk, seen: Sequence[Observed]) -> str:
+    """The revision of the store that holds what the plan is made against: its history tells later what it met."""
+    from auditor.services.snapshot import record
+
+    return record(desk.fleet, seen, agree=False, now=desk.clock(), key_id=desk.sealer.key_id).revision
 
 
 def _expected(desk: Desk, made: _Made, judged_by: Judged) -> tuple[tuple[FindingRef, ...], tuple[FindingRef, ...]]:
@@ -242,7 +252,7 @@ async def _as_it_was(desk: Desk, way: ToWay) -> _Made:
         wishes, refusals = restore_values(then.interpretation, seen.interpretation, kinds)
         made = _proposed(desk, seen, wishes) if wishes else Proposal(target.name, (), ())
         proposals.append((seen, msgspec.structs.replace(made, refusals=(*made.refusals, *refusals))))
-    return _Made(Origin("to", (way.revision, *way.targets), snapshot=revision), tuple(proposals))
+    return _Made(Origin("to", (revision, *way.targets)), tuple(proposals))
 
 
 def _targets(desk: Desk, words: Sequence[str]) -> tuple[Target, ...]:
