@@ -174,7 +174,7 @@ Baselines = Annotated[
         "--baseline",
         metavar="FILE",
         envvar="AUDITOR_BASELINE",
-        help="Baselines to compare with instead of the fleet's; may be repeated.",
+        help="Baselines to compare with instead of the fleet's: a file, or a shipped one's name; may be repeated.",
         show_default=False,
     ),
 ]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from auditor.cli.work import read_file
 from auditor.errors import InputError
 
@@ -60,13 +62,13 @@ def known_from(file: Path | None) -> frozenset[str]:
 
 
 def baselines_for(files: Sequence[Path] | None, fleet: Fleet | None) -> tuple[Baseline, ...]:
-    """The baselines named, else the fleet's.
+    """The baselines named (a file, or the name of one that comes with the auditor), else the fleet's.
 
     Errors:
         InputError: a file cannot be read or used; every such file is named.
     """
     from auditor.policy.baselines import load_baseline
-    from auditor.services.check import kinds_of
+    from auditor.services.check import kinds_of, shipped_baseline_files
 
     paths = list(files or (fleet.baseline_files if fleet else ()))
     if not paths:
@@ -74,9 +76,13 @@ def baselines_for(files: Sequence[Path] | None, fleet: Fleet | None) -> tuple[Ba
     found: list[Baseline] = []
     mistakes: list[InputError] = []
     kinds = kinds_of()
+    shipped = {Path(name).stem: content for name, content in shipped_baseline_files()}
     for path in paths:
         try:
-            found.append(load_baseline(str(path), read_file(path, "--baseline"), kinds))
+            known = None if path.exists() else shipped.get(str(path))
+            made = load_baseline(str(path), known or read_file(path, "--baseline"), kinds)
+            # Without a fleet there are no groups: a baseline that is named for a path is meant for it.
+            found.append(made if fleet else msgspec.structs.replace(made, groups=("all",)))
         except InputError as error:
             mistakes.append(error)
     if mistakes:

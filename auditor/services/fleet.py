@@ -59,11 +59,6 @@ class Fleet:
         return self.root / "plans"
 
     @property
-    def policies_path(self) -> Path:
-        """Where own policies are kept."""
-        return self.root / "policies"
-
-    @property
     def baselines_path(self) -> Path:
         """Where own baselines are kept."""
         return self.root / "baselines"

@@ -200,9 +200,10 @@ def test_a_folder_without_a_root_is_an_input_error(tmp_path: Path) -> None:
 
 
 SERVE = """
-import sys
-from auditor.surfaces.ilo.simulator.server import ready_line, serve
-serve("ilo5", 0, lambda *told: print(ready_line(*told), flush=True))
+import json
+from auditor.surfaces.ilo.simulator.server import serve
+names = "url", "cafile", "username", "password"
+serve("ilo5", 0, lambda *told: print(json.dumps(dict(zip(names, told))), flush=True))
 print("stopped", flush=True)
 """
 

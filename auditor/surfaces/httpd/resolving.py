@@ -6,7 +6,6 @@ A disk, an archive and a stored state read alike: all that is asked for is in th
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
 from typing import Final
 
 from auditor.model.snapshot import Collected
@@ -76,10 +75,3 @@ def started_with(files: FileSet, root: str, environment: tuple[str, ...]) -> tup
                 break
     variables.update(name_and_value(text) for text in environment)
     return variables, defines
-
-
-def environment_of(collected: Collected) -> Mapping[str, str]:
-    """The environment that the collected httpd is started with, as far as it is known."""
-    files = CollectedFiles(collected)
-    root = str(collected.fact("root") or "/")
-    return started_with(files, root, texts_of(collected.fact("environment")))[0]

@@ -49,11 +49,6 @@ class Behaviour:
         return self.version >= (2, 4, 10)
 
     @property
-    def late_status_408(self) -> bool:
-        """A client's body that comes too slowly is answered 408 rather than 400 (since 2.4.13)."""
-        return self.version >= (2, 4, 13)
-
-    @property
     def fcgi_timeout_status(self) -> int:
         """The status of a FastCGI read time-out (504 since 2.4.26)."""
         return 504 if self.version >= (2, 4, 26) else 503
@@ -77,11 +72,6 @@ class Behaviour:
     def websocket_by_http(self) -> bool:
         """Whether mod_proxy_http speaks WebSocket, unless ProxyWebsocketFallbackToProxyHttp is Off (since 2.4.48)."""
         return self.version >= (2, 4, 48)
-
-    @property
-    def handshake_limit(self) -> bool:
-        """Whether RequestReadTimeout knows ``handshake=`` (since 2.4.39)."""
-        return self.version >= (2, 4, 39)
 
     @property
     def finer_logs(self) -> bool:

@@ -11,7 +11,6 @@ import base64
 import contextlib
 import gzip
 import hmac
-import json
 import secrets
 import shutil
 import signal
@@ -413,8 +412,3 @@ def run_in_thread(ilo: VirtualIlo) -> Iterator[VirtualIlo]:
     finally:
         stop.set()
         thread.join()
-
-
-def ready_line(url: str, cafile: str, username: str, password: str) -> str:
-    """The one line of JSON that ``auditor simulate`` prints once it serves."""
-    return json.dumps({"url": url, "cafile": cafile, "username": username, "password": password})
