@@ -169,6 +169,27 @@ def compare_baseline(
     return tuple(sorted(changes, key=lambda change: change.address))
 
 
+def examines(baselines: Sequence[Baseline], target: Target, interpretation: Interpretation) -> bool:
+    """Whether these baselines have anything to say of the target: where they have not, no change is no agreement.
+
+    What is unmanaged, another surface's, or named by a pattern that nothing matches says nothing.
+    """
+    return any(
+        _has_a_say(agreed, interpretation)
+        for baseline in baselines
+        if applies(baseline, target)
+        for agreed in baseline.values
+    )
+
+
+def _has_a_say(agreed: AgreedValue, interpretation: Interpretation) -> bool:
+    if agreed.agreement == "unmanaged" or agreed.kind.split(".", 1)[0] != interpretation.surface:
+        return False
+    if not agreed.attribute or not is_pattern(agreed.name):
+        return True
+    return any(glob_matches(agreed.name, resource.name) for resource in interpretation.of_kind(agreed.kind))
+
+
 def _gone_as_one(changes: Iterable[AttributeChange], interpretation: Interpretation) -> tuple[AttributeChange, ...]:
     """The changes, with those of one resource that is not there put together."""
     there = {(resource.kind, resource.name) for resource in interpretation.resources}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from auditor.store import Store
 
 AGREED: Final = "agreed"
+_AGREED_STATE: Final = "agreed state"
 
 
 async def run_drift(
@@ -130,14 +131,14 @@ class _Reference:
     def _nothing_agreed(self, name: str) -> Gap:
         if self._store is None:
             return Gap(
-                "agreed state",
+                _AGREED_STATE,
                 "absent",
                 "there is no fleet repository, so nothing was agreed to compare with",
                 "Make one:  auditor init   or give a baseline:  --baseline FILE",
             )
         if self._revision:
-            return Gap("agreed state", "absent", f"the snapshot {self._revision[:12]} does not hold it")
-        return Gap("agreed state", "absent", "nothing was agreed yet", f"Agree:  auditor snapshot {name} --agree")
+            return Gap(_AGREED_STATE, "absent", f"the snapshot {self._revision[:12]} does not hold it")
+        return Gap(_AGREED_STATE, "absent", "nothing was agreed yet", f"Agree:  auditor snapshot {name} --agree")
 
 
 def _gaps(observed: Observed) -> tuple[Gap, ...]:
@@ -148,7 +149,7 @@ def _with_baselines(
     drift: TargetDrift, observed: Observed, baselines: Sequence[Baseline], *, alone: bool
 ) -> TargetDrift:
     """The drift with what baselines agree on; ``alone``: there is no other state to compare with."""
-    from auditor.policy.baselines import applies, compare_baseline
+    from auditor.policy.baselines import applies, compare_baseline, examines
 
     mine = [baseline for baseline in baselines if applies(baseline, observed.target)]
     if not mine or not drift.seen:
@@ -160,7 +161,12 @@ def _with_baselines(
     kept = [change for change in changes if change.agreed_by or not _unmanaged(change.address, mine)]
     gaps = drift.gaps
     if alone:
-        gaps = tuple(gap for gap in gaps if gap.what != "agreed state")
+        gaps = tuple(gap for gap in gaps if gap.what != _AGREED_STATE)
+        if not examines(mine, observed.target, observed.interpretation):
+            names = ", ".join(baseline.name for baseline in mine)
+            gaps += (
+                Gap(_AGREED_STATE, "absent", f"{names} agrees on nothing of this target, so nothing was compared"),
+            )
     return msgspec.structs.replace(
         drift, changes=(*kept, *proven.values()), gaps=tuple(dict.fromkeys((*gaps, *unclear)))
     )

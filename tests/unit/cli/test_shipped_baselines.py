@@ -31,3 +31,33 @@ def test_a_file_of_the_same_name_comes_first_and_another_name_is_an_error(
     told = capsys.readouterr().err
     assert "ilo5-server:1" in told
     assert "no-such" in told
+
+
+NOTHING = """format: auditor.baseline/v1
+name: nothing
+groups: [all]
+resources:
+  - kind: {kind}
+    name: "{name}"
+    values: {{{values}}}
+"""
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "ilo5-server",
+        NOTHING.format(kind="httpd.route", name="*", values="read_timeout: unmanaged"),
+        NOTHING.format(kind="httpd.balancer", name="no-such*", values="force_recovery: false"),
+    ],
+    ids=["of another surface", "unmanaged", "a pattern that nothing matches"],
+)
+def test_a_baseline_that_says_nothing_of_the_tree_is_no_agreement(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "\n" in named:
+        (tmp_path / "own.yaml").write_text(named)
+        named = "own.yaml"
+    assert main(["drift", str(SAMPLE), "--baseline", named]) == 3
+    assert "nothing was compared" in " ".join(capsys.readouterr().out.split())
