@@ -37,6 +37,7 @@ def carry_out(
     style = option.style_of(lang)
     wanted = reporting.outputs(formats, quiet=quiet, formats=reporting.PLAIN)
     fleet = work.fleet_of(fleet_folder)
+    work.warn_of_unverified(fleet.targets)
 
     async def carried_out(desk: Desk) -> ApplyReport:
         return await run(desk, plan)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditor.cli import streams
 from auditor.cli.options import pairs
 from auditor.errors import InputError
+from auditor.model.target import IloEndpoint, Target
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 
 if TYPE_CHECKING:
     from auditor.model.secret import Sealer
-    from auditor.model.target import Target
     from auditor.services.fleet import Fleet
 
 
@@ -67,7 +68,16 @@ def targets_of(words: Sequence[str] | None, fleet: Fleet | None, cafile: Path | 
             "no target is named, and there is no fleet repository here",
             next_step="Name a path:  auditor check /etc/httpd   or make a fleet repository:  auditor init",
         )
-    return resolve_targets(words or ("all",), fleet, cafile=cafile_text(cafile))
+    found = resolve_targets(words or ("all",), fleet, cafile=cafile_text(cafile))
+    warn_of_unverified(found)
+    return found
+
+
+def warn_of_unverified(targets: Iterable[Target]) -> None:
+    """Says on standard error, always, whose certificate the inventory says not to verify."""
+    for one in targets:
+        if isinstance(one.location, IloEndpoint) and not one.location.verify:
+            streams.write_error(f"WARNING: the certificate of {one.name} is not verified, as the inventory says\n")
 
 
 def cafile_text(cafile: Path | None) -> str:

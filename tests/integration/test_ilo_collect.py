@@ -12,13 +12,27 @@ import pytest
 from auditor.errors import InputError
 from auditor.model.snapshot import Collected
 from auditor.model.target import LocalTree, Target
+from auditor.model.value import Undetermined
 from auditor.surfaces.ilo.collect import WHOLE, collect
+from auditor.surfaces.ilo.links import expanded_members
 from auditor.surfaces.ilo.resources import interpret
 from auditor.surfaces.ilo.simulator.faults import FaultKind
 from auditor.surfaces.ilo.simulator.server import VirtualIlo, documents
 from auditor.surfaces.ilo.surface import SURFACE
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
-from tests.virtual_ilo import BIOS, MANAGER, PASSWORD, ROOT, SEALER, SNMP, collected_from, options, target, with_ilo
+from tests.virtual_ilo import (
+    BIOS,
+    MANAGER,
+    PASSWORD,
+    PENDING,
+    ROOT,
+    SEALER,
+    SNMP,
+    collected_from,
+    options,
+    target,
+    with_ilo,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -175,14 +189,46 @@ def test_hostile_links_and_sizes_are_gaps() -> None:
         ilo.state.set(f"{ROOT}/EventService/Subscriptions", "/Members", "none")
         collected = await collected_from(ilo)
         causes = {gap.what: gap.cause for gap in collected.gaps}
-        assert causes[f"{MANAGER}#/NetworkProtocol"] == "absent"
-        assert causes[f"{MANAGER}#/Oem/Hpe/Links/SNMPService"] == "absent"
+        assert causes[f"{MANAGER}#/NetworkProtocol"] == "malformed"
+        assert causes[f"{MANAGER}#/Oem/Hpe/Links/SNMPService"] == "malformed"
+        assert not any(gap.complete for gap in collected.gaps if gap.cause == "malformed")
         assert causes[f"{ROOT}/UpdateService/FirmwareInventory"] == "too large"
         assert causes[f"{ROOT}/EventService/Subscriptions"] == "malformed"
         assert not any("thief" in path or "passwd" in path for _, path in ilo.requests)
         assert len(ilo.requests) < 400
 
     with_ilo(act)
+
+
+def test_what_stands_there_and_says_nothing_was_not_seen() -> None:
+    async def act(ilo: VirtualIlo) -> None:
+        chassis = f"{ROOT}/Chassis/1"
+        ilo.state.set(chassis, "/Thermal", {"@odata.id": "https://thief.example/redfish/v1/x"})
+        collection = f"{SNMP}/SNMPAlertDestinations"
+        ilo.state.set(collection, "/Members@odata.count", 7)
+        collected = await collected_from(ilo)
+        open_gaps = {gap.what: gap.cause for gap in collected.gaps if not gap.complete}
+        assert open_gaps[f"{chassis}#/Thermal"] == "malformed"
+        assert open_gaps[collection] == "undetermined"
+
+    with_ilo(act)
+
+
+def test_pending_settings_without_attributes_are_undetermined() -> None:
+    async def act(ilo: VirtualIlo) -> None:
+        ilo.state.set(PENDING, "/Attributes", None)
+        bios = interpret(await collected_from(ilo), InterpretOptions()).of_kind("ilo.bios")
+        assert [type(one.value("pending")) for one in bios] == [Undetermined]
+
+    with_ilo(act)
+
+
+def test_an_expanded_member_that_is_an_error_is_not_its_body() -> None:
+    whole = {"@odata.id": "/redfish/v1/x/1", "Id": "1"}
+    failed = {"@odata.id": "/redfish/v1/x/2", "error": {"code": "Base.1.4.GeneralError"}}
+    assert expanded_members({"Members": [whole]}) == (whole,)
+    assert expanded_members({"Members": [whole, failed]}) is None
+    assert expanded_members({"Members": [whole, {"@odata.id": "/redfish/v1/x/2", "@odata.etag": "1"}]}) is None
 
 
 def test_a_circle_of_links_is_walked_once() -> None:

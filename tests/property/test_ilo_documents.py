@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hypothesis import given, settings
@@ -81,7 +82,7 @@ def test_members_that_are_neither_volatile_nor_secret_are_kept(body: dict[str, A
     assert len(kept) + sum(pointer.count("/") == 1 for pointer, _ in taken) == len(body)
 
 
-@given(st.binary(max_size=200))
+@given(st.binary(max_size=200) | json_bodies.map(lambda body: json.dumps(body).encode()))
 def test_bytes_are_a_body_or_malformed(raw: bytes) -> None:
     try:
         body = decode(raw)

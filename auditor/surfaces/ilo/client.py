@@ -175,6 +175,8 @@ class IloClient:
             raise self._unsuccessful(uri, answer)
         if answer.error:
             raise CollectError(f"{self._name(uri)}: {answer.error}", cause="malformed")
+        if not answer.body:  # a success without a resource: nothing was seen
+            raise CollectError(f"{self._name(uri)}: an empty answer", cause="malformed")
         return answer
 
     async def patch(self, uri: str, body: Body, *, etag: str = "") -> Answer:

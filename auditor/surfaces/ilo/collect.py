@@ -26,6 +26,7 @@ from auditor.surfaces.ilo.links import (
     member_uris,
     registry_location,
     target_of,
+    unusable_link,
 )
 from auditor.surfaces.ilo.registry import compact, read_registry
 from auditor.surfaces.ilo.secrets import Enumerated, seal_body
@@ -117,7 +118,7 @@ class _Walk:
     async def _follow(self, one: Link, uri: str, body: Body) -> None:
         wanted = target_of(one, body)
         if wanted is None:
-            self._no_link(one, uri)
+            self._no_link(one, uri, body)
             return
         if not one.members:
             found = await self._read(wanted, one.kinds)
@@ -131,7 +132,10 @@ class _Walk:
             for place, member in list(members.items())[: MAX_OWNERS if links_of(one.members) else None]:
                 group.create_task(self._visit(one.members, place, member))
 
-    def _no_link(self, one: Link, uri: str) -> None:
+    def _no_link(self, one: Link, uri: str, body: Body) -> None:
+        if (pointer := unusable_link(one, body)) is not None:
+            self.gaps.append(Gap(f"{uri}#{pointer}", "malformed", "the link cannot be followed", "", one.kinds))
+            return
         if one.quiet:
             return
         detail = "" if one.needed else "this generation has none"
@@ -212,6 +216,11 @@ class _Walk:
             self._too_many(uri, one, MAX_MEMBERS)
         elif read < len(members):
             self.gaps.append(Gap(uri, "malformed", f"{len(members) - read} members name no resource", "", one.kinds))
+        told = collection.get("Members@odata.count")
+        if isinstance(members, list) and isinstance(told, int) and told > len(members):
+            self.gaps.append(
+                Gap(uri, "undetermined", f"{told} members are told and {len(members)} listed", "", one.kinds)
+            )
         if "Members@odata.nextLink" in collection:
             self.gaps.append(Gap(uri, "undetermined", "the collection goes on elsewhere", "", one.kinds))
 

@@ -130,6 +130,15 @@ def target_of(one: Link, body: Body) -> str | None:
     return None
 
 
+def unusable_link(one: Link, body: Body) -> str | None:
+    """The pointer of a link that stands there and leads nowhere we may go, or None where there is no link at all."""
+    for pointer in one.pointers:
+        for spelling in (pointer, pointer.replace("/Oem/Hpe/", "/Oem/Hp/")):
+            if at(body, spelling) is not None:
+                return spelling
+    return None
+
+
 def member_uris(body: Body) -> tuple[str, ...]:
     """The URIs of a collection's members, in its order, each once; a bounded number of them."""
     members = at(body, "/Members")
@@ -148,8 +157,15 @@ def expanded_members(body: Body) -> tuple[Body, ...] | None:
     members = at(body, "/Members")
     if not isinstance(members, list):
         return None
-    whole = [one for one in members if isinstance(one, dict) and len(one) > 1]
+    whole = [one for one in members if isinstance(one, dict) and _is_whole(one)]
     return tuple(whole) if len(whole) == len(members) else None
+
+
+def _is_whole(member: Body) -> bool:
+    """Whether a member says something of itself: not its link alone, and not why it could not be given."""
+    if "error" in member or "@Message.ExtendedInfo" in member:
+        return False
+    return any(not name.startswith("@") for name in member)
 
 
 def owner_of(role: str, body: Body, inherited: str) -> str:

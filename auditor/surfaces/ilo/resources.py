@@ -294,10 +294,9 @@ def _destinations(bodies: Bodies) -> Iterable[Resource]:
     taken: set[str] = set()
     for found in bodies.of("snmp_destination"):
         attributes = _attributes(bodies, "ilo.snmp_destination", "snmp_destination", found)
-        address = _text(found.body, "/AlertDestination")
-        if address:
-            name = _unique(taken, address, _text(found.body, "/SNMPAlertProtocol"))
-            yield from _resource("ilo.snmp_destination", name, attributes, _place(bodies, found))
+        address = _text(found.body, "/AlertDestination") or found.uri
+        name = _unique(taken, address, _text(found.body, "/SNMPAlertProtocol"))
+        yield from _resource("ilo.snmp_destination", name, attributes, _place(bodies, found))
 
 
 def _subscriptions(bodies: Bodies) -> Iterable[Resource]:
@@ -315,10 +314,15 @@ def _text(body: Body, pointer: str) -> str:
 
 def _channels(bodies: Bodies, owner: str, gaps: tuple[Gap, ...]) -> Value:
     """Every way by which an alert leaves the machine; undetermined where none was seen but not all could be."""
-    channels = [*_snmp_channels(bodies, owner), *_protocol_channels(bodies, owner), *_event_channels(bodies)]
+    protocols = tuple(_protocol_channels(bodies, owner))
+    proven = [*_snmp_channels(bodies, owner), *(text for text, sure in protocols if sure), *_event_channels(bodies)]
+    channels = [*proven, *(text for text, sure in protocols if not sure)]
     hidden = [gap for kind in _CHANNEL_KINDS for gap in hides(gaps, kind)]
     if not channels and hidden:
         return Undetermined(f"{hidden[0].what} could not be read ({hidden[0].cause})")
+    unlicensed = [gap for gap in gaps if "ilo.licence" in gap.kinds]
+    if channels and not proven and unlicensed:
+        return Undetermined(f"whether {channels[0]} is licensed: {unlicensed[0].what} ({unlicensed[0].cause})")
     return texts(*sorted(set(channels)))
 
 
@@ -333,7 +337,8 @@ def _snmp_channels(bodies: Bodies, owner: str) -> Iterable[str]:
             yield f"snmp {address}"
 
 
-def _protocol_channels(bodies: Bodies, owner: str) -> Iterable[str]:
+def _protocol_channels(bodies: Bodies, owner: str) -> Iterable[tuple[str, bool]]:
+    """Channels that a licence allows, each with whether the licence says so."""
     for protocol in bodies.of("network_protocol", owner):
         for channel, feature, switch, needed in (
             ("mail", "EmailAlert", "AlertMailEnabled", ("AlertMailEmail", "AlertMailSMTPServer")),
@@ -342,7 +347,7 @@ def _protocol_channels(bodies: Bodies, owner: str) -> Iterable[str]:
             targets = [_text(protocol.body, f"/Oem/Hpe/{name}") for name in needed]
             allowed = licensed(bodies, owner, feature)
             if at(protocol.body, f"/Oem/Hpe/{switch}") is True and all(targets) and (not allowed or allowed[0]):
-                yield f"{channel} {targets[0]}"
+                yield f"{channel} {targets[0]}", allowed is not None
 
 
 def _event_channels(bodies: Bodies) -> Iterable[str]:
@@ -450,6 +455,9 @@ def _bios_state(bodies: Bodies, bios: Found, registry: Registry | None) -> list[
     if waiting is None:
         why = "the pending settings could not be read"
         return [Attribute("pending", Undetermined(why), _place(bodies, bios, "/@Redfish.Settings"))]
+    if not all(isinstance(at(one.body, "/Attributes"), dict) for one in (bios, waiting)):
+        why = "the settings that were read hold no attributes"
+        return [Attribute("pending", Undetermined(why), _place(bodies, waiting, "/Attributes"))]
     names = pending(settings(bios.body), settings(waiting.body), registry)
     return [Attribute("pending", texts(*names), _place(bodies, waiting, "/Attributes"))]
 
