@@ -40,6 +40,14 @@ _EXTENDED: Final = (
 _DAMAGE: Final = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError, OverflowError)
 
 
+# The stubs leave out what tarfile's own documentation does too.
+_NO_HEADER: Final = (
+    tarfile.TruncatedHeaderError,  # type: ignore[attr-defined]
+    tarfile.InvalidHeaderError,  # type: ignore[attr-defined]
+    tarfile.EmptyHeaderError,  # type: ignore[attr-defined]
+)
+
+
 class _Bounded:
     """A stream that gives up once too much was unpacked from it."""
 
@@ -68,6 +76,16 @@ class _Member(tarfile.TarInfo):
         if not member.isreg() and member.type in _EXTENDED and member.size > MAX_HEADER:
             raise _TooMuchError
         return member
+
+    @classmethod
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> _Member:
+        """The next member; tarfile itself takes a header that is cut off or damaged for the end of the archive."""
+        try:
+            return super().fromtarfile(tarfile)
+        except _NO_HEADER as error:
+            if tarfile.offset:
+                raise EOFError("the archive ends without its end mark") from error
+            raise
 
 
 class ArchiveReader:

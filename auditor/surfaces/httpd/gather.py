@@ -286,6 +286,9 @@ class Gathered:
             return ()
         if not entries:
             self.folders.add(place)
+        if len(entries) > MAX_ENTRIES or not all(_is_text(entry.path) for entry in entries):
+            detail = f"it holds names that are not UTF-8, or more than {MAX_ENTRIES:,} entries; those were not read"
+            self.gaps.setdefault(place, Gap(place, "not recognised", detail))
         return tuple(
             Name(posixpath.basename(entry.path), entry.type == "directory")
             for entry in entries[:MAX_ENTRIES]

@@ -208,7 +208,7 @@ class _Resolver:
         known = self.files.gap(path)
         by = f"included at {asked_by}" if asked_by else "the main file"
         if known is not None:
-            self.add_gap(known)
+            self.add_gap(msgspec.structs.replace(known, kinds=()))  # what is included may hold anything
             if known.cause == "unsupported":
                 self.gap(self.relative(path), "malformed", f"{by}, is no regular file; httpd does not start")
             return

@@ -10,8 +10,8 @@ from auditor.model.snapshot import Collected, Document, Interpretation
 from auditor.model.value import Duration, Number, Text, Undetermined, Value, show
 from auditor.surfaces.httpd.collected_files import CollectedFiles
 from auditor.surfaces.httpd.governing import Model, build_model
-from auditor.surfaces.httpd.resolving import resolve_collected
-from auditor.surfaces.httpd.resources import interpret, known_version
+from auditor.surfaces.httpd.resolving import known_version, resolve_collected
+from auditor.surfaces.httpd.resources import interpret
 from auditor.surfaces.httpd.rewording import physical_lines
 from auditor.surfaces.httpd.understanding import features
 from auditor.surfaces.httpd.versions import behaviours

@@ -14,6 +14,7 @@ from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.envvars import command_line_defines, debian_start, shell_variables
 from auditor.surfaces.httpd.fileset import FileSet
 from auditor.surfaces.httpd.includes import ResolveOptions, resolve
+from auditor.surfaces.httpd.versions import parse_version
 from auditor.surfaces.interface import InterpretOptions
 
 SYSCONFIG: Final = ("/etc/sysconfig/httpd", "/etc/sysconfig/apache2")
@@ -40,12 +41,22 @@ def resolve_options(collected: Collected, files: FileSet, options: InterpretOpti
     built_in = collected.fact("builtin_modules")
     return ResolveOptions(
         root=root,
-        version=options.httpd_version or str(collected.fact("version") or ""),
+        version=known_version(collected, options),
         defines=(*(name_and_value(define) for define in defines), *options.defines),
         environment=tuple({**environment, **dict(options.environment)}.items()),
         modules=options.modules,
         built_in=built_in if isinstance(built_in, tuple) else None,
     )
+
+
+def known_version(collected: Collected, options: InterpretOptions) -> str:
+    """The version of httpd, as text of numbers: what the person says, else what the machine said; else empty."""
+    fact = collected.fact("version")
+    for text in (options.httpd_version, fact if isinstance(fact, str) else ""):
+        number = parse_version(text)
+        if number is not None:
+            return ".".join(str(part) for part in number)
+    return ""
 
 
 def texts_of(value: object) -> tuple[str, ...]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from auditor.model.snapshot import Collected, Interpretation
 from auditor.surfaces.httpd.directive_resources import directive_resources
 from auditor.surfaces.httpd.plain_resources import file_resources, module_resources, package_resources
-from auditor.surfaces.httpd.resolving import resolve_collected
+from auditor.surfaces.httpd.resolving import known_version, resolve_collected
 from auditor.surfaces.httpd.servers import split_servers
 from auditor.surfaces.httpd.understanding import understood
-from auditor.surfaces.httpd.versions import parse_version
 from auditor.surfaces.interface import InterpretOptions
 
 
@@ -28,13 +27,3 @@ def interpret(collected: Collected, options: InterpretOptions) -> Interpretation
     resources.sort(key=lambda one: (one.kind, one.name))
     every_gap = dict.fromkeys((*collected.gaps, *resolved.gaps, *gaps))
     return Interpretation(collected.target, collected.surface, tuple(resources), tuple(every_gap))
-
-
-def known_version(collected: Collected, options: InterpretOptions) -> str:
-    """The version of httpd, as text of numbers: what the person says, else what the machine said; else empty."""
-    fact = collected.fact("version")
-    for text in (options.httpd_version, fact if isinstance(fact, str) else ""):
-        number = parse_version(text)
-        if number is not None:
-            return ".".join(str(part) for part in number)
-    return ""

@@ -355,3 +355,29 @@ def test_the_folder_around_a_tree_is_refused_and_the_tree_in_it_is_named(tmp_pat
     with pytest.raises(InputError, match="is not a tree of httpd") as caught:
         collected(LocalTree(str(tmp_path)))
     assert f"There is one in it:  {tmp_path}/etc/httpd" in str(caught.value)
+
+
+def test_a_version_that_says_too_little_decides_nothing(tmp_path: Path) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/httpd.conf").write_text(
+        f'ServerRoot "{tmp_path}"\n<IfVersion >= 2.4.5>\nTimeout 7\n</IfVersion>\n'
+    )
+    seen = collected(LocalTree(str(tmp_path)))
+    (timeout,) = [
+        one
+        for one in resolve_collected(seen, InterpretOptions(httpd_version="2.4")).directives
+        if one.name == "Timeout"
+    ]
+    assert timeout.doubts
+    sure = resolve_collected(seen, InterpretOptions(httpd_version="2.4.6")).directives
+    assert [one.doubts for one in sure if one.name == "Timeout"] == [()]
+
+
+def test_an_included_file_that_is_too_large_may_hide_anything(tmp_path: Path) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/httpd.conf").write_text(f'ServerRoot "{tmp_path}"\nInclude ${{D}}/z.conf\n')
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one/z.conf").write_bytes(b"# filler\n" * 600_000)
+    seen = collected(LocalTree(str(tmp_path)))
+    found = resolve_collected(seen, InterpretOptions(defines=(("D", "one"),)))
+    assert [gap.kinds for gap in found.gaps if gap.what.endswith("z.conf")] == [()]

@@ -9,8 +9,8 @@ from auditor.model.snapshot import Collected, Document, Fact, Interpretation
 from auditor.model.value import Boolean, Duration, Many, NoLimit, Number, Text, Undetermined, Value, show
 from auditor.surfaces.httpd.answer import Answer
 from auditor.surfaces.httpd.explain import explain
-from auditor.surfaces.httpd.resolving import resolve_collected
-from auditor.surfaces.httpd.resources import interpret, known_version
+from auditor.surfaces.httpd.resolving import known_version, resolve_collected
+from auditor.surfaces.httpd.resources import interpret
 from auditor.surfaces.interface import InterpretOptions
 
 MAIN = "conf/httpd.conf"
