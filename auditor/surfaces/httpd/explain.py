@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
 from auditor.errors import InputError
 from auditor.model.source import FileSource
-from auditor.surfaces.httpd import beyond
+from auditor.surfaces.httpd import beyond, effective
 from auditor.surfaces.httpd.answer import Answer, ChainEntry, Governed, OnTimeout, seconds_or_none
 from auditor.surfaces.httpd.directive import Directive, Resolved
 from auditor.surfaces.httpd.durations import atoi
@@ -18,6 +18,7 @@ from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.governing import Governing, Limit, Model, build_model
 from auditor.surfaces.httpd.mapping import Mapped, map_path
 from auditor.surfaces.httpd.marks import timeout_mark
+from auditor.surfaces.httpd.request_path import RequestPath, request_path
 from auditor.surfaces.httpd.route_resources import VisibleRoute, balancer_flag, describe, visible_routes
 from auditor.surfaces.httpd.routes import Route
 from auditor.surfaces.httpd.servers import Server, readable
@@ -88,7 +89,7 @@ def _explain(resolved: Resolved, url: str, behaviour: Behaviour) -> Answer:
 
 
 def split_url(url: str) -> tuple[str, int, str]:
-    """Host, port and decoded path (bytes as latin-1) of a URL.
+    """Host, port and path of a URL, the path as written.
 
     Errors:
         InputError: it is none.
@@ -102,8 +103,7 @@ def split_url(url: str) -> tuple[str, int, str]:
     scheme = parts.scheme.lower()
     if not host or scheme not in _PORTS:
         raise InputError(f"{url!r} is not a URL of a web server", next_step=example)
-    path = unquote_to_bytes(parts.path or "/").decode("latin-1")
-    return host, port if port is not None else _PORTS[scheme], path
+    return host, port if port is not None else _PORTS[scheme], parts.path or "/"
 
 
 class _Explainer:
@@ -116,10 +116,11 @@ class _Explainer:
 
     def answer(self) -> Answer:
         """The answer in this model."""
-        host, port, path = split_url(self.url)
+        host, port, written = split_url(self.url)
         choice = VirtualHosts(self.model.servers).choose(host, port)
         server = choice.server
-        mapped = map_path(self.model, server, path)
+        asked = self._request_path(server, written)
+        mapped = Mapped(note=asked.refused) if asked.refused else map_path(self.model, server, asked.path)
         doubts = (*choice.doubts, *beyond.proxied_by_host(self.model, server), *mapped.doubts)
         if mapped.route is None:
             if not mapped.note:
@@ -133,6 +134,14 @@ class _Explainer:
                 undetermined=tuple(readable(doubt) for doubt in doubts),
             )
         return self._proxied(server, mapped.route, mapped, doubts)
+
+    def _request_path(self, server: Server, written: str) -> RequestPath:
+        encoded = effective.inherited(server, self.model.main, "allowencodedslashes")
+        return request_path(
+            written,
+            encoded_slashes=first_word(encoded).lower() if encoded is not None else "off",
+            merge_slashes=self.model.behaviour.merges_slashes and self.model.flag(server, "mergeslashes", True),
+        )
 
     def _proxied(self, server: Server, route: Route, mapped: Mapped, doubts: tuple[str, ...]) -> Answer:
         targets = self.model.targets(server, mapped.url)

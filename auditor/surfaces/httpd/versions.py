@@ -54,6 +54,11 @@ class Behaviour:
         return 504 if self.version >= (2, 4, 26) else 503
 
     @property
+    def merges_slashes(self) -> bool:
+        """Whether several slashes of a request's path are one before anything is compared (since 2.4.39)."""
+        return self.version >= (2, 4, 39)
+
+    @property
     def dollar_workers(self) -> bool:
         """Whether the proxy worker of a ProxyPassMatch with ``$n`` can match a request (since 2.4.47)."""
         return self.version >= (2, 4, 47)

@@ -217,3 +217,12 @@ def test_websocket_is_spoken_by_the_module_of_http_since_2_4_48() -> None:
         mark = ask(text + own, "http://x/a", version=version).on_timeout
         assert mark is not None
         assert mark.status == status
+
+
+ONE_ROUTE = "ServerName x\nListen 80\nProxyPassMatch ^/a//b http://10.0.0.1/ timeout=5\n"
+
+
+def test_before_2_4_39_several_slashes_are_not_one() -> None:
+    assert ask(ONE_ROUTE, "http://x/a//b", version="2.4.38").proxied
+    assert not ask(ONE_ROUTE, "http://x/a//b", version="2.4.39").proxied
+    assert ask(ONE_ROUTE + "MergeSlashes Off\n", "http://x/a//b", version="2.4.39").proxied
