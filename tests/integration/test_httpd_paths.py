@@ -1,4 +1,4 @@
-"""Which path of a back end a URL reaches, however it is written: a real httpd says it, and ``explain`` says the same."""
+"""Which path of a back end a URL reaches, however it is written: a real httpd says it, and ``explain`` the same."""
 
 from __future__ import annotations
 
