@@ -95,6 +95,8 @@ def split_url(url: str) -> tuple[str, int, str]:
         InputError: it is none.
     """
     example = "A URL looks like  https://shop.example/api/orders"
+    if any(letter <= " " or letter == "\x7f" for letter in url):
+        raise InputError(f"{url!r} holds a blank or a control character", next_step="Write a blank as %20.")
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         host, port = parts.hostname, parts.port

@@ -226,3 +226,9 @@ def test_before_2_4_39_several_slashes_are_not_one() -> None:
     assert ask(ONE_ROUTE, "http://x/a//b", version="2.4.38").proxied
     assert not ask(ONE_ROUTE, "http://x/a//b", version="2.4.39").proxied
     assert ask(ONE_ROUTE + "MergeSlashes Off\n", "http://x/a//b", version="2.4.39").proxied
+
+
+@pytest.mark.parametrize("url", ["http://x/a b", "http://x/a\nb", "\thttp://x/", "http://x\x7f/", "ftp://x/", ""])
+def test_what_no_browser_would_ask_for_is_said(url: str) -> None:
+    with pytest.raises(InputError):
+        ask(ONE_ROUTE, url)
