@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests import servers
+from tests.ssh_server import SshServer
 
 settings.register_profile("default", deadline=None, max_examples=60)
 settings.load_profile("default")
@@ -55,6 +56,14 @@ def ssh_keygen() -> str:
     return found
 
 
+@pytest.fixture
+def ssh_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SshServer]:
+    """A running sshd that knows the host ``web1``; the auditor's client uses its ssh_config."""
+    with SshServer(tmp_path / "web1") as server:
+        monkeypatch.setenv("AUDITOR_SSH_CONFIG", str(server.config))
+        yield server
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the keys and settings of whoever runs it."""
@@ -64,5 +73,5 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_STATE_HOME", str(home / ".local/state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    for name in ("AUDITOR_ILO_USERNAME", "AUDITOR_ILO_PASSWORD", "AUDITOR_KEY_FILE", "GIT_DIR"):
+    for name in ("AUDITOR_ILO_USERNAME", "AUDITOR_ILO_PASSWORD", "AUDITOR_KEY_FILE", "GIT_DIR", "AUDITOR_SSH_CONFIG"):
         monkeypatch.delenv(name, raising=False)
