@@ -132,6 +132,13 @@ Modules = Annotated[
     list[str] | None,
     typer.Option("--module", metavar="NAME", help="A module that is compiled in; may be repeated.", show_default=False),
 ]
+NoOtherModules = Annotated[
+    bool,
+    typer.Option(
+        "--no-other-modules",
+        help="No module is compiled in beside the core and those of --module.",
+    ),
+]
 Policies = Annotated[
     list[Path] | None,
     typer.Option(

@@ -91,7 +91,12 @@ def collecting(sealer: Sealer, say: Callable[[str], None]) -> CollectOptions:
 
 
 def interpreting(
-    version: str, defines: list[str] | None, environment: list[str] | None, modules: list[str] | None
+    version: str,
+    defines: list[str] | None,
+    environment: list[str] | None,
+    modules: list[str] | None,
+    *,
+    no_other_modules: bool = False,
 ) -> InterpretOptions:
     """What a person knows better than the collection.
 
@@ -105,6 +110,7 @@ def interpreting(
         defines=pairs(defines, "--define"),
         environment=pairs(environment, "--env", value_needed=True),
         modules=tuple(modules or ()),
+        no_other_modules=no_other_modules,
     )
 
 

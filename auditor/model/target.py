@@ -13,6 +13,7 @@ class LocalTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
     ``server`` is the command that runs this httpd, without ``-t`` or ``-k`` (``["/usr/sbin/httpd"]``); empty means
     that no server of this tree is run from here, so it can be audited but not applied to. ``environment`` are the
     variables the server is started with. ``state_dir`` keeps backups and the lock, root-only.
+    ``built_in`` are all modules that are compiled in, beside the core; empty: not known from here.
     ``probe`` is a URL that must answer below 500 after a reload; empty means none.
     """
 
@@ -24,18 +25,20 @@ class LocalTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
     httpd_version: str = ""
     state_dir: str = ""
     probe: str = ""
+    built_in: tuple[str, ...] = ()
 
 
 class Archive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="archive"):
     """A tar archive (plain, gz, bz2, xz) of an httpd tree, or a sosreport.
 
-    ``root`` is the tree inside it; empty: find it.
+    ``root`` is the tree inside it; empty: find it. ``built_in`` is as for a :class:`LocalTree`.
     """
 
     path: str
     root: str = ""
     main_file: str = ""
     httpd_version: str = ""
+    built_in: tuple[str, ...] = ()
 
 
 class StoredSnapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="snapshot"):

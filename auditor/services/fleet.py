@@ -212,7 +212,7 @@ class _Reader:
         return surfaces
 
     def httpd(self, item: Item) -> LocalTree | Archive | None:
-        both = ["main_file", "httpd_version"]
+        both = ["main_file", "httpd_version", "built_in"]
         parts = self.members(
             item, ["tree", "archive", "root", "server", "probe", "state_dir", "defines", "environment", *both]
         )
@@ -227,7 +227,13 @@ class _Reader:
         for name in parts.keys() - allowed:
             self.wrong(parts[name], f"{name} has no meaning for {'an archive' if 'archive' in parts else 'a tree'}")
         if "archive" in parts:
-            return Archive(str(self.path(parts["archive"], "")), self.text(parts.get("root"), ""), main_file, version)
+            return Archive(
+                str(self.path(parts["archive"], "")),
+                self.text(parts.get("root"), ""),
+                main_file,
+                version,
+                self.texts(parts.get("built_in")),
+            )
         return LocalTree(
             path=str(self.path(parts["tree"], "")),
             main_file=main_file,
@@ -235,6 +241,7 @@ class _Reader:
             environment=self.environment(parts.get("environment")),
             defines=self.defines(parts.get("defines")),
             httpd_version=version,
+            built_in=self.texts(parts.get("built_in")),
             state_dir=str(self.path(parts["state_dir"], "")) if "state_dir" in parts else "",
             probe=self.url(parts.get("probe"), ("http", "https")),
         )

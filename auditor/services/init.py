@@ -43,6 +43,7 @@ hosts: {{}}
 #      probe: http://127.0.0.1/health        # must answer after a reload
 #      state_dir: /var/lib/auditor           # backups and the lock, for root alone
 #      httpd_version: 2.4.6                  # where the server cannot be asked
+#      built_in: [mpm_event, log_config]     # all that `httpd -l` lists beside the core, where it cannot be asked
 #      defines: [SSL]
 #      environment: {{LANG: C}}
 #      main_file: conf/httpd.conf

@@ -103,6 +103,7 @@ def interpret_options_for(target: Target, options: InterpretOptions, fleet: Flee
         defines=tuple(defines.items()),
         environment=tuple(environment.items()),
         modules=options.modules,
+        no_other_modules=options.no_other_modules,
     )
 
 

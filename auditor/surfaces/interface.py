@@ -39,12 +39,16 @@ class CollectOptions:
 
 @dataclass(frozen=True)
 class InterpretOptions:
-    """What a person knows better than the collection: httpd's version, defines, environment and modules."""
+    """What a person knows better than the collection: httpd's version, defines, environment and modules.
+
+    ``modules`` are compiled in; with ``no_other_modules`` these are all, beside the core that is always there.
+    """
 
     httpd_version: str = ""
     defines: tuple[tuple[str, str], ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     modules: tuple[str, ...] = ()
+    no_other_modules: bool = False
 
 
 class Journal(Protocol):

@@ -105,6 +105,7 @@ class ArchiveReader:
         self._entries: dict[str, Entry] = {"/": Entry("/", "directory", 0o755)}
         self._children: dict[str, dict[str, None]] = {"/": {}}
         self._hard: dict[str, str] = {}
+        self._named: set[str] = set()
         self._kept: dict[str, bytes] = {}
         with self._errors():
             for member in self._members():
@@ -179,6 +180,13 @@ class ArchiveReader:
         """Every path in the archive, sorted."""
         return tuple(sorted(self._entries))
 
+    def holds_all_of(self, path: str) -> bool:
+        """Whether a directory was itself put into the archive, and with it all that stood in it.
+
+        A directory that only the names of other members imply may have held more.
+        """
+        return path in self._named
+
     # Index
 
     def _members(self) -> Iterator[tarfile.TarInfo]:
@@ -195,6 +203,7 @@ class ArchiveReader:
             self.skipped.append((member.name[:200], "its name leaves the archive"))
             return
         if path == "/":
+            self._named.add(path)
             return
         kind: FileType = "other"
         link = ""
@@ -229,6 +238,7 @@ class ArchiveReader:
         )
         if kind == "directory":
             self._children.setdefault(path, {})
+            self._named.add(path)
 
     def _parents(self, path: str) -> bool:
         """Puts the directories above a path into the index; False where one of them is something else."""

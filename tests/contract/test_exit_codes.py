@@ -76,6 +76,22 @@ def test_check(run: Run, tree: Path, tmp_path: Path, form: str, limit: int, brok
     assert "Traceback" not in out + err
 
 
+def test_modules_that_are_compiled_in_can_be_said_in_full(run: Run, tree: Path, tmp_path: Path) -> None:
+    with (tree / "conf/httpd.conf").open("a") as file:
+        file.write("<IfModule mod_ssl.c>\nTimeout 90\n</IfModule>\n<IfModule log_config_module>\nTimeout 60\n</IfModule>\n")
+    words = ("check", tree, "--policy", policy(tmp_path, 60), "--httpd-version", "2.4.6", "--quiet")
+    assert [
+        run(*words, *more)[0]
+        for more in (
+            (),
+            ("--module", "log_config"),
+            ("--no-other-modules",),
+            ("--module", "log_config", "--no-other-modules"),
+            ("--module", "ssl", "--no-other-modules"),
+        )
+    ] == [3, 0, 0, 0, 1]
+
+
 def test_the_threshold(run: Run, tree: Path, tmp_path: Path) -> None:
     words = ("check", tree, "--policy", policy(tmp_path, 30), "--httpd-version", "2.4.6", "--quiet")
     assert [run(*words, "--fail-on", one)[0] for one in ("low", "medium", "high", "never")] == [1, 1, 0, 0]

@@ -31,6 +31,7 @@ def app(
     defines: option.Defines = None,
     environment: option.EnvironmentOf = None,
     modules: option.Modules = None,
+    no_other_modules: option.NoOtherModules = False,
     cafile: option.CaFile = None,
     fleet_folder: option.FleetFolder = None,
     lang: option.Lang = "en",
@@ -46,7 +47,7 @@ def app(
         fail = option.threshold(fail_on)
         style = option.style_of(lang, verbose=verbose)
         wanted = reporting.outputs(formats, quiet=quiet)
-        interpret = work.interpreting(httpd_version, defines, environment, modules)
+        interpret = work.interpreting(httpd_version, defines, environment, modules, no_other_modules=no_other_modules)
         if record_known is not None:
             reporting.check_writable(record_known)
         report = _check(targets, policies, waivers, known, interpret, cafile, fleet_folder, quiet)

@@ -49,6 +49,7 @@ def app(
     defines: option.Defines = None,
     environment: option.EnvironmentOf = None,
     modules: option.Modules = None,
+    no_other_modules: option.NoOtherModules = False,
     cafile: option.CaFile = None,
     fleet_folder: option.FleetFolder = None,
     lang: option.Lang = "en",
@@ -64,7 +65,7 @@ def app(
         fail = option.threshold(fail_on)
         style = option.style_of(lang, verbose=verbose)
         wanted = reporting.outputs(formats, quiet=quiet)
-        interpret = work.interpreting(httpd_version, defines, environment, modules)
+        interpret = work.interpreting(httpd_version, defines, environment, modules, no_other_modules=no_other_modules)
         report = _drift(targets, since, at, baselines, interpret, cafile, fleet_folder, quiet)
         reporting.emit(wanted, lambda name, styled: renderer(name).render_drift(report, styled), style)
         return exit_code_of_drift(report, fail)

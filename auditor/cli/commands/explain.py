@@ -29,6 +29,7 @@ def app(
     defines: option.Defines = None,
     environment: option.EnvironmentOf = None,
     modules: option.Modules = None,
+    no_other_modules: option.NoOtherModules = False,
     fleet_folder: option.FleetFolder = None,
     lang: option.Lang = "en",
     quiet: option.Quiet = False,
@@ -46,7 +47,7 @@ def app(
 
         style = option.style_of(lang)
         wanted = reporting.outputs(formats, quiet=quiet, formats=reporting.PLAIN)
-        interpret = work.interpreting(httpd_version, defines, environment, modules)
+        interpret = work.interpreting(httpd_version, defines, environment, modules, no_other_modules=no_other_modules)
         fleet = work.fleet_or_none(fleet_folder)
         asked = _one_httpd(target, fleet)
         with streams.Progress(quiet=quiet) as progress:

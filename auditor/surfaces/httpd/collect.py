@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -35,7 +36,7 @@ from auditor.surfaces.httpd.locate import (
     root_in_archive,
     root_on_disk,
 )
-from auditor.surfaces.httpd.modules import BUILT_IN
+from auditor.surfaces.httpd.modules import BUILT_IN, compiled_in
 from auditor.surfaces.httpd.resolving import SYSCONFIG, name_and_value, started_with, texts_of
 from auditor.surfaces.httpd.secretnames import KEY_FILE_DIRECTIVES, SENSITIVE
 from auditor.surfaces.httpd.secrets import (
@@ -106,8 +107,7 @@ async def _from_disk(location: LocalTree, options: CollectOptions) -> tuple[Gath
         options.observe(f"asking {server[0]} for its version")
         said = await host.ask_server(server, dict(location.environment))
         facts = [fact for fact in facts if fact.name not in {one.name for one in said}] + list(said)
-    if location.httpd_version:
-        facts = _told(facts, location.httpd_version)
+    facts = _told(facts, location)
     gathered = await asyncio.to_thread(_gather, reader, located, rooted, facts, options)
     return gathered, facts
 
@@ -130,20 +130,27 @@ async def _from_archive(location: Archive, options: CollectOptions) -> tuple[Gat
     facts = _facts(located, rooted, (), (), options.sealer)
     if rooted.outside is not None:
         facts += await asyncio.to_thread(host.packages_in, reader, rooted.outside)
-    if location.httpd_version:
-        facts = _told(facts, location.httpd_version)
+    facts = _told(facts, location)
     below = located.place.rstrip("/") + "/"
     near = tuple(name for name in reader.files() if name.startswith(below))
     await asyncio.to_thread(reader.load, near, MAX_FILE)
-    gathered = await asyncio.to_thread(_gather, reader, located, rooted, facts, options)
+    gathered = await asyncio.to_thread(
+        _gather, reader, located, rooted, facts, options, holds_all_of=reader.holds_all_of
+    )
     for name, reason in reader.skipped[:100]:
         shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         gathered.gaps[f"member {shown}"] = Gap(f"member {shown}", "unsupported", f"left out of the archive: {reason}")
     return gathered, facts
 
 
-def _told(facts: list[Fact], version: str) -> list[Fact]:
-    return [fact for fact in facts if fact.name != "version"] + [Fact("version", version, "inventory")]
+def _told(facts: list[Fact], location: LocalTree | Archive) -> list[Fact]:
+    """The facts, with what the inventory says of the target in place of what was found."""
+    told = []
+    if location.httpd_version:
+        told.append(Fact("version", location.httpd_version, "inventory"))
+    if location.built_in:
+        told.append(Fact("builtin_modules", compiled_in(location.built_in), "inventory"))
+    return [fact for fact in facts if fact.name not in {one.name for one in told}] + told
 
 
 def _facts(
@@ -169,9 +176,17 @@ def _sealed_pair(pair: str, sealer: Sealer) -> str:
     return f"{name}={sealer.seal(value.encode())}" if equals and value and SENSITIVE.search(name) else pair
 
 
-def _gather(reader: Reader, located: Located, rooted: Rooted, facts: list[Fact], options: CollectOptions) -> Gathered:
+def _gather(
+    reader: Reader,
+    located: Located,
+    rooted: Rooted,
+    facts: list[Fact],
+    options: CollectOptions,
+    *,
+    holds_all_of: Callable[[str], bool] | None = None,
+) -> Gathered:
     """Reads the tree: configuration first, so that it is known which files are keys before anything else is read."""
-    view = View(reader, located, rooted)
+    view = View(reader, located, rooted, holds_all_of)
     gathered = Gathered(
         view,
         rooted.root,
@@ -245,6 +260,13 @@ def _close(gathered: Gathered, resolved: Resolved, facts: list[Fact]) -> None:
     absent = sorted(gathered.absent - set(gathered.files) - set(SYSCONFIG))
     if absent:
         facts.append(Fact("absent_outside", tuple(absent), "looked for"))
+    present = sorted(
+        f"{path}/" if folder else path for path, folder in gathered.present.items() if path not in gathered.files
+    )
+    if present:
+        facts.append(Fact("present_outside", tuple(present), "looked for"))
+    if gathered.apart:
+        facts.append(Fact("not_walked", tuple(sorted(map(gathered.name, gathered.apart))), "holds no configuration"))
     for path, gap in list(gathered.gaps.items()):
         file = path in gathered.waiting or gap.cause in ("too large", "not permitted", "not recognised")
         if file and path not in gathered.asked and _is_file(gathered, path):

@@ -14,15 +14,15 @@ class CollectedFiles:
 
     def __init__(self, collected: Collected) -> None:
         self.root = str(collected.fact("root") or "/")
-        absent = collected.fact("absent_outside")
-        self._absent = frozenset(absent if isinstance(absent, tuple) else ())
+        self._absent = frozenset(texts_of(collected, "absent_outside"))
+        self._present = {path.rstrip("/"): path.endswith("/") for path in texts_of(collected, "present_outside")}
+        self._apart = tuple(f"{self.absolute(name)}/" for name in texts_of(collected, "not_walked"))
         self._documents: dict[str, Document] = {}
         self._children: dict[str, dict[str, bool]] = {self.root: {}}  # by directory: name, whether one itself
         self._gaps = {self.absolute(gap.what): gap for gap in collected.gaps}
         for document in collected.documents:
             self._add(document)
-        folders = collected.fact("empty_directories")
-        for folder in folders if isinstance(folders, tuple) else ():
+        for folder in texts_of(collected, "empty_directories"):
             path = self.absolute(folder)
             self._children.setdefault(path, {})
             self._place(path, directory=True)
@@ -43,14 +43,20 @@ class CollectedFiles:
     # FileSet
 
     def standing(self, path: str) -> Standing:
-        """What stands at a path; ``unknown`` outside of the tree, unless it was looked for."""
-        real = self._resolve(path)
-        if real is not None:
-            return "directory" if real in self._children else "file"
-        if path in self._gaps:
+        """What stands at a path; ``unknown`` outside of what was walked, unless it was looked for."""
+        place = follow(path, self._link_of, lambda _: True)
+        if place is None:
+            return "absent"  # a loop of links
+        if place in self._children:
+            return "directory"
+        document = self._documents.get(place)
+        if document is not None and not document.link:
+            return "file"
+        if path in self._gaps or place in self._gaps:
             return "unknown"
-        inside = path == self.root or path.startswith(self.root.rstrip("/") + "/")
-        return "absent" if inside or path in self._absent else "unknown"
+        if place in self._present:
+            return "directory" if self._present[place] else "file"
+        return "absent" if self._walked(place) or place in self._absent else "unknown"
 
     def read(self, path: str) -> bytes | None:
         """A document's bytes; None for what is none, and for a key that was not read."""
@@ -89,6 +95,10 @@ class CollectedFiles:
             self._children.setdefault(path, {}).setdefault(name, directory)
             directory = True
 
+    def _walked(self, path: str) -> bool:
+        inside = path == self.root or path.startswith(self.root.rstrip("/") + "/")
+        return inside and not f"{path}/".startswith(self._apart)
+
     def _link_of(self, path: str) -> str | None:
         document = self._documents.get(path)
         return document.link if document is not None and document.link else None
@@ -101,3 +111,9 @@ class CollectedFiles:
         if document is not None and not document.link:
             return path
         return follow(path, self._link_of, self._exists)
+
+
+def texts_of(collected: Collected, name: str) -> tuple[str, ...]:
+    """A fact's texts; none where the machine did not say."""
+    value = collected.fact(name)
+    return value if isinstance(value, tuple) else ()

@@ -74,7 +74,7 @@ def module_loaded(asked: str, loaded: Iterable[str], doubtful: Iterable[str], *,
     if not built_in_known:
         return Unsure(
             f"whether {asked} is compiled in is not known; if it is, give --module {identifier_of(asked)},"
-            " or run where the server is"
+            " if nothing else is, --no-other-modules, or run where the server is"
         )
     return False
 

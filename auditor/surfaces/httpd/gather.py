@@ -47,7 +47,8 @@ class Gathered:
     """One tree while it is collected. It is also the set of files that resolving asks, to find what is included.
 
     ``files`` are read files by absolute path, ``links`` the links of the tree, ``folders`` empty directories,
-    ``absent`` paths outside of the tree that were looked for in vain, ``gaps`` what could not be read by path.
+    ``apart`` the directories of the tree that are not walked; ``absent`` and ``present`` are paths outside of the tree
+    or in these that were looked for, in vain or not; ``gaps`` what could not be read by path.
     """
 
     def __init__(self, view: View, root: str, *, deadline: float, skip_apart: bool) -> None:
@@ -56,7 +57,9 @@ class Gathered:
         self.files: dict[str, Read] = {}
         self.links: dict[str, Entry] = {}
         self.folders: set[str] = set()
+        self.apart: set[str] = set()
         self.absent: set[str] = set()
+        self.present: dict[str, bool] = {}  # whether a directory
         self.gaps: dict[str, Gap] = {}
         self.asked: set[str] = set()
         self.keys: set[str] = set()
@@ -102,7 +105,9 @@ class Gathered:
         elif entry.type == "file":
             self.waiting[entry.path] = entry
         elif entry.type == "directory":
-            if not (depth == 0 and self._skip_apart and name in _APART):
+            if depth == 0 and self._skip_apart and name in _APART:
+                self.apart.add(entry.path)
+            else:
                 self.walk(entry.path, depth + 1)
         else:
             self._gap(entry.path, "unsupported", "neither a file, a directory nor a link", kinds=("httpd.file",))
@@ -136,7 +141,7 @@ class Gathered:
 
     def present_key(self, path: str) -> None:
         """Records that a key stands outside of the tree, without reading it."""
-        if self.inside(path) or path in self.files or not _is_text(path):
+        if self.walked(path) or path in self.files or not _is_text(path):
             return
         try:
             real = self.view.resolve(path)
@@ -205,6 +210,13 @@ class Gathered:
         """Whether a path lies in the tree."""
         return path == self.root or path.startswith(self.root.rstrip("/") + "/")
 
+    def walked(self, path: str) -> bool:
+        """Whether a path lies in what was walked, so that what is not known of is not there."""
+        if not self.inside(path):
+            return False
+        top = path[len(self.root.rstrip("/")) + 1 :].partition("/")[0]
+        return not top or posixpath.join(self.root, top) not in self.apart
+
     def name(self, path: str) -> str:
         """A path as documents are named."""
         return path[len(self.root.rstrip("/")) + 1 :] or "." if self.inside(path) else path
@@ -241,7 +253,7 @@ class Gathered:
         return self._kind(place)
 
     def _kind(self, place: str) -> Standing:
-        if self.inside(place):
+        if self.walked(place):
             if place in self._children:
                 return "directory"
             if place in self.waiting or place in self.files:
@@ -256,8 +268,11 @@ class Gathered:
             self.refuse(place, error)
             return "unknown"
         if entry is None:
+            if not self.view.truly_absent(place):
+                return "unknown"
             self.absent.add(place)
             return "absent"
+        self.present[place] = entry.type == "directory"
         return "directory" if entry.type == "directory" else "file"
 
     def read(self, path: str) -> bytes | None:
@@ -266,7 +281,7 @@ class Gathered:
         if place is None:
             return None
         self.asked.add(place)
-        if self.inside(place):
+        if self.walked(place):
             return self._take(place)
         return self._outside(place) if self.view.reachable(place) else None
 
@@ -275,7 +290,7 @@ class Gathered:
         place = self.placed(path)
         if place is None:
             return ()
-        if self.inside(place):
+        if self.walked(place):
             return tuple(Name(name, directory) for name, directory in self._children.get(place, {}).items())
         if self._kind(place) != "directory":
             return ()

@@ -212,10 +212,10 @@ class _Resolver:
             if known.cause == "unsupported":
                 self.gap(self.relative(path), "malformed", f"{by}, is no regular file; httpd does not start")
             return
-        if self.files.standing(path) == "unknown":
-            self.gap(self.relative(path), "absent", f"{by}, outside of what was collected")
-        else:
+        if self.files.standing(path) == "absent":
             self.gap(self.relative(path), "absent", f"{by}, does not exist; httpd does not start")
+        else:
+            self.gap(self.relative(path), "absent", f"{by}, outside of what was collected")
 
     def end_file(self, state: _File) -> None:
         """Notes what the file leaves open."""
@@ -377,7 +377,7 @@ class _Resolver:
                 self.read_file(found, line.source)
         except NoMatchError as error:
             written = f"{line.name} {readable(words[0])}"
-            if self.files.standing(error.args[1]) == "unknown":
+            if self.files.standing(posixpath.join(error.args[1], error.args[0])) == "unknown":
                 self.gap(str(line.source), "undetermined", f"{written} leads outside of what was collected")
             else:
                 self.gap(str(line.source), "malformed", f"{written} matches nothing; httpd does not start")

@@ -238,10 +238,18 @@ class View:
 
     Links are followed by those names, so that an absolute link in a copy leads into the copy and never to this
     machine. A path that cannot be reached is absent; :meth:`reachable` tells it from one that is not there.
+    ``holds_all_of`` says of a directory in the reader whether all that stood in it is there; a disk has everything.
     """
 
-    def __init__(self, reader: Reader, located: Located, rooted: Rooted) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        located: Located,
+        rooted: Rooted,
+        holds_all_of: Callable[[str], bool] | None = None,
+    ) -> None:
         self._reader = reader
+        self._holds_all_of = holds_all_of
         self._place, self._root, self._outside = located.place, rooted.root, rooted.outside
         self._whole = rooted.outside == "" and located.place == rooted.root
         self._links: dict[str, str | None] = {}
@@ -249,6 +257,19 @@ class View:
     def reachable(self, path: str) -> bool:
         """Whether the path belongs to what can be read here."""
         return self._physical(path) is not None
+
+    def truly_absent(self, path: str) -> bool:
+        """Whether what was not found is not on the machine either, for a path outside of the tree."""
+        if self._holds_all_of is None:
+            return self.reachable(path)
+        place = follow(path, self._link_of, lambda _: True)
+        if place is None:
+            return True  # a loop of links
+        if self._outside != "":
+            return False  # a report of a machine holds a choice of its files
+        while place != "/" and self._reader.entry(place) is None:
+            place = posixpath.dirname(place)
+        return self._holds_all_of(place)
 
     def entry(self, path: str) -> Entry | None:
         """The entry itself, its parents' links followed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from auditor.surfaces.httpd.words import BLANKS
@@ -13,6 +14,8 @@ BUILT_IN: Final = {
     "rhel": ("core_module", "http_module", "so_module"),
 }
 """What the packages of a layout compile in, by identifier; elsewhere the builder decided."""
+
+_ALWAYS: Final = ("core_module", "http_module", "so_module")
 
 _SOURCES: Final = {
     "core_module": "core.c",
@@ -38,6 +41,11 @@ def identifier_of(name: str) -> str:
         return _IDENTIFIERS[name]
     stem = _stem(name)
     return f"{stem}_module"
+
+
+def compiled_in(names: Iterable[str]) -> tuple[str, ...]:
+    """The identifiers of all compiled-in modules, where these are named (in any way) and the core is understood."""
+    return tuple(dict.fromkeys((*_ALWAYS, *map(identifier_of, names))))
 
 
 def _stem(name: str) -> str:

@@ -15,6 +15,10 @@ MAX_DEPTH: Final = 128
 """httpd's own limit of nested directories."""
 
 
+_EVERYTHING: Final = "**"
+"""Stands for a whole directory where it is asked what is known of it."""
+
+
 class TooDeepError(Exception):
     """Directories nest deeper than httpd follows. Holds the path; never leaves this package."""
 
@@ -98,7 +102,8 @@ def included_files(files: FileSet, path: str, *, optional: bool) -> Iterator[str
     Wildcards may stand in directories too; only true directories, not links, are then looked into.
 
     Errors:
-        NoMatchError: a wildcard that matches nothing, and not ``optional`` or in a directory that is not known.
+        NoMatchError: a wildcard that matches nothing, and not ``optional``; after all known files, a directory of
+            which it is not known what else matches.
         TooDeepError: directories nest too deep.
     """
     if not has_wildcard(path):
@@ -116,13 +121,16 @@ def _walk(files: FileSet, base: str, parts: list[str], optional: bool) -> Iterat
         return
     wanted, rest = pattern(parts[0]), parts[1:]
     matched = [one for one in files.list(base) if wanted.fullmatch(one.name) and (not rest or one.directory)]
-    if not matched and (not optional or files.standing(base) == "unknown"):
+    if not matched and not optional:
         raise NoMatchError(parts[0], base)
     for found in sorted((posixpath.join(base, one.name) for one in matched), key=byte_order):
         if rest:
             yield from _walk(files, found, rest, optional)
         else:
             yield from _below(files, found, optional, 0)
+    # A collection knows of a directory outside of the tree what it was asked for: this very pattern, or nothing.
+    if files.standing(posixpath.join(base, parts[0])) == "unknown":
+        raise NoMatchError(parts[0], base)
 
 
 def _below(files: FileSet, path: str, optional: bool, depth: int) -> Iterator[str]:
@@ -134,5 +142,7 @@ def _below(files: FileSet, path: str, optional: bool, depth: int) -> Iterator[st
         names = sorted((posixpath.join(path, one.name) for one in files.list(path)), key=byte_order)
         for name in names:
             yield from _below(files, name, optional, depth + 1)
+        if files.standing(posixpath.join(path, _EVERYTHING)) == "unknown":
+            raise NoMatchError(_EVERYTHING, path)
     elif not (optional and standing == "absent" and files.gap(path) is None):
         yield path

@@ -14,6 +14,7 @@ from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.envvars import command_line_defines, debian_start, shell_variables
 from auditor.surfaces.httpd.fileset import FileSet
 from auditor.surfaces.httpd.includes import ResolveOptions, resolve
+from auditor.surfaces.httpd.modules import compiled_in
 from auditor.surfaces.httpd.versions import parse_version
 from auditor.surfaces.interface import InterpretOptions
 
@@ -39,6 +40,8 @@ def resolve_options(collected: Collected, files: FileSet, options: InterpretOpti
     environment, defines = started_with(files, root, texts_of(collected.fact("environment")))
     defines += texts_of(collected.fact("defines"))
     built_in = collected.fact("builtin_modules")
+    if options.no_other_modules:
+        built_in = compiled_in(options.modules)
     return ResolveOptions(
         root=root,
         version=known_version(collected, options),

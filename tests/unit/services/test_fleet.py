@@ -34,6 +34,7 @@ hosts:
       defines: [SSL, "PORT=8080"]
       environment: {LANG: C, PORT: 80}
       main_file: conf/httpd.conf
+      built_in: [mpm_event, mod_log_config.c]
     ilo: {url: "https://web1-ilo.example:8443/", cafile: trust/web1.pem, username_env: ILO_U, password_env: ILO_P}
   ウェブ2:
     httpd_instances:
@@ -80,6 +81,7 @@ def test_a_whole_fleet_is_read(full: Fleet) -> None:
         "2.4.10",
         "/var/lib/auditor",
         "http://127.0.0.1:8080/health",
+        ("mpm_event", "mod_log_config.c"),
     )
     assert by_name["web1/ilo"].location == IloEndpoint(
         "https://web1-ilo.example:8443", str(root / "trust/web1.pem"), True, "ILO_U", "ILO_P"

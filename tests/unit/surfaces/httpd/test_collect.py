@@ -381,3 +381,58 @@ def test_an_included_file_that_is_too_large_may_hide_anything(tmp_path: Path) ->
     seen = collected(LocalTree(str(tmp_path)))
     found = resolve_collected(seen, InterpretOptions(defines=(("D", "one"),)))
     assert [gap.kinds for gap in found.gaps if gap.what.endswith("z.conf")] == [()]
+
+
+@pytest.mark.parametrize("folder", ["build", "htdocs", "state", "run", "cgi-bin"])
+@pytest.mark.parametrize("include", ["IncludeOptional {}/*.conf", "IncludeOptional {}/a.conf", "Include {}"])
+def test_an_include_into_a_folder_that_is_not_walked_is_followed(tmp_path: Path, folder: str, include: str) -> None:
+    tree = rhel(tmp_path, MAIN + include.format(folder) + "\n", **{f"{folder}/a.conf": "Timeout 8\n"})
+    one = collected(LocalTree(str(tree)))
+    assert (one.gaps, resolve_collected(one, InterpretOptions()).gaps) == ((), ())
+    assert listed(one)[-1] == "Timeout 8"
+
+
+def test_what_was_not_asked_of_a_folder_that_is_not_walked_is_unknown(tmp_path: Path) -> None:
+    main = f"{MAIN}IncludeOptional htdocs/${{SITE}}*.conf\nIncludeOptional htdocs/a.conf\n"
+    one = collected(LocalTree(str(rhel(tmp_path, main, **{"htdocs/a.conf": "", "htdocs/b.conf": "Timeout 9\n"}))))
+    gaps = resolve_collected(one, InterpretOptions(defines=(("SITE", "b"),))).gaps
+    assert [(gap.what, gap.cause) for gap in gaps] == [("conf/httpd.conf:4", "undetermined")]
+
+
+@pytest.mark.parametrize("asked", ["htdocs/index.html", "htdocs", "!htdocs/none"])
+def test_a_file_in_a_folder_that_is_not_walked_stands_there(tmp_path: Path, asked: str) -> None:
+    main = f"{MAIN}<IfFile {asked}>\nTimeout 8\n</IfFile>\n"
+    one = collected(LocalTree(str(rhel(tmp_path, main, **{"htdocs/index.html": "x"}))))
+    resolved = resolve_collected(one, InterpretOptions())
+    assert [(line.arguments, line.doubts) for line in resolved.directives][-1] == ("8", ())
+
+
+def test_a_link_of_a_copy_that_leads_out_of_it_is_unknown(tmp_path: Path) -> None:
+    tree = rhel(tmp_path, MAIN + "IncludeOptional conf.d/extra/*.conf\n<IfFile conf.d/extra/x>\n</IfFile>\n")
+    (tree / "conf.d/extra").symlink_to("/opt/extra")
+    resolved = resolve_collected(collected(LocalTree(str(tree))), InterpretOptions())
+    assert [(gap.what, gap.cause) for gap in resolved.gaps] == [("conf/httpd.conf:4", "undetermined")]
+
+
+@pytest.mark.parametrize("written", ["/opt/web/*.conf", "/opt/web/x.conf", "/etc/sites/*.conf"])
+def test_what_an_archive_does_not_hold_is_unknown(tmp_path: Path, written: str) -> None:
+    main = f"{MAIN}IncludeOptional {written}\n"
+    resolved = resolve_collected(
+        collected(packed(tmp_path, "etc.tar", {"etc/httpd/conf/httpd.conf": main})), InterpretOptions()
+    )
+    assert len(resolved.gaps) == 1
+    assert "outside of what was collected" in resolved.gaps[0].detail
+
+
+def test_what_an_archive_holds_all_of_is_known(tmp_path: Path) -> None:
+    for name, text in {
+        "etc/httpd/conf/httpd.conf": f"{MAIN}IncludeOptional /etc/sites/*.conf\nIncludeOptional /etc/none/x.conf\n",
+        "etc/sites/a.conf": "Timeout 8\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    with tarfile.open(tmp_path / "etc.tar", "w") as made:
+        made.add(tmp_path / "etc", "etc")
+    one = collected(Archive(str(tmp_path / "etc.tar")))
+    assert resolve_collected(one, InterpretOptions()).gaps == ()
+    assert listed(one)[-2:] == ["Timeout 8", "IncludeOptional /etc/none/x.conf"]
