@@ -78,7 +78,8 @@ def test_check(run: Run, tree: Path, tmp_path: Path, form: str, limit: int, brok
 
 def test_modules_that_are_compiled_in_can_be_said_in_full(run: Run, tree: Path, tmp_path: Path) -> None:
     with (tree / "conf/httpd.conf").open("a") as file:
-        file.write("<IfModule mod_ssl.c>\nTimeout 90\n</IfModule>\n<IfModule log_config_module>\nTimeout 60\n</IfModule>\n")
+        file.write("<IfModule mod_ssl.c>\nTimeout 90\n</IfModule>\n")
+        file.write("<IfModule log_config_module>\nTimeout 60\n</IfModule>\n")
     words = ("check", tree, "--policy", policy(tmp_path, 60), "--httpd-version", "2.4.6", "--quiet")
     assert [
         run(*words, *more)[0]
