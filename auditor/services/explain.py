@@ -64,7 +64,7 @@ async def run_explain(
         CollectError: nothing of the target can be read.
     """
     from auditor.services.observe import interpret_options_for
-    from auditor.surfaces.httpd.explain import explain, split_url
+    from auditor.surfaces.httpd.explain import Explainer, split_url
     from auditor.surfaces.httpd.resolving import resolve_collected
     from auditor.surfaces.httpd.understanding import refusals
 
@@ -76,8 +76,9 @@ async def run_explain(
     resolved = resolve_collected(collected, options)
     version = collected.fact("version")
     known = options.httpd_version or (version if isinstance(version, str) else "")
-    answers = tuple(explain(resolved, url, known, options) for url in urls)
-    found = collected.gaps + resolved.gaps + refusals(resolved, known)
+    explainer = Explainer(resolved, known, options)
+    answers = tuple(explainer.explain(url) for url in urls)
+    found = collected.gaps + resolved.gaps + refusals(explainer.model)
     gaps = tuple(dict.fromkeys(gap for kind in _GOVERNING for gap in hides(found, kind)))
     complete = not gaps and not any(answer.undetermined for answer in answers)
     own = tuple(_own_timeout(answer, target.name, collected, options) for answer in answers)

@@ -17,6 +17,7 @@ from auditor.surfaces.httpd.words import split_words
 
 _PATTERN: Final = frozenset("*?[~")
 _PROXYING: Final = frozenset({"rewriterule", "sethandler", "rewriteengine"})
+_OVERRIDES: Final = frozenset({"allowoverride", "allowoverridelist"})
 _PLACES: Final = {"documentroot": 0, "alias": 1, "scriptalias": 1}
 _ANYWHERE: Final = frozenset({"aliasmatch", "scriptaliasmatch", "userdir", "virtualdocumentroot", "virtualscriptalias"})
 
@@ -33,7 +34,8 @@ def perhaps_proxied(model: Model, server: Server, *, by_name: bool) -> Iterator[
         yield "ProxyRequests On: asked as a forward proxy, this server sends the request on to the host of the URL"
     if not _has_proxy(model):
         return
-    for directive in (*model.main.all, *(() if server.is_main else server.all)):
+    own = () if server.is_main else server.everywhere(_OVERRIDES)
+    for directive in (*model.main.everywhere(_OVERRIDES), *own):
         if _lets_files_proxy(directive) and _may_hold(model, server, directive):
             place = directive.within[-1].arguments if directive.within else "every directory"
             written = readable(f"{directive.name} {directive.arguments} for {place}")

@@ -9,54 +9,84 @@ from urllib.parse import urlsplit
 import msgspec
 
 from auditor.errors import InputError
-from auditor.model.source import FileSource
 from auditor.surfaces.httpd import beyond, effective
 from auditor.surfaces.httpd.answer import Answer, ChainEntry, Governed, OnTimeout, seconds_or_none
-from auditor.surfaces.httpd.directive import Directive, Resolved
+from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.governing import Governing, Limit, Model, build_model
-from auditor.surfaces.httpd.mapping import Mapped, map_path
+from auditor.surfaces.httpd.mapping import Mapped, PathMap, map_path
 from auditor.surfaces.httpd.marks import timeout_mark
 from auditor.surfaces.httpd.request_path import RequestPath, request_path
-from auditor.surfaces.httpd.route_resources import VisibleRoute, balancer_flag, describe, visible_routes
+from auditor.surfaces.httpd.route_resources import balancer_flag, describe
 from auditor.surfaces.httpd.routes import Route
-from auditor.surfaces.httpd.servers import Server, readable
+from auditor.surfaces.httpd.servers import Server, readable, split_servers
+from auditor.surfaces.httpd.sharing import Shared, Sharing
 from auditor.surfaces.httpd.understanding import features
-from auditor.surfaces.httpd.versions import Behaviour, behaviours
+from auditor.surfaces.httpd.versions import behaviours
 from auditor.surfaces.httpd.vhosts import VirtualHosts
 from auditor.surfaces.httpd.workers import ProxyWorker, is_balancer
-from auditor.surfaces.httpd.worlds import VERSION_CAUSE, worlds
+from auditor.surfaces.httpd.worlds import VERSION_CAUSE, World, worlds
 from auditor.surfaces.interface import InterpretOptions
 
+_MAX_HELD: Final = 200_000
+"""Routes that are kept in memory with what governs them; beyond, they are found out again."""
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 def explain(resolved: Resolved, url: str, version: str = "", options: InterpretOptions | None = None) -> Answer:
-    """The answer for a URL. ``version`` is httpd's, where the collection names it; ``options`` go before it.
+    """The answer for one URL; see :class:`Explainer`."""
+    return Explainer(resolved, version, options).explain(url)
 
-    Where an unknown conditional or the version could change the answer, ``undetermined`` says so.
 
-    Errors:
-        InputError: the text is no URL that a browser could ask for.
+class Explainer:
+    """A configuration that is asked about URLs. What does not depend on the URL is found out once, where it is needed.
+
+    ``version`` is httpd's, where the collection names it; ``options`` go before it.
     """
-    version = (options.httpd_version if options else "") or version
-    ways = worlds(resolved, behaviours(version, features(resolved)))
-    first = _explain(_replaced(resolved, ways.first.directives), url, ways.first.behaviour)
-    doubts = list(first.undetermined)
-    for others, cause in ((ways.by_version, VERSION_CAUSE), (ways.by_doubt, ways.doubt_cause)):
-        for world in others:
-            answer = _explain(_replaced(resolved, world.directives), url, world.behaviour)
-            if _essence(answer) != _essence(first):
-                doubts.append(_difference(first, answer, cause))
-                break
-    if ways.too_many:
-        doubts.append("more conditionals cannot be decided than can be tried: name modules with --module")
-    return msgspec.structs.replace(first, undetermined=tuple(dict.fromkeys(doubts)))
 
+    def __init__(self, resolved: Resolved, version: str = "", options: InterpretOptions | None = None) -> None:
+        version = (options.httpd_version if options else "") or version
+        ways = worlds(resolved, behaviours(version, features(resolved)))
+        made: dict[int, tuple[Server, ...]] = {}
 
-def _replaced(resolved: Resolved, directives: tuple[Directive, ...]) -> Resolved:
-    return msgspec.structs.replace(resolved, directives=directives)
+        def asked(world: World) -> _Asked:
+            key = id(world.directives)
+            replaced = msgspec.structs.replace(resolved, directives=world.directives)
+            servers = made[key] = made.get(key) or split_servers(replaced)
+            return _Asked(build_model(replaced, world.behaviour, servers))
+
+        self._first = asked(ways.first)
+        self._others = (
+            ([asked(world) for world in ways.by_version], VERSION_CAUSE),
+            ([asked(world) for world in ways.by_doubt], ways.doubt_cause),
+        )
+        self._too_many = ways.too_many
+
+    @property
+    def model(self) -> Model:
+        """The configuration where every condition that cannot be decided holds."""
+        return self._first.model
+
+    def explain(self, url: str) -> Answer:
+        """The answer for a URL.
+
+        Where an unknown conditional or the version could change the answer, ``undetermined`` says so.
+
+        Errors:
+            InputError: the text is no URL that a browser could ask for.
+        """
+        first = self._first.answer(url)
+        doubts = list(first.undetermined)
+        for others, cause in self._others:
+            for other in others:
+                answer = other.answer(url)
+                if _essence(answer) != _essence(first):
+                    doubts.append(_difference(first, answer, cause))
+                    break
+        if self._too_many:
+            doubts.append("more conditionals cannot be decided than can be tried: name modules with --module")
+        return msgspec.structs.replace(first, undetermined=tuple(dict.fromkeys(doubts)))
 
 
 def _essence(answer: Answer) -> tuple[object, ...]:
@@ -84,10 +114,6 @@ def _difference(one: Answer, other: Answer, cause: str) -> str:
     return f"{what}: {cause}"
 
 
-def _explain(resolved: Resolved, url: str, behaviour: Behaviour) -> Answer:
-    return _Explainer(build_model(resolved, behaviour), url).answer()
-
-
 def split_url(url: str) -> tuple[str, int, str]:
     """Host, port and path of a URL, the path as written.
 
@@ -108,34 +134,42 @@ def split_url(url: str) -> tuple[str, int, str]:
     return host, port if port is not None else _PORTS[scheme], parts.path or "/"
 
 
-class _Explainer:
-    """One model asked about one URL."""
+class _Asked:
+    """One model that is asked about URLs."""
 
-    def __init__(self, model: Model, url: str) -> None:
+    def __init__(self, model: Model) -> None:
         self.model = model
-        self.url = url
-        self._seen: list[VisibleRoute] | None = None
+        self.hosts = VirtualHosts(model.servers)
+        self._places: dict[str, PathMap] = {}
+        self._shares: dict[str, Sharing] = {}
+        self._held = 0
 
-    def answer(self) -> Answer:
+    def answer(self, url: str) -> Answer:
         """The answer in this model."""
-        host, port, written = split_url(self.url)
-        choice = VirtualHosts(self.model.servers).choose(host, port)
+        host, port, written = split_url(url)
+        choice = self.hosts.choose(host, port)
         server = choice.server
         asked = self._request_path(server, written)
-        mapped = Mapped(note=asked.refused) if asked.refused else map_path(self.model, server, asked.path)
+        mapped = Mapped(note=asked.refused) if asked.refused else map_path(self._place(server), asked.path)
         doubts = (*choice.doubts, *beyond.proxied_by_host(self.model, server), *mapped.doubts)
         if mapped.route is None:
             if not mapped.note:
                 doubts += tuple(beyond.perhaps_proxied(self.model, server, by_name=choice.by_name))
             return Answer(
-                url=self.url,
+                url=url,
                 virtual_host=readable(server.name),
                 virtual_host_source=server.source,
                 proxied=False,
                 why_not=readable(mapped.note) or "no ProxyPass, RewriteRule [P] or proxy handler takes this path",
                 undetermined=tuple(readable(doubt) for doubt in doubts),
             )
-        return self._proxied(server, mapped.route, mapped, doubts)
+        return self._proxied(url, server, mapped.route, mapped, doubts)
+
+    def _place(self, server: Server) -> PathMap:
+        found = self._places.get(server.name)
+        if found is None:
+            found = self._places[server.name] = PathMap(self.model, server)
+        return found
 
     def _request_path(self, server: Server, written: str) -> RequestPath:
         encoded = effective.inherited(server, self.model.main, "allowencodedslashes")
@@ -145,16 +179,16 @@ class _Explainer:
             merge_slashes=self.model.behaviour.merges_slashes and self.model.flag(server, "mergeslashes", True),
         )
 
-    def _proxied(self, server: Server, route: Route, mapped: Mapped, doubts: tuple[str, ...]) -> Answer:
+    def _proxied(self, url: str, server: Server, route: Route, mapped: Mapped, doubts: tuple[str, ...]) -> Answer:
         targets = self.model.targets(server, mapped.url)
         answer = Answer(
-            url=self.url,
+            url=url,
             virtual_host=readable(server.name),
             virtual_host_source=server.source,
             proxied=True,
             mapped_by=readable(f"{route.directive.name} {route.fake}"),
             mapped_by_source=route.directive.source,
-            route=self._route_name(server, route),
+            route=self._sharing(server).name(route),
             target_url=readable(mapped.url),
             balancer=self._balancer_name(server, mapped.url),
             undetermined=tuple(readable(doubt) for doubt in doubts),
@@ -184,27 +218,25 @@ class _Explainer:
             members=others,
         )
 
-    def _route_name(self, server: Server, route: Route) -> str:
-        return next((one.name for one in self._visible(server) if one.route is route), route.name)
-
-    def _visible(self, server: Server) -> list[VisibleRoute]:
-        if self._seen is None:
-            self._seen = visible_routes(self.model, server)
-        return self._seen
+    def _sharing(self, server: Server) -> Sharing:
+        found = self._shares.get(server.name)
+        if found is None:
+            if self._held > _MAX_HELD:
+                self._shares.clear()
+                self._held = 0
+            found = self._shares[server.name] = Sharing(self.model, server)
+            self._held += found.size
+        return found
 
     def _balancer_name(self, server: Server, url: str) -> str | None:
         found = self.model.balancer(server, url) if is_balancer(url) else None
         return None if found is None else f"{found.server} {readable(found.name)}"
 
-    def _shared(self, server: Server, route: Route, worker: ProxyWorker | None) -> tuple[tuple[str, FileSource], ...]:
+    def _shared(self, server: Server, route: Route, worker: ProxyWorker | None) -> Shared:
         """Other routes of the server that the same worker governs."""
         if worker is None or worker.balancer is not None:
             return ()
-        return tuple(
-            (readable(one.route.fake), one.route.directive.source)
-            for one in self._visible(server)
-            if one.route is not route and any(target.worker is worker for target in one.targets)
-        )
+        return self._sharing(server).others(worker, route)
 
     def _mark(self, server: Server, governing: Governing) -> OnTimeout:
         worker = governing.worker

@@ -7,8 +7,8 @@ mod_proxy_fcgi for its fixed limit.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -73,7 +73,8 @@ class Model:
     resolved: Resolved
     behaviour: Behaviour
     servers: tuple[Server, ...]
-    routes: dict[str, ServerRoutes] = field(default_factory=dict)
+    routes: Mapping[str, ServerRoutes]
+    """By server name, each read when it is first asked for."""
 
     @property
     def main(self) -> Server:
@@ -210,9 +211,28 @@ def with_path(back_end: BackEnd) -> str:
     return back_end.name if back_end.path else f"{back_end.name}/"
 
 
+class _Routes(Mapping[str, ServerRoutes]):
+    """The routes of every server; a server's lines are read when it is first asked for."""
+
+    def __init__(self, servers: tuple[Server, ...], behaviour: Behaviour) -> None:
+        self._servers = {server.name: server for server in servers}
+        self._behaviour = behaviour
+        self._read: dict[str, ServerRoutes] = {}
+
+    def __getitem__(self, name: str) -> ServerRoutes:
+        found = self._read.get(name)
+        if found is None:
+            found = self._read[name] = read_routes(self._servers[name], self._behaviour)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._servers)
+
+    def __len__(self) -> int:
+        return len(self._servers)
+
+
 def build_model(resolved: Resolved, behaviour: Behaviour, servers: tuple[Server, ...] | None = None) -> Model:
     """The model of a configuration without doubts, for one behaviour."""
-    model = Model(resolved, behaviour, servers if servers is not None else split_servers(resolved))
-    for server in model.servers:
-        model.routes[server.name] = read_routes(server, behaviour)
-    return model
+    servers = servers if servers is not None else split_servers(resolved)
+    return Model(resolved, behaviour, servers, _Routes(servers, behaviour))

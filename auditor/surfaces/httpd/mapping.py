@@ -16,11 +16,14 @@ from auditor.surfaces.httpd import regexes
 from auditor.surfaces.httpd.directive import Directive, Section
 from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.governing import Model
+from auditor.surfaces.httpd.path_index import PathIndex, one_slash
 from auditor.surfaces.httpd.routes import Route, back_end_of, rewrite_flags
 from auditor.surfaces.httpd.servers import Server
 from auditor.surfaces.httpd.words import split_words
 
 _MAX_RULES: Final = 10_000
+_REWRITING: Final = frozenset({"rewritecond", "rewriterule"})
+_WILD: Final = frozenset("*?[")
 
 
 @dataclass
@@ -31,6 +34,52 @@ class Mapped:
     url: str = ""
     doubts: list[str] = field(default_factory=list)
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A RewriteRule taken apart. ``expression`` None cannot be tried; ``conditional``: a RewriteCond stands before."""
+
+    directive: Directive
+    words: tuple[str, ...]
+    flags: dict[str, str]
+    expression: re.Pattern[str] | None
+    negated: bool
+    conditional: bool
+
+
+class PathMap:
+    """How one server maps paths. What does not depend on the path is found out once."""
+
+    def __init__(self, model: Model, server: Server) -> None:
+        own, main = model.routes[server.name], model.main_routes
+        self.server = server
+        self.rules = tuple(_rules(model, server))
+        both = (own,) if server.is_main else (main, own)
+        locations = [route for one in both for route in one.locations if route.section is not None]
+        self.locations = PathIndex(reversed(locations), _plain_location)
+        self.aliases = [PathIndex(one.aliases, _plain_alias) for one in both]
+        self.handlers = [
+            *reversed([one for one in own.rewrites if one.section is not None]),
+            *(route for one in reversed(both) for route in reversed(one.handlers)),
+        ]
+        self.rewrites = {id(route.directive): route for one in both for route in reversed(one.rewrites)}
+
+
+def _plain_alias(route: Route) -> str | None:
+    """The path of a ProxyPass, where trying it has no other effect than to match or not."""
+    if route.pattern or ("interpolate" in route.flags and "${" in route.real):
+        return None
+    return one_slash(route.fake)
+
+
+def _plain_location(route: Route) -> str | None:
+    """The path of a <Location>, where it is no pattern."""
+    section = route.section
+    words = split_words(section.arguments) if section is not None else ()
+    if section is None or section.name.lower() == "locationmatch" or not words or words[0] == "~":
+        return None
+    return None if _WILD & set(words[0]) else words[0]
 
 
 def alias_length(path: str, fake: str) -> int:
@@ -58,32 +107,30 @@ def alias_length(path: str, fake: str) -> int:
     return at
 
 
-def map_path(model: Model, server: Server, path: str) -> Mapped:
+def map_path(place: PathMap, path: str) -> Mapped:
     """How a server maps a decoded path."""
     mapped = Mapped()
     if len(path) > regexes.MAX_SUBJECT:
         mapped.doubts.append(f"the path has {len(path)} characters; more than {regexes.MAX_SUBJECT} are not tried")
         return mapped
-    path = _rewritten(model, server, path, mapped)
+    path = _rewritten(place, path, mapped)
     if mapped.route is not None or mapped.note:
         return mapped
-    for route in _tried(model, server, path, mapped):
+    for route in _tried(place, path, mapped):
         url = _target(route, path, mapped)
         if url is None:
             continue
         if route.excluded:
             mapped.note = f"{route.directive.name} {route.fake} ! excludes it from proxying"
             mapped.route = None
-            return _handled(model, server, path, mapped)
+            return _handled(place, path, mapped)
         mapped.route, mapped.url = route, url
         return mapped
-    return _handled(model, server, path, mapped)
+    return _handled(place, path, mapped)
 
 
-def _tried(model: Model, server: Server, path: str, mapped: Mapped) -> Iterator[Route]:
-    own, main = model.routes[server.name], model.main_routes
-    locations = own.locations if server.is_main else [*main.locations, *own.locations]
-    for route in reversed(locations):
+def _tried(place: PathMap, path: str, mapped: Mapped) -> Iterator[Route]:
+    for route in place.locations.candidates(path):
         if route.section is None:
             continue
         matches = location_matches(route.section, path)
@@ -92,9 +139,8 @@ def _tried(model: Model, server: Server, path: str, mapped: Mapped) -> Iterator[
         elif matches:
             yield route
             break
-    if not server.is_main:
-        yield from main.aliases
-    yield from own.aliases
+    for aliases in place.aliases:
+        yield from aliases.candidates(path)
 
 
 def _target(route: Route, path: str, mapped: Mapped) -> str | None:
@@ -127,7 +173,7 @@ def location_matches(section: Section, path: str) -> bool | None:
     if pattern:
         expression = regexes.compiled(words[0])
         return None if expression is None else expression.search(path) is not None
-    if set(words[0]) & set("*?["):
+    if _WILD & set(words[0]):
         return None
     place = words[0]
     path = re.sub(r"/{2,}", "/", path)
@@ -136,25 +182,20 @@ def location_matches(section: Section, path: str) -> bool | None:
     return place.endswith("/") or len(path) == len(place) or path[len(place)] == "/"
 
 
-def _rewritten(model: Model, server: Server, path: str, mapped: Mapped) -> str:
+def _rewritten(place: PathMap, path: str, mapped: Mapped) -> str:
     """The path after the server's rewrite rules; sets the route where one of them proxies."""
-    for rule, conditions in _rules(model, server):
-        words = split_words(rule.arguments)
-        flags = rewrite_flags(words[2]) if len(words) > 2 else {}
-        if len(words) < 2:
-            continue
-        negated, pattern = words[0].startswith("!"), words[0].removeprefix("!")
-        expression = regexes.compiled(pattern, ignore_case=bool({"nc", "nocase"} & flags.keys()))
-        if expression is None:
+    for rule in place.rules:
+        words, flags = rule.words, rule.flags
+        if rule.expression is None:
             mapped.doubts.append(f"the pattern of RewriteRule {words[0]} cannot be tried here")
             continue
-        match = expression.search(path)
-        if (match is None) != negated:
+        match = rule.expression.search(path)
+        if (match is None) != rule.negated:
             continue
-        if conditions:
+        if rule.conditional:
             mapped.doubts.append(f"RewriteRule {words[0]} depends on its RewriteCond, decided per request")
             continue
-        if not _apply(model, server, rule, words, flags, match, mapped):
+        if not _apply(place, rule, match, mapped):
             return path
         if words[1] != "-":
             path = _new_path(words[1], match, mapped) or path
@@ -165,21 +206,11 @@ def _rewritten(model: Model, server: Server, path: str, mapped: Mapped) -> str:
     return path
 
 
-def _apply(
-    model: Model,
-    server: Server,
-    rule: Directive,
-    words: tuple[str, ...],
-    flags: dict[str, str],
-    match: re.Match[str] | None,
-    mapped: Mapped,
-) -> bool:
+def _apply(place: PathMap, rule: _Rule, match: re.Match[str] | None, mapped: Mapped) -> bool:
     """Carries out what ends the rules: a proxied, redirected or refused request. True: go on."""
+    words, flags = rule.words, rule.flags
     if {"p", "proxy"} & flags.keys():
-        mapped.route = next(
-            (one for one in model.routes[server.name].rewrites if one.directive is rule),
-            next((one for one in model.main_routes.rewrites if one.directive is rule), None),
-        )
+        mapped.route = place.rewrites.get(id(rule.directive))
         mapped.url = regexes.substituted(words[1], match) if match else words[1]
         if re.search(r"%\d|%\{|\$\{", mapped.url):
             mapped.doubts.append(f"the URL of RewriteRule {words[0]} holds variables, decided per request")
@@ -202,14 +233,21 @@ def _new_path(template: str, match: re.Match[str] | None, mapped: Mapped) -> str
     return path.partition("?")[0]
 
 
-def _rules(model: Model, server: Server) -> Iterator[tuple[Directive, list[Directive]]]:
+def _rules(model: Model, server: Server) -> Iterator[_Rule]:
     """The rewrite rules of a server with their conditions, in order; the main server's where it inherits them."""
     own = list(_own_rules(server))
     options = {word.lower() for word in server.words("rewriteoptions")}
     inherits = not server.is_main and options & {"inherit", "inheritbefore"}
     others = list(_own_rules(model.main)) if inherits else []
     first, second = (others, own) if "inheritbefore" in options else (own, others)
-    yield from (*first, *second)[:_MAX_RULES]
+    for directive, conditions in (*first, *second)[:_MAX_RULES]:
+        words = split_words(directive.arguments)
+        flags = rewrite_flags(words[2]) if len(words) > 2 else {}
+        if len(words) < 2:
+            continue
+        negated, pattern = words[0].startswith("!"), words[0].removeprefix("!")
+        expression = regexes.compiled(pattern, ignore_case=bool({"nc", "nocase"} & flags.keys()))
+        yield _Rule(directive, words, flags, expression, negated, bool(conditions))
 
 
 def _own_rules(server: Server) -> Iterator[tuple[Directive, list[Directive]]]:
@@ -217,13 +255,12 @@ def _own_rules(server: Server) -> Iterator[tuple[Directive, list[Directive]]]:
         return
     conditions: list[Directive] = []
     level = 0 if server.is_main else 1
-    for directive in server.all:
-        name = directive.name.lower()
+    for directive in server.everywhere(_REWRITING):
         if len(directive.within) > level:
             continue
-        if name == "rewritecond":
+        if directive.name.lower() == "rewritecond":
             conditions.append(directive)
-        elif name == "rewriterule":
+        else:
             yield directive, conditions
             conditions = []
 
@@ -233,12 +270,9 @@ def rewrites(server: Server) -> bool:
     return first_word(server.last("rewriteengine")).lower() == "on"
 
 
-def _handled(model: Model, server: Server, path: str, mapped: Mapped) -> Mapped:
+def _handled(place: PathMap, path: str, mapped: Mapped) -> Mapped:
     """A handler that proxies, where nothing mapped the path before."""
-    own, main = model.routes[server.name], model.main_routes
-    routes = own.handlers if server.is_main else [*main.handlers, *own.handlers]
-    routes = [*routes, *(one for one in own.rewrites if one.section is not None)]
-    for route in reversed(routes):
+    for route in place.handlers:
         verdict = _handler_matches(route, path)
         if verdict is None:
             mapped.doubts.append(f"{route.directive.name} in {route.fake} depends on the file the request names")
@@ -273,6 +307,6 @@ def _file_matches(section: Section, path: str) -> bool | None:
     if section.name.lower() == "filesmatch" or (words[0] == "~" and len(words) > 1):
         expression = regexes.compiled(words[-1])
         return None if expression is None else expression.search(name) is not None
-    if set(words[0]) & set("*?["):
+    if _WILD & set(words[0]):
         return None
     return True if words[0] == name else None if "." in path.rpartition("/")[0] else False

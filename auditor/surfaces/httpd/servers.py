@@ -33,6 +33,7 @@ class Server:
     nested: list[Directive] = field(default_factory=list)
     all: list[Directive] = field(default_factory=list)
     unknown_address: str = ""
+    _found: dict[frozenset[str], tuple[Directive, ...]] = field(default_factory=dict)
 
     @property
     def is_main(self) -> bool:
@@ -61,6 +62,13 @@ class Server:
             return None
         words = split_words(found.arguments)
         return words[0] if words else ""
+
+    def everywhere(self, names: frozenset[str]) -> tuple[Directive, ...]:
+        """Its own directives of these names (lower-case), nested ones too, in order; looked for once."""
+        found = self._found.get(names)
+        if found is None:
+            found = self._found[names] = tuple(one for one in self.all if one.name.lower() in names)
+        return found
 
     def words(self, name: str) -> tuple[str, ...]:
         """All words of every own directive of that name, in order."""

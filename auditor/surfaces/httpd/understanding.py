@@ -84,9 +84,9 @@ def understood(resolved: Resolved, version: str, mpm: str) -> tuple[list[Resourc
     return reconcile(first, others), gaps
 
 
-def refusals(resolved: Resolved, version: str) -> tuple[Gap, ...]:
+def refusals(model: Model) -> tuple[Gap, ...]:
     """The lines that httpd would not start with, as gaps: what else is said of the configuration then never holds."""
-    return tuple(_refused(_model(resolved, worlds(resolved, behaviours(version, features(resolved))).first)))
+    return tuple(_refused(model))
 
 
 def _refused(model: Model) -> list[Gap]:
