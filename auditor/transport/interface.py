@@ -1,4 +1,4 @@
-"""What a place that holds files must offer, so that a disk, an archive and (later) SSH read alike."""
+"""What a place that holds files, and one that runs a script, must offer, so that each kind of target reads alike."""
 
 from __future__ import annotations
 
@@ -42,4 +42,26 @@ class Reader(Protocol):
 
     def read(self, path: str, limit: int) -> bytes:
         """The bytes of a regular file, links followed; more than ``limit`` bytes is the error ``too large``."""
+        ...
+
+
+class Shell(Protocol):
+    """Runs a constant POSIX sh script on a machine: this one, or one behind a connection."""
+
+    async def run(
+        self, script: str, arguments: tuple[str, ...] = (), *, given: bytes = b"", limit: int, deadline_s: float
+    ) -> bytes:
+        """The standard output of ``script``, run with ``arguments`` as ``$1``… and ``given`` as standard input.
+
+        Foreign text travels in ``arguments`` (surrogates stand for bytes that are not UTF-8) or ``given``, never in
+        ``script``. The locale is C. When the call is cancelled or fails, what it started here is ended.
+
+        Units: ``limit`` in bytes of output, ``deadline_s`` in seconds for the whole run.
+
+        Errors:
+            CollectError: ``too large`` (more than ``limit``), ``timed out``, ``malformed`` (the script ended with
+                another code than 0; its last line of standard error is in the text), or what kept it from starting.
+                Output may end early where a connection was lost: a script ends with a mark of its own, and its reader
+                believes nothing without it.
+        """
         ...
