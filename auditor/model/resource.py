@@ -13,7 +13,7 @@ from auditor.model.source import Source
 from auditor.model.value import Value
 
 
-class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Attribute(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One typed value of a resource, with the place that decides it.
 
     ``source`` is None for a compiled-in default and for what was computed from several places.
@@ -26,7 +26,7 @@ class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: str = ""
 
 
-class Resource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Resource(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One thing that can be agreed about.
 
     ``kind`` and ``name`` identify it within its target; ``attributes`` are sorted by name and unique.
@@ -63,7 +63,7 @@ def make_resource(kind: str, name: str, attributes: list[Attribute], source: Sou
     return Resource(kind, name, ordered, source)
 
 
-class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True):
+class Address(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, order=True):
     """``TARGET:KIND["NAME"].ATTRIBUTE``, as Terraform writes it; the attribute may be left out.
 
     The name is a JSON string, so any text fits. ``target`` may be empty in a plan's cohort, where several

@@ -24,7 +24,7 @@ Cause = Literal[
 ]
 
 
-class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Gap(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Something that could not be seen: data, never an absence.
 
     ``what`` names it (a file, a URI, ``whole target``); ``kinds`` are the kinds of resource it may hide, none meaning
@@ -40,7 +40,7 @@ class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     complete: bool = False
 
 
-class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Document(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """The bytes of one file or Redfish body, secrets already replaced by keyed digests.
 
     ``name`` is its provenance: a path relative to the tree's root (absolute where outside), or a Redfish URI.
@@ -62,7 +62,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 FactValue: TypeAlias = str | int | bool | tuple[str, ...]
 
 
-class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Fact(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One thing the machine said of itself: name, value, and how it was asked. Holds nothing that changes by itself."""
 
     name: str

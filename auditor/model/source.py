@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 
-class FileSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="file"):
+class FileSource(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag_field="type", tag="file"):
     """Lines of a file, one-based; ``last_line`` differs from ``line`` where a directive is continued.
 
     ``file`` is relative to the tree's root, or absolute where it lies outside.
@@ -21,7 +21,7 @@ class FileSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
         return f"{self.file}:{self.line}"
 
 
-class RedfishSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="redfish"):
+class RedfishSource(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag_field="type", tag="redfish"):
     """A member of a Redfish resource: its URI and the JSON pointer (RFC 6901) inside its body."""
 
     uri: str
@@ -31,7 +31,7 @@ class RedfishSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
         return f"{self.uri}#{self.pointer}" if self.pointer else self.uri
 
 
-class FactSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="fact"):
+class FactSource(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag_field="type", tag="fact"):
     """Something the machine said: the name of the fact and how it was asked."""
 
     fact: str

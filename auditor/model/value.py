@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 
-class _Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
+class _Value(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag_field="type"):
     """Base of all values; JSON carries the type beside the value."""
 
 

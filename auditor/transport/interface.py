@@ -9,7 +9,7 @@ import msgspec
 FileType = Literal["file", "directory", "link", "other"]
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One entry of a tree. ``link`` is a symbolic link's text; ``size`` is in bytes; ``mode`` holds permission bits."""
 
     path: str

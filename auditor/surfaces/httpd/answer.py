@@ -12,7 +12,7 @@ from auditor.model.source import FileSource
 Verdict = Literal["governs", "ignored", "not reached", "not set"]
 
 
-class Governed(msgspec.Struct, frozen=True):
+class Governed(msgspec.Struct, frozen=True, gc=False):
     """The setting that governs: the directive's name (``default`` for a compiled default), the value as written."""
 
     directive: str
@@ -20,7 +20,7 @@ class Governed(msgspec.Struct, frozen=True):
     source: FileSource | None
 
 
-class ChainEntry(msgspec.Struct, frozen=True):
+class ChainEntry(msgspec.Struct, frozen=True, gc=False):
     """One setting that could govern the read time-out, strongest first: what became of it, and why.
 
     ``setting`` is as written (``timeout=300 on /app``) or the name of what is not set.
@@ -33,7 +33,7 @@ class ChainEntry(msgspec.Struct, frozen=True):
     source: FileSource | None = None
 
 
-class OnTimeout(msgspec.Struct, frozen=True):
+class OnTimeout(msgspec.Struct, frozen=True, gc=False):
     """What a read time-out looks like, and after how many seconds (None: never); ``text`` adds what they do not say."""
 
     status: int | None
@@ -42,7 +42,7 @@ class OnTimeout(msgspec.Struct, frozen=True):
     seconds: float | None = None
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """The answer for one URL.
 
     Seconds are numbers; with ``proxied`` true, None means without limit unless ``undetermined`` says why it is not

@@ -36,13 +36,13 @@ _VERSION: Final = re.compile(r"(\d+)(?:\.(\d+))?(?:\.(\d+))?")
 _MAX_EXPRESSION: Final = 200
 
 
-class Unsure(msgspec.Struct, frozen=True):
+class Unsure(msgspec.Struct, frozen=True, gc=False):
     """The conditional cannot be decided; ``cause`` says what is missing and how to give it."""
 
     cause: str
 
 
-class Malformed(msgspec.Struct, frozen=True):
+class Malformed(msgspec.Struct, frozen=True, gc=False):
     """httpd refuses the conditional; ``reason`` says why."""
 
     reason: str

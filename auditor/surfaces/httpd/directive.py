@@ -8,7 +8,7 @@ from auditor.model.snapshot import Gap
 from auditor.model.source import FileSource
 
 
-class Section(msgspec.Struct, frozen=True):
+class Section(msgspec.Struct, frozen=True, gc=False):
     """An enclosing section such as ``<VirtualHost *:443>``.
 
     ``name`` is as written (compare without case), ``arguments`` the text up to the last ``>``, variables expanded.
@@ -19,7 +19,7 @@ class Section(msgspec.Struct, frozen=True):
     source: FileSource
 
 
-class Doubt(msgspec.Struct, frozen=True):
+class Doubt(msgspec.Struct, frozen=True, gc=False):
     """A conditional that cannot be decided from what was collected.
 
     ``text`` is the section as written (``<IfModule mod_x.c>``), ``cause`` a sentence for people.
@@ -30,7 +30,7 @@ class Doubt(msgspec.Struct, frozen=True):
     source: FileSource
 
 
-class Directive(msgspec.Struct, frozen=True):
+class Directive(msgspec.Struct, frozen=True, gc=False):
     """One directive in the flattened order.
 
     ``name`` is as written (httpd compares without case); ``arguments`` is the rest of the logical line, continued

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.durations import atoi
@@ -11,8 +11,7 @@ from auditor.surfaces.httpd.versions import Behaviour
 from auditor.surfaces.httpd.words import split_words
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True, gc=False):
     """A setting in effect: seconds (negative: no limit) and the directive that says so; None is a compiled default.
 
     ``inherited`` says that the main server's directive counts for a virtual host.

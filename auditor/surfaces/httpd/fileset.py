@@ -14,7 +14,7 @@ NOT_READ: Final = b"[private key or other secret file: present, never read]\n"
 """Stands for the content of a file that is never read."""
 
 
-class Name(msgspec.Struct, frozen=True):
+class Name(msgspec.Struct, frozen=True, gc=False):
     """One entry of a directory. ``directory`` says that it is one itself; a link to a directory is not."""
 
     name: str

@@ -36,7 +36,7 @@ CONFIGURATION: Final = re.compile(
 """Names that hold no keys, so they are read before it is known which files are keys."""
 
 
-class Read(msgspec.Struct, frozen=True):
+class Read(msgspec.Struct, frozen=True, gc=False):
     """One file as read: its entry, and its bytes (:data:`NOT_READ` for a private key)."""
 
     entry: Entry

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
+
+import msgspec
 
 from auditor.surfaces.httpd import effective
 from auditor.surfaces.httpd.directive import Directive, Resolved
@@ -35,8 +36,7 @@ Scope = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(msgspec.Struct, frozen=True, gc=False):
     """A time that governs: seconds (infinite: no limit), the kind of setting, and the directive that says so.
 
     ``setting`` is the part of the directive as written: ``timeout=300``, ``ProxyTimeout 120``; or ``default``.
@@ -56,8 +56,7 @@ class Limit:
         return self.directive is not None and drops_unit(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Governing:
+class Governing(msgspec.Struct, frozen=True, gc=False):
     """What governs at one back end. ``worker`` None is the generic one: no parameters, no reuse."""
 
     worker: ProxyWorker | None
@@ -66,8 +65,7 @@ class Governing:
     connect: Limit | None
 
 
-@dataclass(eq=False)
-class Model:
+class Model(msgspec.Struct, eq=False, dict=True):
     """A configuration as mod_proxy holds it once everything is read, for one behaviour of httpd."""
 
     resolved: Resolved

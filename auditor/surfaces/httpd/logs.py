@@ -7,8 +7,9 @@ without a word, is named.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from auditor.model.resource import Resource, make_resource
 from auditor.surfaces.httpd import effective
@@ -27,8 +28,7 @@ _ERROR_FIELD: Final = re.compile(r"%(?:%|(?P<flags>[-+\d]*)(?:\{(?P<argument>[^}
 _FINE_TIMES: Final = ("msec", "usec", "msec_frac", "usec_frac")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True, gc=False):
     """One field of a format: its letter (``D``, ``^FB``) and argument."""
 
     letter: str
@@ -52,8 +52,7 @@ def error_fields(text: str) -> tuple[Field, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class AccessFormat:
+class AccessFormat(msgspec.Struct, frozen=True, gc=False):
     """What one access log's format records, for one behaviour of httpd."""
 
     fields: tuple[Field, ...]
@@ -99,8 +98,7 @@ class AccessFormat:
         return tuple(wrong)
 
 
-@dataclass(frozen=True, slots=True)
-class AccessLog:
+class AccessLog(msgspec.Struct, frozen=True, gc=False):
     """One CustomLog or TransferLog with its format: text, nickname, and the directive that holds the text."""
 
     directive: Directive

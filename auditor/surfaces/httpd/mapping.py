@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from auditor.surfaces.httpd import regexes
 from auditor.surfaces.httpd.directive import Directive, Section
@@ -26,18 +27,16 @@ _REWRITING: Final = frozenset({"rewritecond", "rewriterule"})
 _WILD: Final = frozenset("*?[")
 
 
-@dataclass
-class Mapped:
+class Mapped(msgspec.Struct):
     """How a path is mapped: the route (None: not proxied), the URL it becomes, and what makes that uncertain."""
 
     route: Route | None = None
     url: str = ""
-    doubts: list[str] = field(default_factory=list)
+    doubts: list[str] = []
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(msgspec.Struct, frozen=True, gc=False):
     """A RewriteRule taken apart. ``expression`` None cannot be tried; ``conditional``: a RewriteCond stands before."""
 
     directive: Directive

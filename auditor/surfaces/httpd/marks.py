@@ -5,13 +5,12 @@ Measured on 2.4.71 at the default LogLevel, back ends that hang before they answ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from auditor.surfaces.httpd.versions import Behaviour
 
 
-@dataclass(frozen=True)
-class TimeoutMark:
+class TimeoutMark(msgspec.Struct, frozen=True, gc=False):
     """``status`` None and ``known`` False: not known for this protocol. ``text`` adds what the numbers do not say.
 
     ``times`` is how often httpd waits before it gives up.

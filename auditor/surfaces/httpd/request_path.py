@@ -6,9 +6,10 @@ Source: ``ap_process_request_internal`` and ``ap_normalize_path``; every rule wa
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _UNRESERVED: Final = re.compile(rb"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|2[DEde]|5[Ff]|7[Ee])")
@@ -16,8 +17,7 @@ _ENCODED_SLASH: Final = re.compile(rb"%2[Ff]")
 _SLASHES: Final = re.compile(rb"/{2,}")
 
 
-@dataclass(frozen=True, slots=True)
-class RequestPath:
+class RequestPath(msgspec.Struct, frozen=True, gc=False):
     """A path (bytes as latin-1), or in ``refused`` why httpd answers by itself; ``path`` is then what was asked for."""
 
     path: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from auditor.model.resource import Resource, make_resource
 from auditor.model.value import Boolean, Text, Undetermined, Value
@@ -30,8 +31,7 @@ from auditor.surfaces.httpd.workers import (
 _REFERENCE: Final = re.compile(r"[$%]\d|[$%]\{[^}]*\}")
 
 
-@dataclass(eq=False, slots=True)
-class VisibleRoute:
+class VisibleRoute(msgspec.Struct, eq=False):
     """A route as one server's requests see it: an own line, or one of the main server's."""
 
     route: Route

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final, Literal
+
+import msgspec
 
 from auditor.surfaces.httpd.directive import Directive, Section
 from auditor.surfaces.httpd.durations import atoi
@@ -21,8 +22,7 @@ _FLAGS: Final = frozenset({"nocanon", "interpolate", "noquery"})
 _WILD: Final = frozenset("*?[")
 
 
-@dataclass(eq=False, slots=True)
-class Route:
+class Route(msgspec.Struct, eq=False):
     """One line that proxies a path, or excludes it.
 
     ``fake`` is the path or pattern, ``real`` the URL as written (``!`` excludes). ``worker`` is the one that the line
@@ -56,8 +56,7 @@ class Route:
         return next((one for one in self.parameters if one.key == "timeout"), None)
 
 
-@dataclass(eq=False, slots=True)
-class ServerRoutes:
+class ServerRoutes(msgspec.Struct, eq=False):
     """What one server's own lines make: aliases of ProxyPass, locations, rewrite rules and handlers, each in order.
 
     ``refused`` are directives that httpd would not start with, with the reason.
@@ -65,11 +64,11 @@ class ServerRoutes:
 
     server: Server
     workers: ServerWorkers
-    aliases: list[Route] = field(default_factory=list)
-    locations: list[Route] = field(default_factory=list)
-    rewrites: list[Route] = field(default_factory=list)
-    handlers: list[Route] = field(default_factory=list)
-    refused: list[tuple[Directive, str]] = field(default_factory=list)
+    aliases: list[Route] = []
+    locations: list[Route] = []
+    rewrites: list[Route] = []
+    handlers: list[Route] = []
+    refused: list[tuple[Directive, str]] = []
 
     def all(self) -> Iterator[Route]:
         """Every route, in the order in which httpd tries the kinds."""

@@ -88,7 +88,7 @@ class Known(msgspec.Struct, frozen=True):
     parameters: frozenset[str] = frozenset()
 
 
-class Word(msgspec.Struct, frozen=True):
+class Word(msgspec.Struct, frozen=True, gc=False):
     """A word of a line: its text between the quotes, as written, and where that stands."""
 
     text: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from auditor.model.source import FileSource
 from auditor.surfaces.httpd.directive import Directive, Resolved, Section
@@ -18,8 +19,7 @@ def readable(text: str) -> str:
     return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "backslashreplace")
 
 
-@dataclass(eq=False, slots=True)
-class Server:
+class Server(msgspec.Struct, eq=False):
     """One server's own directives, in httpd's order.
 
     ``plain`` are those outside every section but <VirtualHost>, by lower-case name; ``nested`` stand in a section
@@ -29,11 +29,11 @@ class Server:
 
     name: str
     section: Section | None
-    plain: dict[str, list[Directive]] = field(default_factory=lambda: defaultdict(list))
-    nested: list[Directive] = field(default_factory=list)
-    all: list[Directive] = field(default_factory=list)
+    plain: dict[str, list[Directive]] = msgspec.field(default_factory=lambda: defaultdict(list))
+    nested: list[Directive] = []
+    all: list[Directive] = []
     unknown_address: str = ""
-    _found: dict[frozenset[str], tuple[Directive, ...]] = field(default_factory=dict)
+    _found: dict[frozenset[str], tuple[Directive, ...]] = {}
 
     @property
     def is_main(self) -> bool:

@@ -12,7 +12,7 @@ MAX_EXPANDED = 1024 * 1024
 """Characters of a line after expansion; definitions that double each other would fill the memory."""
 
 
-class Expanded(msgspec.Struct, frozen=True):
+class Expanded(msgspec.Struct, frozen=True, gc=False):
     """A text after expansion, with the names whose values are in doubt (and why), and those that nobody defined."""
 
     text: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+import msgspec
 
 Number: TypeAlias = tuple[int, int, int]
 
@@ -22,8 +23,7 @@ def parse_version(text: str) -> Number | None:
     return int(found[1]), int(found[2]), int(found[3])
 
 
-@dataclass(frozen=True)
-class Behaviour:
+class Behaviour(msgspec.Struct, frozen=True, gc=False):
     """How one version behaves. Boundaries come from the tagged sources of httpd 2.4."""
 
     version: Number

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
+
+import msgspec
 
 from auditor.surfaces.httpd.servers import Server, server_host, split_address
 from auditor.surfaces.httpd.words import split_words
@@ -19,8 +20,7 @@ from auditor.surfaces.httpd.words import split_words
 _WILD: Final = frozenset({"*", "_default_", "0.0.0.0", "::"})  # noqa: S104 - an address as written, nothing is bound
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True, gc=False):
     """The server that answers, why, and what makes that uncertain (empty: nothing)."""
 
     server: Server

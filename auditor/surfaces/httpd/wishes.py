@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from auditor.model.plan import Wish
 from auditor.model.value import Boolean, Duration, NoLimit, Number, Text, Value, Version, show
@@ -31,8 +32,7 @@ class RefusedWish(Exception):  # noqa: N818 - an answer, caught in propose
     """A wish that cannot be fulfilled; holds a sentence. It never leaves this package."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineChange:
+class LineChange(msgspec.Struct, frozen=True, gc=False):
     """New text for physical lines: ``rewrite`` gets them as they are; a ``before`` of no lines inserts."""
 
     file: str

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.durations import atoi, drops_unit, parse_interval
@@ -33,8 +34,7 @@ PORTS: Final = {
 _REFERENCE: Final = re.compile(r"\$\d")
 
 
-@dataclass(frozen=True, slots=True)
-class BackEnd:
+class BackEnd(msgspec.Struct, frozen=True, gc=False):
     """A proxy URL taken apart. ``name`` is what httpd compares; ``url`` is without the ``unix:…|`` in front."""
 
     name: str
@@ -91,8 +91,7 @@ def lower_authority(url: str) -> tuple[str, int]:
     return url[:end].lower() + url[end:], end
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True, gc=False):
     """``key=value`` of a proxy worker or balancer, with the directive that set it."""
 
     key: str
@@ -126,8 +125,7 @@ def accepted(parameter: Parameter) -> bool:
     return True
 
 
-@dataclass(eq=False, slots=True)
-class ProxyWorker:
+class ProxyWorker(msgspec.Struct, eq=False):
     """One back end with its pool.
 
     ``proxy_timeout`` is the ProxyTimeout that was in force when ProxyPass or BalancerMember made it; ``ignored`` are
@@ -140,11 +138,11 @@ class ProxyWorker:
     definer: str
     matchable: bool
     balancer: Balancer | None = None
-    parameters: Parameters = field(default_factory=dict)
+    parameters: Parameters = {}
     proxy_timeout: Directive | None = None
-    ignored: list[Parameter] = field(default_factory=list)
-    overridden: list[Parameter] = field(default_factory=list)
-    sockets: list[str] = field(default_factory=list)
+    ignored: list[Parameter] = []
+    overridden: list[Parameter] = []
+    sockets: list[str] = []
 
     @property
     def name(self) -> str:
@@ -269,15 +267,14 @@ def pattern_matches(url: str, name: str, authority: int) -> bool:
     return True
 
 
-@dataclass(eq=False, slots=True)
-class Balancer:
+class Balancer(msgspec.Struct, eq=False):
     """A balancer with its members, as one server defines it."""
 
     server: str
     name: str
     definition: Directive
-    parameters: Parameters = field(default_factory=dict)
-    members: WorkerSet = field(default_factory=WorkerSet)
+    parameters: Parameters = {}
+    members: WorkerSet = msgspec.field(default_factory=WorkerSet)
 
 
 def balancer_name(written: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
@@ -40,16 +39,14 @@ def _variable(doubt: Doubt) -> tuple[str, bool]:
     return f"<{found[1].lower()} {found[3]}>", not found[2]
 
 
-@dataclass(frozen=True)
-class World:
+class World(msgspec.Struct, frozen=True, gc=False):
     """One way things may be. ``directives`` are those that count in it."""
 
     directives: tuple[Directive, ...]
     behaviour: Behaviour
 
 
-@dataclass(frozen=True)
-class Worlds:
+class Worlds(msgspec.Struct, frozen=True, gc=False):
     """Every way that could matter: ``first`` and the others by what they depend on.
 
     ``too_many`` says that there were more unknown conditionals than can be tried.
