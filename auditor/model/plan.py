@@ -19,12 +19,16 @@ Disruption = Literal["none", "reload", "restart", "stop and start", "iLO reset",
 DISRUPTIONS: tuple[Disruption, ...] = ("none", "reload", "restart", "stop and start", "iLO reset", "reboot")
 
 
-class DirectiveEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="httpd.edit"):
+class DirectiveEdit(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="type", tag="httpd.edit"
+):
     """Replaces the physical lines ``line`` to ``last_line`` (one-based) of one file.
 
     ``before`` and ``after`` are the lines' bytes as latin-1 text, line ends included, with secrets as keyed digests;
     an empty ``after`` removes them, an empty ``before`` (``last_line`` = ``line`` - 1) inserts in front of ``line``.
     A secret that stands in both is taken from the live file where its digest matches; else the step is refused.
+    ``links`` are the symbolic links of the tree by which the server reads the file, sorted: each must still lead to
+    ``file``, which is what is replaced. A file outside of the tree (an absolute path) is reached by them alone.
     """
 
     file: str
@@ -32,6 +36,7 @@ class DirectiveEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
     last_line: int
     before: str
     after: str
+    links: tuple[str, ...] = ()
 
 
 class RedfishPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="ilo.patch"):

@@ -206,6 +206,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "plan.consequence": ("a consequence", "付随"),
     "plan.fixes": ("fixes", "解消する違反:"),
     "plan.introduces": ("introduces", "新たに生じる違反:"),
+    "plan.links": ("the server reads it by {links}", "サーバーは {links} を通して読み込みます"),
     "plan.undo_bytes": ("back: the same lines as before, byte for byte", "切り戻し: 元の行に完全一致で戻します"),
     "plan.undo_values": ("back: the same values as before", "切り戻し: 元の値に戻します"),
     "plan.no_undo": ("cannot be taken back: {reason}", "切り戻せません: {reason}"),

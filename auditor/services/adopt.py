@@ -99,8 +99,9 @@ BEYOND_SETTABLE: Final[Mapping[str, frozenset[str]]] = {
 OF_THE_MACHINE: Final[Mapping[str, frozenset[str]]] = {
     "ilo.snmp": frozenset({"location"}),
     "ilo.bios": frozenset({"ServerName", "ServerAssetTag", "Ipv4Address", "Ipv6Address"}),
+    "httpd.directive": frozenset({"present"}),
 }
-"""Settable attributes that differ from machine to machine by their nature."""
+"""Settable attributes that differ from machine to machine by their nature, or say nothing beside the others."""
 
 LISTED: Final = frozenset({"httpd.module", "ilo.snmp_destination", "ilo.event_subscription"})
 """Kinds of which the set of resources itself is agreed: these and no other."""

@@ -209,6 +209,8 @@ def _step(step: Step, words: Words) -> Iterable[str]:
         yield f"      {disruption}"
     if step.why:
         yield paragraph(one_line(step.why), 6)
+    if isinstance(step.change, DirectiveEdit) and step.change.links:
+        yield paragraph(words("plan.links", links=one_line(", ".join(step.change.links))), 6)
     yield from _change(step)
     if isinstance(step.undo, NoUndo):
         yield paragraph(words("plan.no_undo", reason=one_line(step.undo.reason)), 6)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from auditor.errors import RefusedError
 from auditor.surfaces.httpd.lines import read_lines
+from auditor.surfaces.httpd.pairing import pair
 
 _UNTOUCHED = "Nothing was changed."
 
@@ -24,11 +25,11 @@ def find_span(content: bytes, line: int, last_line: int, file: str = "") -> tupl
     if lines and last_line == lines[-1].last_line:
         last_line = max(line - 1, min(last_line, count))  # httpd counts on where a backslash ends the file
     if not (1 <= line <= count + 1 and line - 1 <= last_line <= max(count, line - 1)):
-        raise _refused(f"the file has {count} lines, not lines {line} to {last_line}", file, line)
+        raise refused(f"the file has {count} lines, not lines {line} to {last_line}", file, line)
     starts = {one.line: one.start for one in lines} | {count + 1: len(content)}
     ends = {min(one.last_line, count): one.end for one in lines} | {0: 0}
     if line not in starts or (last_line >= line and last_line not in ends):
-        raise _refused("the lines begin or end in the middle of a continued line", file, line)
+        raise refused("the lines begin or end in the middle of a continued line", file, line)
     return starts[line], ends[last_line] if last_line >= line else starts[line]
 
 
@@ -46,19 +47,34 @@ def edit_directive(content: bytes, line: int, last_line: int, new_line: bytes, f
 
     start, end = find_span(content, line, last_line, file)
     if start == len(content) and content and not content.endswith(b"\n") and new_line:
-        raise _refused("the file's last line has no line end, so nothing can stand behind it", file, line)
+        raise refused("the file's last line has no line end, so nothing can stand behind it", file, line)
     spliced = content[:start] + new_line + content[end:]
     _check_around(content, spliced, start, end, len(new_line), file, line)
     try:
         tree = ConfigTree(content)
-        tree.replace(start, end, new_line)
+        tree.replace(*_behind_the_end(content, start, end, new_line))
         through_tree = tree.dump()
         ConfigTree(spliced)
     except TreeError as error:
-        raise _refused(f"the edit cannot be proven: {error}", file, line) from error
+        raise refused(f"the edit cannot be proven: {error}", file, line) from error
     if through_tree != spliced:
-        raise _refused("the edit by bytes and the edit through the grammar do not agree", file, line)
+        raise refused("the edit by bytes and the edit through the grammar do not agree", file, line)
+    _check_sections(content, spliced, start, end, len(new_line), file, line)
     return spliced
+
+
+def _behind_the_end(content: bytes, start: int, end: int, new: bytes) -> tuple[int, int, bytes]:
+    """What the edit adds to, or takes from, the end of a file whose last line has no line end; else the edit itself.
+
+    The grammar knows whole siblings, and the last line may be a section's end.
+    """
+    old = content[start:end]
+    ends = (b"\n", b"\r\n")
+    if end == len(content) and new.startswith(old) and new[len(old) :].startswith(ends):
+        return end, end, new[len(old) :]
+    if end == len(content) and new and old.startswith(new) and old[len(new) :].startswith(ends):
+        return start + len(new), end, b""
+    return start, end, new
 
 
 def _check_around(old: bytes, new: bytes, start: int, end: int, added: int, file: str, line: int) -> None:
@@ -72,10 +88,30 @@ def _check_around(old: bytes, new: bytes, start: int, end: int, added: int, file
     boundary = start + added
     torn = any(one.start < start < one.end or one.start < boundary < one.end for one in after)
     if torn or head != new_head or tail != new_tail:
-        raise _refused(
+        raise refused(
             "the new text runs into the lines around it (a missing line end, or a backslash at its end)", file, line
         )
 
 
-def _refused(what: str, file: str, line: int) -> RefusedError:
+def _check_sections(old: bytes, new: bytes, start: int, end: int, added: int, file: str, line: int) -> None:
+    """Refuses where a half of a section would go, come, or belong to another one than before."""
+    halves = _halves(old)
+    if any(start <= place < end for place in halves):
+        raise refused(
+            "a section starts or ends there whose other half is not in this file (or not in this macro)", file, line
+        )
+    shift = added - (end - start)
+    if [place + shift if place >= end else place for place in halves] != _halves(new):
+        raise refused("the sections around the new text would begin or end elsewhere", file, line)
+
+
+def _halves(content: bytes) -> list[int]:
+    """Where sections start or end whose other half is elsewhere, in bytes, in order."""
+    lines = read_lines(content)
+    lone = pair(lines, content.decode("latin-1")).halves
+    return [one.start for one in lines if one.line in lone]
+
+
+def refused(what: str, file: str, line: int) -> RefusedError:
+    """The error that says what cannot be done at a line, and that nothing was changed."""
     return RefusedError(what, where=f"{file}:{line}" if file else f"line {line}", untouched=_UNTOUCHED)

@@ -338,7 +338,13 @@ DIRECTIVE: Final = KindSpec(
         _attribute("unit_dropped", "boolean", "Whether a time is written with a unit that httpd drops."),
         _attribute("dropped_units", "list", "The parts whose unit is dropped, as written (``timeout=500ms``)."),
         _attribute("meaning", "text", "What httpd takes such a time for: ``timeout=500ms means 500 s``."),
-        _attribute("present", "boolean", "True; undetermined where it hangs on a conditional that cannot be decided."),
+        _attribute(
+            "present",
+            "boolean",
+            "True; undetermined where it hangs on a conditional that cannot be decided. A plan that sets it to false "
+            "comments the directive out.",
+            settable=True,
+        ),
     ),
 )
 

@@ -6,16 +6,18 @@ import msgspec
 
 from auditor.model.plan import AttributeIs, Condition, DirectiveEdit, DocumentIs, Effect, Proposal, Step, Wish
 from auditor.model.resource import Address
-from auditor.model.snapshot import Collected, Document, Interpretation
-from auditor.model.value import Duration, Number, Text, Undetermined, Value, show
-from auditor.surfaces.httpd.collected_files import CollectedFiles
+from auditor.model.snapshot import Collected, Interpretation
+from auditor.model.value import Boolean, Duration, Number, Text, Undetermined, Value, show
+from auditor.surfaces.httpd.edited_files import EditedFiles, Made
 from auditor.surfaces.httpd.governing import Model, build_model
+from auditor.surfaces.httpd.operations import undone
 from auditor.surfaces.httpd.resolving import known_version, resolve_collected
 from auditor.surfaces.httpd.resources import interpret
-from auditor.surfaces.httpd.rewording import physical_lines
+from auditor.surfaces.httpd.rewording import physical_lines, same_arguments
 from auditor.surfaces.httpd.understanding import features
 from auditor.surfaces.httpd.versions import behaviours
-from auditor.surfaces.httpd.wishes import LineChange, RefusedWish, changes_for
+from auditor.surfaces.httpd.wanted import RefusedWish
+from auditor.surfaces.httpd.wishes import changes_for
 from auditor.surfaces.httpd.worlds import worlds
 from auditor.surfaces.interface import InterpretOptions
 
@@ -28,8 +30,9 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
     A step's line numbers are those of the file as the steps before it leave it. All steps need one reload.
     """
     before = interpret(collected, options)
-    state, edits, refusals, notes = collected, [], [], []
-    fulfilled: list[tuple[Wish, int]] = []
+    state, refusals, notes = collected, [], []
+    edits: list[tuple[Made, Wish]] = []
+    fulfilled: list[Wish] = []
     for wish in wishes:
         try:
             made = _fulfil(wish, state, before, options)
@@ -40,20 +43,19 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
             now = "absent" if wish.value is None else show(wish.value)
             notes.append(f"already so: {_local(wish.address)} is {now}")
             continue
-        for edit, why in made:
-            state = _apply(state, edit)
-            edits.append((edit, why, wish))
-        fulfilled.append((wish, len(edits)))
+        for one in made:
+            state = _apply(state, one.edit)
+            edits.append((one, wish))
+            notes += [note for note in one.notes if note not in notes]
+        fulfilled.append(wish)
     if not edits:
         return Proposal(collected.target, (), (), tuple(refusals), tuple(notes))
     after = interpret(state, options)
-    refusals += [sentence for wish, _ in fulfilled if (sentence := _missed(wish, after))]
-    if any(_missed(wish, after) for wish, _ in fulfilled):
-        return Proposal(collected.target, (), (), tuple(refusals), tuple(notes))
-    steps = tuple(
-        _step(number, edit, why, wish, collected, before, after) for number, (edit, why, wish) in enumerate(edits, 1)
-    )
-    asked = {_key(wish.address) for wish, _ in fulfilled}
+    missed = [sentence for wish in fulfilled if (sentence := _missed(wish, before, after))]
+    if missed:
+        return Proposal(collected.target, (), (), (*refusals, *missed), tuple(notes))
+    steps = tuple(_step(number, one, wish, collected, before, after) for number, (one, wish) in enumerate(edits, 1))
+    asked = {_key(wish.address) for wish in fulfilled}
     effects = _effects(before, after, asked)
     others = sum(1 for one in effects if not one.asked and one.address.attribute == "read_timeout")
     if others:
@@ -61,57 +63,46 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
     return Proposal(collected.target, steps, effects, tuple(refusals), tuple(notes))
 
 
-def _fulfil(
-    wish: Wish, state: Collected, before: Interpretation, options: InterpretOptions
-) -> list[tuple[DirectiveEdit, str]]:
+def _fulfil(wish: Wish, state: Collected, before: Interpretation, options: InterpretOptions) -> list[Made]:
     """The edits for one wish, each against the state that the ones before leave."""
-    _check_known(wish, before)
-    changes = changes_for(_model(state, options), wish)
-    made: list[tuple[DirectiveEdit, str]] = []
+    if not _known(wish, before):
+        return []
+    model, files = _model(state, options), EditedFiles(state)
+    changes = changes_for(model, wish, files.read)
+    # Two links to one file are one file, and a line of a macro that is used twice is one line.
+    distinct = {(files.document(one.file).name, one.line, one.why): one for one in reversed(changes)}
+    made: list[Made] = []
     # From the last line up, so that a change does not move the lines of the next.
-    for change in sorted(changes, key=lambda one: (one.file, -one.line)):
-        edit = _edit(state, change)
-        if edit.before != edit.after:
-            made.append((edit, change.why))
-            state = _apply(state, edit)
+    for _, change in sorted(distinct.items(), key=lambda item: (item[0][0], -item[0][1])):
+        one = EditedFiles(state).make(change, model.resolved, wish)
+        if one.edit.before != one.edit.after:
+            made.append(one)
+            state = _apply(state, one.edit)
     return made
 
 
-def _check_known(wish: Wish, before: Interpretation) -> None:
+def _known(wish: Wish, before: Interpretation) -> bool:
+    """Whether there is something to change: what is wished gone may be gone already.
+
+    Errors:
+        RefusedWish: the resource is not there, and cannot be made; or its value cannot be known.
+    """
     address = wish.address
     resource = before.find(address.kind, address.name)
     if resource is None:
+        if address.kind == "httpd.directive":
+            return wish.value not in (None, Boolean(False))
         raise RefusedWish(f"{_local(address)}: there is no such resource")
     value = resource.value(address.attribute)
     if isinstance(value, Undetermined):
         raise RefusedWish(f"{_local(address)} cannot be known now: {value.cause}")
+    return True
 
 
 def _model(collected: Collected, options: InterpretOptions) -> Model:
     resolved = resolve_collected(collected, options)
     first = worlds(resolved, behaviours(known_version(collected, options), features(resolved))).first
     return build_model(msgspec.structs.replace(resolved, directives=first.directives), first.behaviour)
-
-
-def _edit(state: Collected, change: LineChange) -> DirectiveEdit:
-    document = _document(state, change.file)
-    lines = physical_lines(document.content.decode("latin-1"))
-    if not 1 <= change.line <= len(lines) + 1 or change.last_line > len(lines):
-        raise RefusedWish(f"{change.file}:{change.line}: the line is not there any more")
-    inserts = change.last_line < change.line
-    raw = "".join(lines[change.line - 1 : change.last_line])
-    neighbour = lines[change.line - 2] if inserts and change.line > 1 else "\n"
-    after = change.rewrite(neighbour if inserts else raw)
-    return DirectiveEdit(document.name, change.line, change.last_line, raw, after)
-
-
-def _document(state: Collected, name: str) -> Document:
-    """The document that stands at a name, symbolic links followed: what an edit must change."""
-    files = CollectedFiles(state)
-    document = files.document(files.absolute(name))
-    if document is None:
-        raise RefusedWish(f"{name} was not collected, so it cannot be edited")
-    return document
 
 
 def _apply(state: Collected, edit: DirectiveEdit) -> Collected:
@@ -126,16 +117,26 @@ def _apply(state: Collected, edit: DirectiveEdit) -> Collected:
     return msgspec.structs.replace(state, documents=tuple(documents))
 
 
-def _missed(wish: Wish, after: Interpretation) -> str:
+def _missed(wish: Wish, before: Interpretation, after: Interpretation) -> str:
     """Why the edits do not fulfil a wish; empty where they do."""
     address = wish.address
     if wish.value is None:
         return ""
     resource = after.find(address.kind, address.name)
     if resource is None:
+        if address.attribute == "present" and wish.value == Boolean(False):
+            return ""
         # A directive whose key is part of the value has another name now: what was asked for stands there.
-        return ""
+        return (
+            ""
+            if before.find(address.kind, address.name)
+            else (f"{_local(address)} would not be there: its arguments {show(wish.value)} give it another name")
+        )
     value = resource.value(address.attribute)
+    if wish.value == Boolean(False) and address.attribute == "present":
+        return ""  # the next of that name has taken it over
+    if address.attribute == "arguments" and value is not None and same_arguments(show(value), show(wish.value)):
+        return ""
     if value == wish.value or (value is not None and show(value) == show(_same_type(wish.value, value))):
         return ""
     shown = "nothing" if value is None else show(value)
@@ -153,13 +154,13 @@ def _same_type(wanted: Value, like: Value) -> Value:
 
 def _step(
     number: int,
-    edit: DirectiveEdit,
-    why: str,
+    made: Made,
     wish: Wish,
     collected: Collected,
     before: Interpretation,
     after: Interpretation,
 ) -> Step:
+    edit = made.edit
     address = msgspec.structs.replace(wish.address, target="")
     preconditions: list[Condition] = []
     document = collected.document(edit.file)
@@ -168,19 +169,13 @@ def _step(
     preconditions.append(AttributeIs(address, _value(before, wish.address)))
     return Step(
         id=f"{number}",
-        why=why,
+        why=made.why,
         change=edit,
-        undo=_undo(edit),
+        undo=undone(edit),
         disruption="reload",
         preconditions=tuple(preconditions),
         postconditions=(AttributeIs(address, _value(after, wish.address)),),
     )
-
-
-def _undo(edit: DirectiveEdit) -> DirectiveEdit:
-    """The edit that brings back the same bytes."""
-    count = len(physical_lines(edit.after))
-    return DirectiveEdit(edit.file, edit.line, edit.line + count - 1, edit.after, edit.before)
 
 
 def _value(interpretation: Interpretation, address: Address) -> Value | None:

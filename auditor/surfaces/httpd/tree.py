@@ -3,6 +3,8 @@
 apacheconfig's own lexer is not httpd's (it takes ``#`` in mid-line for a comment, continues lines that httpd does
 not, and is shared by all its loaders), so its grammar is fed here from :mod:`.lines`. Every byte of the file is in
 some token, so the tree's dump is the file; names know their place. Source: apacheconfig 0.3.2.
+
+A section's start or end whose other half stands elsewhere (:mod:`.pairing`) is a line like a comment for the grammar.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from apacheconfig.parser import make_parser
 from apacheconfig.wloader import ListNode
 
 from auditor.surfaces.httpd.lines import LogicalLine, read_lines
+from auditor.surfaces.httpd.pairing import pair
 from auditor.surfaces.httpd.words import BLANKS
 
 _HEAD: Final = re.compile(r"(\S+)(\s*)", re.ASCII)
@@ -86,10 +89,12 @@ class HttpdLexer:
         self._tokens = _tokens(text)
 
 
-def _tokens(text: str) -> Iterator[Token]:
-    """Tokens in order; together they are the text."""
+def _tokens(text: str, *, half: bool = False) -> Iterator[Token]:
+    """Tokens in order; together they are the text. ``half``: it is known to be one half of a section."""
     blank_from = 0
-    for line in read_lines(text.encode("latin-1")):
+    lines = read_lines(text.encode("latin-1"))
+    lone = frozenset() if half else pair(lines, text).halves
+    for line in lines:
         raw = text[line.start : line.end]
         body = raw.strip(BLANKS)
         if not body:
@@ -98,7 +103,7 @@ def _tokens(text: str) -> Iterator[Token]:
         if start > blank_from:
             yield _blank(text[blank_from:start], line, blank_from)
         blank_from = start + len(body)
-        if not line.text or line.comment or "\0" in body:
+        if not line.text or line.comment or "\0" in body or line.line in lone:
             yield Token("HASHCOMMENT", _placed(body, start, line), line.line, start)
         elif body.startswith("</"):
             yield from _close(body, start, line)
@@ -268,6 +273,8 @@ class ConfigTree:
         blanks_behind = self._text[end:to_here]
         if blanks_before.strip(BLANKS) or blanks_behind.strip(BLANKS):
             raise TreeError("the lines share a line with something else")
+        if pair(read_lines(text.encode("latin-1")), text).halves:
+            raise TreeError("the new text opens or closes a section of the lines around it")
         for _ in range(first, last):
             parent.remove(first)
         added = _parsed(text) if text.strip(BLANKS) else None
@@ -331,7 +338,7 @@ def _tag_text(node: Any) -> str:
 
 def _replace_tag(node: Any, old: str, text: str) -> None:
     """Gives a section another start; its name, and the blanks around it, stay as they are in the tree."""
-    tokens = list(_tokens(text))
+    tokens = list(_tokens(text, half=True))
     tags = [token for token in tokens if token.type not in ("NEWLINE", "WHITESPACE")]
     if len(tags) != 1 or tags[0].type != "OPEN_TAG":
         raise TreeError("a section's start can only be replaced by one start of a section")

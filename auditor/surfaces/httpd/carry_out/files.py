@@ -17,7 +17,10 @@ _LIMIT: Final = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class LiveFile:
-    """A file of the tree: the name a plan uses, the file it really is, its bytes, and what replacing must keep."""
+    """A file of the tree: the name a plan uses, the file it really is, its bytes, and what replacing must keep.
+
+    ``links`` are symbolic links of the tree that lead to it, as the plan names them.
+    """
 
     name: str
     real: Path
@@ -26,18 +29,28 @@ class LiveFile:
     uid: int
     gid: int
     xattrs: tuple[tuple[str, bytes], ...] = ()
+    links: tuple[str, ...] = ()
 
 
-def read_live(root: Path, name: str) -> LiveFile:
+def read_live(root: Path, name: str, links: tuple[str, ...] = (), *, kept: bool = False) -> LiveFile:
     """The live file that a plan names by its path below the root; symbolic links are followed.
 
+    A file outside of the tree, named by its absolute path, is one only where a link of the tree leads to it, or where
+    it is ``kept`` (a backup of ours names it).
+
     Errors:
-        RefusedError: it lies outside the tree, is missing, no regular file, has further names, or cannot be read.
+        RefusedError: it lies outside the tree, is missing, no regular file, has further names, or cannot be read; or
+            one of the links does not lead to it.
     """
-    if name.startswith("/") or ".." in Path(name).parts or not name:
+    below = [one for one in (name, *links) if one != name or not one.startswith("/")]
+    outside = name.startswith("/") and not links and not kept
+    if outside or not name or any(one.startswith("/") or ".." in Path(one).parts for one in below):
         raise _refused(name, "it lies outside the tree and cannot be changed from here")
     try:
         real = (root / name).resolve(strict=True)
+        strayed = [link for link in links if (root / link).resolve(strict=True) != real]
+        if strayed:
+            raise _refused(name, f"{strayed[0]} does not lead to it any more")
         descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, RuntimeError) as error:
         raise _refused(name, getattr(error, "strerror", None) or str(error)) from error
@@ -56,7 +69,7 @@ def read_live(root: Path, name: str) -> LiveFile:
         raise _refused(name, error.strerror or str(error)) from error
     finally:
         os.close(descriptor)
-    return LiveFile(name, real, content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, xattrs)
+    return LiveFile(name, real, content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, xattrs, links)
 
 
 def temporary_for(real: Path, plan_id: str) -> Path:

@@ -180,7 +180,10 @@ class HttpdTransaction:
     def _edited(self, survey: Survey) -> Pairs:
         """The files that the edits name, with what the edits make of them."""
         edits = self._edits()
-        live = {name: files.read_live(self.root, name) for name in dict.fromkeys(edit.file for edit in edits)}
+        links: dict[str, tuple[str, ...]] = {}
+        for edit in edits:
+            links[edit.file] = tuple(sorted({*links.get(edit.file, ()), *edit.links}))
+        live = {name: files.read_live(self.root, name, links[name]) for name in links}
         real = {file.real for file in live.values()}
         if len(real) != len(live):
             raise RefusedError(
@@ -200,7 +203,7 @@ class HttpdTransaction:
                 return await self._back_without_backup()
             pairs: list[tuple[LiveFile, bytes]] = []
             for number, kept in enumerate(manifest.files):
-                live = files.read_live(self.root, kept.name)
+                live = files.read_live(self.root, kept.name, kept=True)
                 self._refuse_edited(kept, live)
                 content = backup.kept_bytes(folder, manifest, number, self.options.sealer)
                 pairs.append((live, content))
@@ -276,7 +279,7 @@ class HttpdTransaction:
                 "after": sealer.fingerprint(content),
             }
             journal.intent("", REPLACE, **detail)
-            if files.read_live(self.root, live.name) != live:
+            if files.read_live(self.root, live.name, live.links, kept=True) != live:
                 raise ApplyError("it was changed by somebody else while the plan was applied.", where=live.name)
             files.replace(live, content, self.options.plan_id, self.acts)
             journal.done("", REPLACE, **detail)
@@ -305,7 +308,7 @@ class HttpdTransaction:
 
     def _read_back(self) -> None:
         for live, content in self._pairs:
-            now = files.read_live(self.root, live.name)
+            now = files.read_live(self.root, live.name, live.links, kept=True)
             kept = (now.content, now.mode, now.uid, now.gid, now.xattrs)
             if kept != (content, live.mode, live.uid, live.gid, live.xattrs):
                 raise ApplyError("it does not hold what was written, with its mode, owner and label.", where=live.name)
@@ -332,7 +335,7 @@ class HttpdTransaction:
     def _restore_one(self, folder: Path, manifest: Manifest, number: int) -> bool:
         """Whether the file had to be put back. One that is neither as before nor as we left it is left alone."""
         kept, sealer = manifest.files[number], self.options.sealer
-        live = files.read_live(self.root, kept.name)
+        live = files.read_live(self.root, kept.name, kept=True)
         found = sealer.fingerprint(live.content)
         before = LiveFile(kept.name, Path(kept.real), b"", kept.mode, kept.uid, kept.gid, live.xattrs)
         same = (live.mode, live.uid, live.gid) == (kept.mode, kept.uid, kept.gid)

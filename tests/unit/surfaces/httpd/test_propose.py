@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 
 from auditor.model.plan import DirectiveEdit, Proposal, Wish
 from auditor.model.resource import parse_address
 from auditor.model.snapshot import Collected
-from auditor.model.value import Duration, NoLimit, Text, Value, show
+from auditor.model.value import Boolean, Duration, NoLimit, Text, Value, show
 from auditor.surfaces.httpd.propose import propose
 from auditor.surfaces.httpd.resources import interpret
 from auditor.surfaces.interface import InterpretOptions
@@ -187,10 +189,65 @@ def test_what_is_so_already_needs_no_step() -> None:
     assert proposal.notes == ('already so: httpd.route["a.example:80 /app"].read_timeout is 300 s',)
 
 
-def test_a_macro_is_not_edited() -> None:
-    tree = "Listen 80\n<Macro M $h>\nProxyPass /$h http://$h/ timeout=9\n</Macro>\nUse M one\nUse M two\n"
-    proposal, _ = proposed(wish('httpd.route["main /one"].read_timeout', Duration(5)), tree=tree)
-    assert "macro" in proposal.refusals[0]
+MACROS = """Listen 80
+<Macro Back $h $t>
+ProxyPass /$h http://$h/ timeout=9
+ProxyPass /own/$h http://own.$h/ timeout=$t
+ProxyPass /made/$h http://made.$h/ timeout=1$t
+</Macro>
+<Macro Outer $x>
+Use Back in.$x 4
+</Macro>
+Use Back one 3
+Use Back two "5"
+Use Outer deep
+"""
+
+
+def test_a_line_of_a_macro_is_changed_for_every_use_and_the_effects_say_so() -> None:
+    proposal, seen = proposed(wish('httpd.route["main /one"].read_timeout', Duration(6)), tree=MACROS)
+    (step,) = proposal.steps
+    assert isinstance(step.change, DirectiveEdit)
+    assert (step.change.line, step.change.after) == (3, "ProxyPass /$h http://$h/ timeout=6\n")
+    assert f"{MAIN}:3 stands in the macro back, which is used 3 times: every use changes" in proposal.notes
+    changed = {one.address.name: one.asked for one in proposal.effects if one.address.attribute == "read_timeout"}
+    assert changed == {"main /one": True, "main /two": False, "main /in.deep": False}
+    assert value_of(seen, 'httpd.route["main /in.deep"].read_timeout') == "6 s"
+
+
+@pytest.mark.parametrize(
+    ("route", "line", "before", "after"),
+    [
+        ("/own/one", 10, "Use Back one 3\n", "Use Back one 8\n"),
+        ("/own/two", 11, 'Use Back two "5"\n', 'Use Back two "8"\n'),
+        ("/own/in.deep", 8, "Use Back in.$x 4\n", "Use Back in.$x 8\n"),
+    ],
+)
+def test_a_value_that_is_a_macros_parameter_is_changed_where_the_macro_is_used(
+    route: str, line: int, before: str, after: str
+) -> None:
+    proposal, seen = proposed(wish(f'httpd.route["main {route}"].read_timeout', Duration(8)), tree=MACROS)
+    (step,) = proposal.steps
+    assert isinstance(step.change, DirectiveEdit)
+    assert (step.change.line, step.change.before, step.change.after) == (line, before, after)
+    assert value_of(seen, f'httpd.route["main {route}"].read_timeout') == "8 s"
+
+
+def test_a_value_that_a_macros_parameter_is_only_a_part_of_is_left_to_people() -> None:
+    proposal, _ = proposed(wish('httpd.route["main /made/one"].read_timeout', Duration(8)), tree=MACROS)
+    assert proposal.steps == ()
+    assert "1$t in the macro back (conf/httpd.conf:5) is a parameter and more" in proposal.refusals[0]
+    assert "conf/httpd.conf:10" in proposal.refusals[0]
+
+
+def test_a_line_of_a_macro_is_removed_commented_out_and_joined_by_another() -> None:
+    address = 'httpd.directive["main > ProxyPass /one"]'
+    for wished in (wish(f"{address}.arguments", None), wish(f"{address}.present", Boolean(False))):
+        proposal, seen = proposed(wished, tree=MACROS)
+        assert "3 times" in proposal.notes[0]
+        routes = [one.name for one in interpret(seen, InterpretOptions()).of_kind("httpd.route")]
+        assert not {"main /one", "main /two", "main /in.deep"} & set(routes)
+        assert "main /own/two" in routes
 
 
 def test_letters_beyond_ascii_are_no_blanks() -> None:
@@ -205,3 +262,160 @@ def test_letters_beyond_ascii_are_no_blanks() -> None:
     assert value_of(seen, address) == "5 s"
     resource = interpret(seen, InterpretOptions()).find("httpd.route", "a.example:80 /ムtimeout=7")
     assert resource is not None
+
+
+PLACES = """Listen 80
+Timeout 60
+<VirtualHost *:80>
+\tServerName a.example
+\t<Location /status>
+\t\tSetHandler server-status
+\t</Location>
+\t<IfModule mod_none.c>
+\t\tKeepAlive Off
+\t</IfModule>
+</VirtualHost>
+<VirtualHost *:80>\r
+    ServerName b.example\r
+    <Location "/empty">\r
+    </Location>\r
+</VirtualHost>\r
+# last"""
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "line", "after"),
+    [
+        ("main > KeepAlive", "On", 17, "# last\r\nKeepAlive On"),
+        ("a.example:80 > ProxyTimeout", "20", 11, "\tProxyTimeout 20\n"),
+        ("a.example:80 > <Location /status> > SetEnv x", 'x "a # b"', 7, '\t\tSetEnv x "a # b"\n'),
+        (
+            "b.example:80 > ProxyPass /new",
+            "/new http://new/ timeout=5",
+            16,
+            "    ProxyPass /new http://new/ timeout=5\r\n",
+        ),
+        ('b.example:80 > <Location "/empty"> > SetEnv y', "y 1", 15, "        SetEnv y 1\r\n"),
+    ],
+)
+def test_a_directive_that_is_not_there_is_inserted_at_the_end_of_its_section(
+    name: str, arguments: str, line: int, after: str
+) -> None:
+    address = f"httpd.directive[{json.dumps(name)}].arguments"
+    proposal, seen = proposed(wish(address, Text(arguments)), tree=PLACES)
+    (step,) = proposal.steps
+    assert isinstance(step.change, DirectiveEdit)
+    assert (step.change.line, step.change.after) == (line, after)
+    assert value_of(seen, address) == arguments
+    assert applied(seen, step.undo) == collected(PLACES)  # type: ignore[arg-type]
+    asked = [one for one in proposal.effects if one.asked]
+    assert [(one.before, one.after) for one in asked] == [(None, Text(arguments))]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "says"),
+    [
+        ("c.example:80 > KeepAlive", "On", "no such server or section"),
+        ("a.example:80 > <Location /none> > SetEnv x", "x 1", "no section of that name"),
+        ("a.example:80 > ProxyPass /a", "/b http://b/", "give it another name"),
+        ("main > KeepAlive", "On \\", "backslash"),
+        ("main > SetEnv x", "x ソ", ""),
+    ],
+)
+def test_a_directive_without_a_place_is_refused(name: str, arguments: str, says: str) -> None:
+    address = f"httpd.directive[{json.dumps(name)}].arguments"
+    proposal, _ = proposed(wish(address, Text(arguments)), tree=PLACES)
+    if says:
+        assert proposal.steps == ()
+        assert says in proposal.refusals[0]
+    else:
+        assert proposal.refusals == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "after"),
+    [
+        ("main > Timeout", 2, "#Timeout 60\n"),
+        (
+            "a.example:80 > <Location /status>",
+            5,
+            "\t#<Location /status>\n\t\t#SetHandler server-status\n\t#</Location>\n",
+        ),
+    ],
+)
+def test_a_directive_is_commented_out_and_stays_in_the_file(name: str, line: int, after: str) -> None:
+    address = f"httpd.directive[{json.dumps(name)}].present"
+    proposal, seen = proposed(wish(address, Boolean(False)), tree=PLACES)
+    (step,) = proposal.steps
+    assert isinstance(step.change, DirectiveEdit)
+    assert (step.change.line, step.change.after) == (line, after)
+    assert step.why.endswith("commented out")
+    assert value_of(seen, address) == "none"
+    again, _ = proposed(wish(address, Boolean(False)), tree=seen.documents[0].content.decode())
+    assert again.steps == again.refusals == ()
+    assert again.notes == (f"already so: {address} is no",)
+
+
+def test_only_the_words_that_differ_are_written_anew() -> None:
+    tree = 'Listen 80\nDefine OWN c.example\nProxyPass /a "http://${OWN}/" \\\r\n\tretry=5 \\\r\n\ttimeout=60\n'
+    address = 'httpd.directive["main > ProxyPass /a"].arguments'
+    proposal, _ = proposed(wish(address, Text('/a "http://c.example/" retry=7 timeout=60')), tree=tree)
+    (step,) = proposal.steps
+    assert isinstance(step.change, DirectiveEdit)
+    assert step.change.after == step.change.before.replace("retry=5", "retry=7")
+
+
+def test_letters_are_not_written_into_a_file_of_unknown_encoding() -> None:
+    seen = collected(TREE)
+    (document,) = seen.documents
+    content = document.content.replace(b"Timeout 60", b"# \x95\x5c\x8e\xa6\nTimeout 60")
+    seen = msgspec.structs.replace(seen, documents=(msgspec.structs.replace(document, content=content),))
+    asked = wish('httpd.log["main logs/a"].format', Text('%h "%r" 表'))
+    assert "is not in UTF-8" in propose((asked,), seen, InterpretOptions()).refusals[0]
+    plain = wish('httpd.log["main logs/a"].format', Text('%h "%r" %D'))
+    (step,) = propose((plain,), seen, InterpretOptions()).steps
+    assert isinstance(step.change, DirectiveEdit)
+    assert step.change.line == 4
+
+
+def test_two_links_to_one_file_are_one_edit_and_both_are_named() -> None:
+    from auditor.model.snapshot import Document
+
+    files = {MAIN: "Listen 80\nInclude sites-enabled/*.conf\n", "sites-available/a.conf": "# a\nTimeout 60\n"}
+    seen = collected(files)
+    links = [
+        Document("sites-enabled/a.conf", "files/sites-enabled/a.conf", b"", link="../sites-available/a.conf"),
+        Document("sites-enabled/b.conf", "files/sites-enabled/b.conf", b"", link="a.conf"),
+    ]
+    seen = msgspec.structs.replace(seen, documents=(*seen.documents, *links))
+    for wished in (
+        wish('httpd.server["main"].timeout', Duration(5)),
+        wish('httpd.server["main"].timeout', None),
+        wish('httpd.directive["main > Timeout"].present', Boolean(False)),
+    ):
+        proposal = propose((wished,), seen, InterpretOptions())
+        (step,) = proposal.steps
+        assert isinstance(step.change, DirectiveEdit)
+        assert isinstance(step.undo, DirectiveEdit)
+        assert (step.change.file, step.change.line) == ("sites-available/a.conf", 2)
+        assert step.change.links == step.undo.links == ("sites-enabled/a.conf", "sites-enabled/b.conf")
+        assert proposal.notes[:2] == tuple(
+            f"sites-enabled/{name}.conf is a symbolic link to sites-available/a.conf, which is what is changed"
+            for name in "ab"
+        )
+
+
+def test_a_file_outside_of_the_tree_is_changed_only_through_a_link_of_the_tree() -> None:
+    from auditor.model.snapshot import Document
+
+    outside = Document("/srv/shared/a.conf", "outside/srv/shared/a.conf", b"Timeout 60\n")
+    link = Document("sites-enabled/a.conf", "files/sites-enabled/a.conf", b"", link="/srv/shared/a.conf")
+    wished = wish('httpd.server["main"].timeout', Duration(5))
+    seen = collected({MAIN: "Listen 80\nInclude sites-enabled/*.conf\n"})
+    linked = msgspec.structs.replace(seen, documents=(outside, *seen.documents, link))
+    (step,) = propose((wished,), linked, InterpretOptions()).steps
+    assert isinstance(step.change, DirectiveEdit)
+    assert (step.change.file, step.change.links) == ("/srv/shared/a.conf", ("sites-enabled/a.conf",))
+    seen = collected({MAIN: "Listen 80\nInclude /srv/shared/a.conf\n"})
+    plain = msgspec.structs.replace(seen, documents=(outside, *seen.documents))
+    assert "/srv/shared/a.conf:1 lies outside of the tree" in propose((wished,), plain, InterpretOptions()).refusals[0]
