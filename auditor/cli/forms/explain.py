@@ -17,13 +17,15 @@ from auditor.report.outline import source_text
 
 if TYPE_CHECKING:
     from auditor.services.explain import Answers, OwnTimeout
-    from auditor.surfaces.httpd.answer import Answer, ChainEntry, Governed
+    from auditor.surfaces.httpd.answer import Answer, ChainEntry, Failure, Governed
 
 _NAME: Final = 20
 _RIGHT: Final = 26
 _SETTING: Final = 28
 _VERDICT: Final = 22
 _OTHERS: Final = 5
+_PHASE: Final = 24
+_STATUS: Final = 19
 
 
 def explain_json(found: Answers, style: Style) -> str:
@@ -68,6 +70,7 @@ def _answer(answer: Answer, words: Words, style: Style) -> Iterable[str]:
     if not answer.proxied:
         yield _row(words("explain.mapped_by"), words("explain.not_proxied"), "")
         yield paragraph(one_line(answer.why_not), 2 + _NAME)
+        yield from _failures(answer, words)
         yield from _undetermined(answer, words)
         return
     yield _row(words("explain.mapped_by"), one_line(answer.mapped_by or ""), source_text(answer.mapped_by_source))
@@ -86,6 +89,7 @@ def _answer(answer: Answer, words: Words, style: Style) -> Iterable[str]:
         for one in answer.chain:
             yield from _link(one, words)
     yield from _strikes(answer, words)
+    yield from _failures(answer, words)
     yield from _undetermined(answer, words)
 
 
@@ -165,6 +169,50 @@ def _strikes(answer: Answer, words: Words) -> Iterable[str]:
         yield paragraph(words(key, status=mark.status, after=after, ids=ids), 2)
     if mark.text:
         yield paragraph(one_line(mark.text), 2)
+
+
+def _failures(answer: Answer, words: Words) -> Iterable[str]:
+    """Every other way to fail, then what a client is held to: how it looks, and what bounds it."""
+    client = [one for one in answer.failures if one.when.startswith("client ")]
+    others = [one for one in answer.failures if one not in client and one.when != "read"]
+    for key, found in (("explain.failures", others), ("explain.client", client)):
+        if found:
+            yield ""
+            yield f"  {words(key)}"
+            for one in found:
+                yield from _failure(one, answer, words)
+
+
+def _failure(one: Failure, answer: Answer, words: Words) -> Iterable[str]:
+    if one.seconds is None:
+        after = words("explain.no_limit")
+    else:
+        after = words("explain.after", after=show_seconds(one.seconds)) if one.seconds else words("explain.at_once")
+    status = words("explain.no_answer") if one.status is None else str(one.status)
+    head = f"    {pad(words(f'when.{one.when}'), _PHASE)}{pad(f'{status} {after}', _STATUS)}"
+    column = 4 + _PHASE + _STATUS
+    notes = [*one.log_ids, *([words("explain.member_by_member")] if one.fails_over else [])]
+    by = one.governed_by
+    if by in (answer.read_governed_by, answer.connect_governed_by):  # they stand above already
+        by = None
+    governs = "" if by is None else _bound(by, words)
+    if governs and not notes:
+        notes, governs = [governs], ""
+    yield (head + paragraph(", ".join(notes), column).lstrip(" ")).rstrip()
+    if governs:
+        yield paragraph(governs, column)
+    if by is not None and by.source is not None:
+        yield _place(source_text(by.source), column)
+    if one.text:
+        yield paragraph(one_line(one.text), 4 + _PHASE)
+
+
+def _bound(by: Governed, words: Words) -> str:
+    """What bounds a failure: directive and value; a compiled default said to be one."""
+    if by.directive != "default":
+        return one_line(f"{by.directive} {by.value}".strip())
+    written = by.value if " " in by.value else f"Timeout {by.value}"
+    return one_line(f"{written}, {words('explain.default')}")
 
 
 def _own_timeout(own: OwnTimeout | None, words: Words) -> Iterable[str]:

@@ -42,6 +42,25 @@ class OnTimeout(msgspec.Struct, frozen=True, gc=False):
     seconds: float | None = None
 
 
+class Failure(msgspec.Struct, frozen=True, gc=False):
+    """One way in which a back end or a client fails a request, and what that looks like.
+
+    ``when`` is ``refused``, ``connect`` (no connection in time), ``handshake`` (TLS), ``ping``, ``closed`` (without an
+    answer), ``read`` (no answer in time), ``mid-body`` (it stops there), ``cut`` (it ends there), ``idle tunnel``,
+    ``no member``, or the client's ``client handshake``, ``client header``, ``client body`` and ``client idle``.
+    ``seconds`` until the client has its answer, attempts on other members included; None: never. ``status`` 200 and
+    101 were sent before; None: none is sent.
+    """
+
+    when: str
+    seconds: float | None
+    status: int | None
+    log_ids: tuple[str, ...]
+    governed_by: Governed | None = None
+    text: str = ""
+    fails_over: bool = False
+
+
 class Answer(msgspec.Struct, frozen=True, gc=False):
     """The answer for one URL.
 
@@ -74,6 +93,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     balancer: str | None = None
     why_not: str = ""
     connect_note: str = ""
+    failures: tuple[Failure, ...] = ()
 
 
 def seconds_or_none(seconds: float) -> float | None:
@@ -121,4 +141,18 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "route": answer.route or None,
         "balancer": answer.balancer,
         "shared_with": [name for name, _ in answer.shared_with],
+        "members": [{"url": url, "read_timeout_s": seconds} for url, seconds in answer.members],
+        "failures": [_failure(one) for one in answer.failures],
+    }
+
+
+def _failure(one: Failure) -> dict[str, Any]:
+    return {
+        "when": one.when,
+        "after_s": one.seconds,
+        "status": one.status,
+        "log_ids": list(one.log_ids),
+        "fails_over": one.fails_over,
+        "governed_by": _governed(one.governed_by),
+        "note": one.text or None,
     }

@@ -28,6 +28,19 @@ def proxied_by_host(model: Model, server: Server) -> Iterator[str]:
         yield "ProxyExpressEnable: a host named in its table is proxied to what stands there, whatever the path"
 
 
+def by_another_proxy(model: Model, server: Server) -> Iterator[str]:
+    """ProxyRemote sends requests on through another proxy; after a 502 they are tried once more without it."""
+    for one in (model.main,) if server.is_main else (server, model.main):
+        for name in ("proxyremote", "proxyremotematch"):
+            for directive in one.plain.get(name, ()):
+                written = readable(f"{directive.name} {directive.arguments}")
+                yield (
+                    f"{written} ({directive.source}): a request that goes through that proxy and ends in 502 is sent "
+                    "once more without it, and may wait twice as long"
+                )
+                return
+
+
 def perhaps_proxied(model: Model, server: Server, *, by_name: bool) -> Iterator[str]:
     """What may proxy a request that no line maps."""
     if not by_name and model.flag(server, "proxyrequests", False):

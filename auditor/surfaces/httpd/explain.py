@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -10,21 +9,21 @@ import msgspec
 
 from auditor.errors import InputError
 from auditor.surfaces.httpd import beyond, effective
-from auditor.surfaces.httpd.answer import Answer, ChainEntry, Governed, OnTimeout, seconds_or_none
+from auditor.surfaces.httpd.answer import Answer, Failure, OnTimeout, seconds_or_none
+from auditor.surfaces.httpd.chain import chain_of
+from auditor.surfaces.httpd.client_side import client_failures
 from auditor.surfaces.httpd.directive import Resolved
-from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.effective import first_word
-from auditor.surfaces.httpd.governing import Governing, Limit, Model, build_model
+from auditor.surfaces.httpd.failures import failures, governed
+from auditor.surfaces.httpd.governing import Governing, Model, build_model
 from auditor.surfaces.httpd.mapping import Mapped, PathMap, map_path
-from auditor.surfaces.httpd.marks import timeout_mark
 from auditor.surfaces.httpd.request_path import RequestPath, request_path
-from auditor.surfaces.httpd.route_resources import balancer_flag, describe
 from auditor.surfaces.httpd.routes import Route
 from auditor.surfaces.httpd.servers import Server, readable, split_servers
 from auditor.surfaces.httpd.sharing import Shared, Sharing
 from auditor.surfaces.httpd.understanding import features
 from auditor.surfaces.httpd.versions import behaviours
-from auditor.surfaces.httpd.vhosts import VirtualHosts
+from auditor.surfaces.httpd.vhosts import Choice, VirtualHosts
 from auditor.surfaces.httpd.workers import ProxyWorker, is_balancer
 from auditor.surfaces.httpd.worlds import VERSION_CAUSE, World, worlds
 from auditor.surfaces.interface import InterpretOptions
@@ -162,8 +161,10 @@ class _Asked:
                 proxied=False,
                 why_not=readable(mapped.note) or "no ProxyPass, RewriteRule [P] or proxy handler takes this path",
                 undetermined=tuple(readable(doubt) for doubt in doubts),
+                failures=self._client(url, choice, ""),
             )
-        return self._proxied(url, server, mapped.route, mapped, doubts)
+        doubts += tuple(beyond.by_another_proxy(self.model, server))
+        return self._proxied(url, choice, mapped.route, mapped, doubts)
 
     def _place(self, server: Server) -> PathMap:
         found = self._places.get(server.name)
@@ -179,7 +180,8 @@ class _Asked:
             merge_slashes=self.model.behaviour.merges_slashes and self.model.flag(server, "mergeslashes", True),
         )
 
-    def _proxied(self, url: str, server: Server, route: Route, mapped: Mapped, doubts: tuple[str, ...]) -> Answer:
+    def _proxied(self, url: str, choice: Choice, route: Route, mapped: Mapped, doubts: tuple[str, ...]) -> Answer:
+        server = choice.server
         targets = self.model.targets(server, mapped.url)
         answer = Answer(
             url=url,
@@ -194,9 +196,22 @@ class _Asked:
             undetermined=tuple(readable(doubt) for doubt in doubts),
         )
         if not targets:
-            cause = f"nothing can be said of {readable(mapped.url)}: no such balancer, no member, or no absolute URL"
+            cause = (
+                f"nothing can be said of {readable(mapped.url)}: no such balancer, no member that may serve, "
+                "or no absolute URL"
+            )
             return msgspec.structs.replace(answer, undetermined=(*answer.undetermined, cause))
-        longest = max(targets, key=lambda one: one.read.seconds)
+        regular = [one for one in targets if not one.standby] or targets
+        longest = max(regular, key=lambda one: one.read.seconds)
+        found = tuple(
+            failures(
+                self.model,
+                server,
+                targets,
+                longest,
+                query=bool(urlsplit(url if "://" in url else f"http://{url}").query),
+            )
+        )
         others = (
             ()
             if len(targets) == 1
@@ -213,9 +228,10 @@ class _Asked:
             read_governed_by=governed(longest.read),
             connect_governed_by=None if longest.connect is None else governed(longest.connect),
             connect_note=_connect_note(longest),
-            chain=self._chain(server, route, longest),
-            on_timeout=self._mark(server, longest),
+            chain=chain_of(self.model, server, route, longest),
+            on_timeout=next((_on_timeout(one) for one in found if one.when == "read"), None),
             members=others,
+            failures=(*found, *self._client(url, choice, self.model.protocol(server, longest.back_end.scheme))),
         )
 
     def _sharing(self, server: Server) -> Sharing:
@@ -238,125 +254,13 @@ class _Asked:
             return ()
         return self._sharing(server).others(worker, route)
 
-    def _mark(self, server: Server, governing: Governing) -> OnTimeout:
-        worker = governing.worker
-        balancer = worker.balancer if worker is not None else None
-        mark = timeout_mark(
-            self.model.protocol(server, governing.back_end.scheme),
-            self.model.behaviour,
-            ping=worker is not None and "ping" in worker.parameters,
-            fail_on_timeout=balancer is not None and balancer_flag(balancer, "failontimeout", False),
-        )
-        if governing.read.seconds == 0:
-            return OnTimeout(503, (), "Timeout 0 answers at once, before any back end can", 0)
-        seconds = seconds_or_none(governing.read.seconds * mark.times)
-        text = " ".join(filter(None, (mark.text, _ping_text(governing))))
-        return OnTimeout(mark.status, mark.log_ids, text, seconds)
-
-    def _chain(self, server: Server, route: Route, governing: Governing) -> tuple[ChainEntry, ...]:
-        """Every setting considered, strongest first, with those that are written but do not count."""
-        worker, read = governing.worker, governing.read
-        entries = [*self._lost(route, worker, read)]
-        limits = self.model.chain(server, worker, governing.back_end.scheme)
-        entries.extend(_entry(limit, governs=limit is limits[0]) for limit in limits)
-        if worker is not None and worker.timeout is None:
-            entries.insert(len(entries) - len(limits), ChainEntry("timeout= of the worker", False, "not set", ""))
-        if not any(limit.scope in ("ProxyTimeout", "ProxyTimeout at definition") for limit in limits):
-            entries.insert(len(entries) - 1, ChainEntry("ProxyTimeout", False, "not set", ""))
-        entries.extend(self._ineffective(server, limits))
-        entries.extend(self._connecting(route, worker, governing))
-        return tuple(entries)
-
-    def _connecting(self, route: Route, worker: ProxyWorker | None, governing: Governing) -> Iterator[ChainEntry]:
-        """``connectiontimeout=``, which goes before all of the others for connecting alone."""
-        connect = governing.connect
-        if connect is None:
-            return
-        yield from self._lost(route, worker, connect, "connectiontimeout")
-        if connect.setting.startswith("connectiontimeout="):
-            yield _entry(connect, governs=True)
-
-    def _lost(
-        self, route: Route, worker: ProxyWorker | None, governs: Limit, key: str = "timeout"
-    ) -> Iterator[ChainEntry]:
-        """A time on the route's own line, where it does not govern."""
-        own = next((one for one in route.parameters if one.key == key), None)
-        if own is None or (governs.directive is route.directive and governs.setting == own.written):
-            return
-        if route.balancer is not None:
-            reason = "on a balancer it is the wait for a usable member, never a read time-out"
-            if key != "timeout":
-                reason = "it is for the members of a balancer; on the balancer it does nothing"
-        elif worker is None:
-            reason = "no proxy worker matches this URL, the generic one serves it"
-        elif worker.definition is route.directive:
-            reason = f"overridden by {describe(governs)}"
-        elif worker.server != route.server:
-            reason = f"the main server's proxy worker {readable(worker.name)} comes first"
-        else:
-            made = _maker(worker)
-            reason = f"the worker was made by {made}"
-        setting = f"{readable(own.written)} on {readable(route.fake)}"
-        yield ChainEntry(setting, True, "ignored", reason, own.directive.source)
-
-    def _ineffective(self, server: Server, limits: tuple[Limit, ...]) -> Iterator[ChainEntry]:
-        """ProxyTimeout and Timeout that stand in the server or the main server and are not even reached."""
-        shown = {id(limit.directive) for limit in limits if limit.directive is not None}
-        for one in (server,) if server.is_main else (server, self.model.main):
-            for name in ("proxytimeout", "timeout"):
-                found = one.plain.get(name, ())
-                for index, directive in enumerate(found):
-                    if id(directive) in shown:
-                        continue
-                    value = first_word(directive)
-                    if index < len(found) - 1:
-                        reason = f"a later {directive.name} of the same server replaces it"
-                    elif not one.is_main and name == "timeout" and atoi(value) == 0:
-                        reason = "0 in a virtual host means the main server's"
-                    else:
-                        reason = "the virtual host has its own" if one.is_main else ""
-                    yield ChainEntry(readable(f"{directive.name} {value}"), True, "ignored", reason, directive.source)
+    def _client(self, url: str, choice: Choice, protocol: str) -> tuple[Failure, ...]:
+        tls = url.lower().startswith(("https:", "wss:"))
+        return tuple(client_failures(self.model, choice.first, choice.server, protocol, tls=tls))
 
 
-def _entry(limit: Limit, *, governs: bool) -> ChainEntry:
-    setting = readable(limit.setting)
-    if limit.scope in ("worker", "balancer member"):
-        setting = f"{setting} on {describe(limit).removeprefix('ProxyPass ')}"
-    elif limit.scope == "default":
-        setting = f"Timeout, httpd's default of {limit.seconds:g} s"
-    elif limit.scope == "ProxyTimeout at definition":
-        setting = f"{setting}, in force where the worker was made"
-    source = limit.directive.source if limit.directive is not None else None
-    is_set = limit.scope != "default"
-    reason = ""
-    if governs and limit.unit_dropped:
-        reason = f"its unit is dropped: {limit.seconds:g} s"
-    return ChainEntry(setting, is_set, "governs" if governs else "not reached", reason, source)
-
-
-def _maker(worker: ProxyWorker) -> str:
-    return describe(Limit(0, "worker", "", worker.definition))
-
-
-def governed(limit: Limit) -> Governed:
-    """The setting that governs, as the answer carries it."""
-    if limit.directive is None:
-        return Governed("default" if limit.scope == "default" else "fixed", limit_text(limit), None)
-    value = limit.setting.partition(" ")[2] if " " in limit.setting else limit.setting
-    return Governed(limit.directive.name.lstrip("<"), readable(value), limit.directive.source)
-
-
-def limit_text(limit: Limit) -> str:
-    """The seconds of a default, or what is fixed."""
-    return f"{limit.seconds:g}" if limit.scope == "default" else limit.setting
-
-
-def _ping_text(governing: Governing) -> str:
-    """What comes first of a back end that does not even answer the ping."""
-    seconds = governing.worker.interval("ping") if governing.worker is not None else None
-    if governing.back_end.scheme != "ajp" or not seconds:
-        return ""
-    return f"Where the ping itself is not answered: status 503 after {2 * seconds:g} s, AH01012 and AH00897."
+def _on_timeout(failure: Failure) -> OnTimeout:
+    return OnTimeout(failure.status, failure.log_ids, failure.text, failure.seconds)
 
 
 def _connect_note(governing: Governing) -> str:

@@ -64,6 +64,11 @@ class Governing(msgspec.Struct, frozen=True, gc=False):
     read: Limit
     connect: Limit | None
 
+    @property
+    def standby(self) -> bool:
+        """Whether it is a member that serves only where the others can not."""
+        return self.worker is not None and bool({"H", "R"} & self.worker.status)
+
 
 class Model(msgspec.Struct, eq=False, dict=True):
     """A configuration as mod_proxy holds it once everything is read, for one behaviour of httpd."""
@@ -95,11 +100,20 @@ class Model(msgspec.Struct, eq=False, dict=True):
         return default if found is None else first_word(found).lower() == "on"
 
     def protocol(self, server: Server, scheme: str) -> str:
-        """The protocol whose module does the work: since 2.4.48 that of HTTP speaks WebSocket too, if not told off."""
-        if scheme not in ("ws", "wss") or not self.behaviour.websocket_by_http:
+        """The protocol whose module does the work: since 2.4.47 that of HTTP speaks WebSocket too, if not told off."""
+        if scheme not in ("ws", "wss") or not self.behaviour.websocket_by_http or not self.loads("proxy_http_module"):
             return scheme
-        falls_back = self.flag(server, "proxywebsocketfallbacktoproxyhttp", True)
-        return {"ws": "http", "wss": "https"}[scheme] if falls_back else scheme
+        if self.behaviour.websocket_choice and not self.flag(server, "proxywebsocketfallbacktoproxyhttp", True):
+            return scheme
+        return {"ws": "http", "wss": "https"}[scheme]
+
+    def loads(self, module: str, *, unknown: bool = True) -> bool:
+        """Whether a module is loaded; ``unknown`` where nothing is known of the modules."""
+        return module in self._modules if self._modules else unknown
+
+    @cached_property
+    def _modules(self) -> frozenset[str]:
+        return frozenset(name for name, _ in self.resolved.modules) if self.resolved.modules_known else frozenset()
 
     def inherits_workers(self, server: Server) -> bool:
         """Whether a virtual host sees the main server's proxy workers and balancers."""
@@ -136,8 +150,10 @@ class Model(msgspec.Struct, eq=False, dict=True):
         return self._govern(server, self.find_worker(server, with_path(back_end)), back_end)
 
     def members(self, server: Server, balancer: Balancer) -> tuple[Governing, ...]:
-        """What governs at each member of a balancer, in order."""
-        return tuple(self._govern(server, one, one.back_end) for one in balancer.members.workers)
+        """What governs at each member of a balancer that may serve, in order."""
+        return tuple(
+            self._govern(server, one, one.back_end) for one in balancer.members.workers if not one.out_of_service
+        )
 
     def targets(self, server: Server, url: str) -> tuple[Governing, ...]:
         """What governs for a URL: one for a back end, one for each member of a balancer."""
@@ -155,7 +171,7 @@ class Model(msgspec.Struct, eq=False, dict=True):
     def chain(self, server: Server, worker: ProxyWorker | None, scheme: str) -> tuple[Limit, ...]:
         """The settings that can govern a read, strongest first; each that is set, and a default or fixed end."""
         found: list[Limit] = []
-        if scheme in ("ws", "wss") and not self.behaviour.tunnel_limited:
+        if self.protocol(server, scheme) in ("ws", "wss"):
             found.append(Limit(math.inf, "fixed", "no limit of mod_proxy_wstunnel", None))
         found.extend(_worker_limits(worker))
         if scheme == "fcgi" and self.behaviour.fixed_fcgi_limit:
@@ -172,6 +188,19 @@ class Model(msgspec.Struct, eq=False, dict=True):
             yield Limit(timeout.seconds, "default", "default", None)
         else:
             yield _limit(timeout, "Timeout")
+
+    def tunnel_limit(self, server: Server, governing: Governing) -> Limit:
+        """How long a tunnel that switched protocols may be idle: the longer of the client's and the back end's."""
+        read = governing.read
+        if self.protocol(server, governing.back_end.scheme) in ("ws", "wss"):
+            return read
+        setting = effective.timeout(server, self.main, self.behaviour)
+        own = -1 if math.isinf(read.seconds) else read.seconds
+        if setting.seconds <= own:
+            return read
+        if setting.directive is None:
+            return Limit(setting.seconds, "default", "default", None)
+        return _limit(setting, "Timeout")
 
     def _connect(self, server: Server, worker: ProxyWorker | None) -> Limit:
         if worker is not None:

@@ -274,12 +274,23 @@ def _handled(place: PathMap, path: str, mapped: Mapped) -> Mapped:
     for route in place.handlers:
         verdict = _handler_matches(route, path)
         if verdict is None:
-            mapped.doubts.append(f"{route.directive.name} in {route.fake} depends on the file the request names")
+            mapped.doubts.append(_depends(route))
         elif verdict:
             mapped.route, mapped.note = route, ""
             mapped.url = back_end_of(route)[0]
             return mapped
     return mapped
+
+
+def _depends(route: Route) -> str:
+    """Why a handler or a rule of a section cannot be tried against a path alone."""
+    sections = [one for one in route.directive.within if one.name.lower() in ("if", "elseif", "else")]
+    if sections:
+        section = sections[0]
+        written = f"<{section.name} {section.arguments}>".replace(" >", ">")
+        return f"{route.directive.name} ({route.directive.source}) stands in {written}, decided per request"
+    place = f"<{route.section.name} {route.section.arguments}>" if route.section else route.fake
+    return f"{route.directive.name} in {place} ({route.directive.source}) depends on the file the request names"
 
 
 def _handler_matches(route: Route, path: str) -> bool | None:

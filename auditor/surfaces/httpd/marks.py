@@ -1,19 +1,39 @@
-"""What a read time-out looks like: the status a client gets and the identifiers in the error log.
+"""What a failure of a back end looks like: the status a client gets and the identifiers in the error log.
 
-Measured on 2.4.71 at the default LogLevel, back ends that hang before they answer.
+Measured on 2.4.71 at the default LogLevel with back ends that hang, refuse, reset, close and stop half-way.
 """
 
 from __future__ import annotations
+
+from typing import Final, Literal
 
 import msgspec
 
 from auditor.surfaces.httpd.versions import Behaviour
 
+Phase = Literal["read", "mid-body", "connect", "refused", "closed", "handshake", "ping"]
 
-class TimeoutMark(msgspec.Struct, frozen=True, gc=False):
+MEMBER_DISABLED: Final = "AH00959"
+_CONNECT_IDS: Final = {
+    "http": "AH01114",
+    "https": "AH01114",
+    "fcgi": "AH01079",
+    "ajp": "AH00896",
+    "scgi": "AH00866",
+    "uwsgi": "AH10101",
+    "ws": "AH02452",
+    "wss": "AH02452",
+}
+_AJP: Final = ("AH01030", "AH00992", "AH00878")
+_HTTP: Final = ("AH01102", "AH00898")
+_AJP_LOG: Final = "AH01030 goes to the main server's error log."
+
+
+class Mark(msgspec.Struct, frozen=True, gc=False):
     """``status`` None and ``known`` False: not known for this protocol. ``text`` adds what the numbers do not say.
 
-    ``times`` is how often httpd waits before it gives up.
+    ``times`` is how often httpd waits before it gives up. A member of a balancer that gives 503 is in error, and the
+    next one is tried.
     """
 
     status: int | None
@@ -24,24 +44,100 @@ class TimeoutMark(msgspec.Struct, frozen=True, gc=False):
 
 
 def timeout_mark(
-    scheme: str, behaviour: Behaviour, *, ping: bool = False, fail_on_timeout: bool = False
-) -> TimeoutMark:
-    """The mark of a read time-out before the answer's header."""
+    scheme: str,
+    behaviour: Behaviour,
+    *,
+    ping: bool = False,
+    fail_on_timeout: bool = False,
+    repeatable: bool = True,
+) -> Mark:
+    """The mark of a read time-out before the answer's header.
+
+    ``repeatable`` is a request that AJP may send twice: GET, PUT, DELETE or OPTIONS without body and query.
+    """
     match scheme:
         case "http" | "https":
-            ids = ("AH01102", "AH00898")
-            return TimeoutMark(502, (*ids, "AH02460") if fail_on_timeout else ids)
+            return Mark(502, (*_HTTP, "AH02460") if fail_on_timeout else _HTTP)
         case "fcgi":
-            return TimeoutMark(behaviour.fcgi_timeout_status, ("AH01075",))
+            return Mark(behaviour.fcgi_timeout_status, ("AH01075",))
         case "ajp":
-            ajp_ids = ("AH01030", "AH00992", "AH00878")
-            if ping:
-                return TimeoutMark(504, ajp_ids)
-            return TimeoutMark(503, ajp_ids, "a GET is tried again on another member; other methods give 500")
+            return Mark(504 if ping else 503 if repeatable else 500, _AJP, _AJP_LOG)
         case "scgi":
-            return TimeoutMark(504, ("AH00860",))
+            return Mark(504, ("AH00860",))
         case "uwsgi":
-            return TimeoutMark(500, (), "nothing is written to the error log")
+            return Mark(500, (), "Nothing is written to the error log.")
         case "h2" | "h2c":
-            return TimeoutMark(503, (), "It is tried twice; nothing is written to the error log.", times=2)
-    return TimeoutMark(None, (), f"what httpd does then is not known for {scheme}", known=False)
+            return Mark(503, (), "It is tried twice; nothing is written to the error log.", times=2)
+    return Mark(None, (), f"what httpd does then is not known for {scheme}", known=False)
+
+
+def body_mark(scheme: str) -> Mark | None:
+    """The mark of an answer that stops or ends in its body: the client has its 200 already."""
+    match scheme:
+        case "http" | "https":
+            return Mark(200, ("AH01110",))
+        case "fcgi":
+            return Mark(200, ("AH01075",))
+        case "scgi":
+            return Mark(200, ("AH00574",))
+        case "ajp":
+            return Mark(200, ("AH01030", "AH00992", "AH00893"), _AJP_LOG)
+        case "uwsgi":
+            return Mark(200)
+    return None
+
+
+def slow_client_mark(scheme: str, behaviour: Behaviour) -> Mark | None:
+    """The mark of a client whose body does not come; None where that is not noticed before the back end asks for it."""
+    match scheme:
+        case "http" | "https":
+            return Mark(behaviour.slow_body_status, ("AH01095",), "It looks like a fault of the back end.")
+        case "fcgi":
+            return Mark(behaviour.slow_body_status, ("AH01075",), "It looks like a fault of the back end.")
+        case "scgi":
+            return Mark(500, ("AH00859",))
+        case "uwsgi":
+            return Mark(500, ("AH10099",))
+        case "":
+            return Mark(behaviour.slow_body_status)
+    return None
+
+
+def connect_mark(scheme: str, *, unix: bool, member: bool) -> Mark:
+    """The mark of a connection that is refused, or not there in time. ``member``: of a balancer."""
+    own = _CONNECT_IDS.get(scheme)
+    ids = ("AH02454" if unix else "AH00957", *((own,) if own else ()))
+    return Mark(503, (*ids, MEMBER_DISABLED) if member else ids)
+
+
+def closed_mark(scheme: str, *, repeatable: bool = True) -> Mark | None:
+    """The mark of a back end that closes or resets before it answers."""
+    match scheme:
+        case "http" | "https":
+            return Mark(502, _HTTP)
+        case "fcgi":
+            return Mark(503, ("AH01067", "AH01075"))
+        case "ajp":
+            return Mark(503 if repeatable else 500, _AJP, _AJP_LOG)
+        case "scgi":
+            return Mark(500, ("AH00860",))
+        case "uwsgi":
+            return Mark(500)
+        case "h2" | "h2c":
+            return Mark(503)
+    return None
+
+
+def handshake_mark(scheme: str) -> Mark | None:
+    """The mark of a TLS handshake that is not answered: not that of an answer which does not come."""
+    return Mark(500, ("AH01084", "AH01097", "AH00898")) if scheme == "https" else None
+
+
+def ping_mark(scheme: str) -> Mark | None:
+    """The mark of a ping that is not answered."""
+    match scheme:
+        case "http" | "https":
+            return Mark(503, _HTTP, "Only a request with a body is preceded by it.")
+        case "ajp":
+            return Mark(503, ("AH01012", "AH00897"), times=2)
+    return None

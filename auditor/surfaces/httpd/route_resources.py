@@ -20,9 +20,10 @@ from auditor.surfaces.httpd.servers import Server, readable
 from auditor.surfaces.httpd.words import split_words
 from auditor.surfaces.httpd.workers import (
     BackEnd,
-    Balancer,
     Parameter,
     ProxyWorker,
+    balancer_flag,
+    forces_recovery,
     is_balancer,
     lower_authority,
     parse_back_end,
@@ -307,10 +308,7 @@ class RouteResources:
             out.add("on_timeout_status", Undetermined(mark.text))
         out.flag("fails_over", len(one.targets) > 1 and any(other.back_end.scheme == "ajp" for other in one.targets))
         if scheme in ("ws", "wss"):
-            limited = self.model.behaviour.tunnel_limited
-            client = effective.timeout(self.server, self.model.main, self.model.behaviour).seconds
-            seconds = max(governing.read.seconds, client if client >= 0 else -1) if limited else -1
-            out.seconds("tunnel_limit", -1 if client < 0 else seconds)
+            out.seconds("tunnel_limit", self.model.tunnel_limit(self.server, governing).seconds)
 
     def _escapes(self, one: VisibleRoute) -> Value | None:
         """Whether ``timeout=`` of a ProxyPassMatch with ``$n`` fails to apply to some of its URLs."""
@@ -395,17 +393,6 @@ def worker_name(worker: ProxyWorker) -> str:
     """The resource's name of a proxy worker."""
     within = f"{worker.balancer.name} " if worker.balancer is not None else ""
     return f"{worker.server} {within}{readable(worker.name)}"
-
-
-def balancer_flag(balancer: Balancer, key: str, default: bool) -> bool:
-    """An On/Off parameter of a balancer."""
-    found = balancer.parameters.get(key)
-    return default if found is None else found.value.lower() == "on"
-
-
-def forces_recovery(balancer: Balancer) -> bool:
-    """Whether all members are tried at once when every one is in error (On unless written otherwise)."""
-    return balancer_flag(balancer, "forcerecovery", True)
 
 
 def describe(read: Limit) -> str:

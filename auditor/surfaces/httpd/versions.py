@@ -69,14 +69,39 @@ class Behaviour(msgspec.Struct, frozen=True, gc=False):
         return self.version >= (2, 4, 49)
 
     @property
-    def tunnel_limited(self) -> bool:
-        """Whether a WebSocket tunnel has any limit (since 2.4.47)."""
+    def websocket_by_http(self) -> bool:
+        """Whether mod_proxy_http, where loaded, speaks WebSocket in mod_proxy_wstunnel's place (since 2.4.47)."""
         return self.version >= (2, 4, 47)
 
     @property
-    def websocket_by_http(self) -> bool:
-        """Whether mod_proxy_http speaks WebSocket, unless ProxyWebsocketFallbackToProxyHttp is Off (since 2.4.48)."""
+    def websocket_choice(self) -> bool:
+        """``ProxyWebsocketFallbackToProxyHttp`` (since 2.4.48)."""
         return self.version >= (2, 4, 48)
+
+    @property
+    def slow_body_status(self) -> int:
+        """The status where a client's body does not come in time (408 since 2.4.13)."""
+        return 408 if self.version >= (2, 4, 13) else 400
+
+    @property
+    def handshake_limit(self) -> bool:
+        """``handshake=`` of RequestReadTimeout (since 2.4.39)."""
+        return self.version >= (2, 4, 39)
+
+    @property
+    def named_keep_alive(self) -> bool:
+        """Whether a virtual host's own KeepAliveTimeout counts where it is found by name (since 2.4.13)."""
+        return self.version >= (2, 4, 13)
+
+    @property
+    def cgid_timeout(self) -> bool:
+        """``CGIDScriptTimeout`` (since 2.4.10)."""
+        return self.version >= (2, 4, 10)
+
+    @property
+    def cgi_timeout(self) -> bool:
+        """``CGIScriptTimeout`` (since 2.4.59)."""
+        return self.version >= (2, 4, 59)
 
     @property
     def finer_logs(self) -> bool:

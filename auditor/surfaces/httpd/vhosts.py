@@ -27,6 +27,12 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
     why: str
     doubts: tuple[str, ...] = ()
     by_name: bool = False
+    default: Server | None = None
+
+    @property
+    def first(self) -> Server:
+        """The server that counts until the request has named its host: the first one of its address."""
+        return self.default or self.server
 
 
 class VirtualHosts:
@@ -69,7 +75,8 @@ class VirtualHosts:
             names = ", ".join(sorted(one.name for one in possible))
             doubts.append(f"the virtual host depends on the address the client connects to: {names}")
         why = "by name" if named else "the default of its address and port"
-        return Choice(possible[0], why, tuple(doubts), by_name=bool(named))
+        first = next((chain[0] for chain in chains if possible[0] in chain), possible[0])
+        return Choice(possible[0], why, tuple(doubts), by_name=bool(named), default=first)
 
     def _candidates(self, host: str, port: str) -> list[list[Server]]:
         """The chains that may answer: one where the local address is certain."""

@@ -12,13 +12,11 @@ from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.route_resources import (
     VisibleRoute,
-    balancer_flag,
     beyond_segment,
-    forces_recovery,
     worker_name,
 )
 from auditor.surfaces.httpd.servers import readable
-from auditor.surfaces.httpd.workers import Balancer, Parameter, ProxyWorker, is_balancer
+from auditor.surfaces.httpd.workers import Balancer, Parameter, ProxyWorker, balancer_flag, forces_recovery, is_balancer
 
 
 class WorkerResources:

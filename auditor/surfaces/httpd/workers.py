@@ -178,6 +178,25 @@ class ProxyWorker(msgspec.Struct, eq=False):
         found = self.timeout
         return found is not None and drops_unit(found.value)
 
+    @property
+    def status(self) -> frozenset[str]:
+        """The letters that ``status=`` sets: D disabled, S stopped, H hot standby, R spare, I, E, N."""
+        letters: set[str] = set()
+        clears = False
+        for letter in (self.text("status") or "").upper():
+            if letter in "+-":
+                clears = letter == "-"
+            elif clears:
+                letters.discard(letter)
+            else:
+                letters.add(letter)
+        return frozenset(letters)
+
+    @property
+    def out_of_service(self) -> bool:
+        """Whether it is disabled or stopped: it serves nothing until somebody switches it on."""
+        return bool({"D", "S"} & self.status)
+
     def reuses(self) -> bool:
         """Whether connections are kept for the next request."""
         for key, wanted in (("disablereuse", "off"), ("enablereuse", "on")):
@@ -275,6 +294,22 @@ class Balancer(msgspec.Struct, eq=False):
     definition: Directive
     parameters: Parameters = {}
     members: WorkerSet = msgspec.field(default_factory=WorkerSet)
+
+
+def balancer_flag(balancer: Balancer, key: str, default: bool) -> bool:
+    """An On/Off parameter of a balancer."""
+    found = balancer.parameters.get(key)
+    return default if found is None else found.value.lower() == "on"
+
+
+def forces_recovery(balancer: Balancer) -> bool:
+    """Whether all members are tried at once when every one is in error (On unless written otherwise).
+
+    A member that is disabled or stopped is not in error, and so keeps the others from being tried.
+    """
+    return balancer_flag(balancer, "forcerecovery", True) and not any(
+        one.out_of_service for one in balancer.members.workers
+    )
 
 
 def balancer_name(written: str) -> str:

@@ -1,0 +1,117 @@
+"""How long a client may take, and what it sees then: its request's header and body, and an idle connection.
+
+Source: mod_reqtimeout (defaults count as soon as it is loaded), ``ap_process_http_sync_connection`` and
+``event_post_read_request``. Until a request has named its host in its header, the first virtual host of the address
+counts; the name in a TLS handshake changes nothing in that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from auditor.surfaces.httpd import effective
+from auditor.surfaces.httpd.answer import Failure, Governed, seconds_or_none
+from auditor.surfaces.httpd.directive import Directive
+from auditor.surfaces.httpd.durations import atoi, parse_interval
+from auditor.surfaces.httpd.effective import Setting, first_word
+from auditor.surfaces.httpd.governing import Model
+from auditor.surfaces.httpd.marks import Mark, slow_client_mark
+from auditor.surfaces.httpd.servers import Server, readable
+from auditor.surfaces.httpd.words import split_words
+
+_KEEP_ALIVE: Final = 5
+_DEFAULTS: Final = {"header": ("20-40,MinRate=500", 20), "body": ("20,MinRate=500", 20), "handshake": ("0", 0)}
+
+
+def client_failures(model: Model, first: Server, server: Server, protocol: str, *, tls: bool) -> Iterator[Failure]:
+    """What a client is held to.
+
+    ``first`` is the first server of the address, which counts until the host is known; ``protocol`` is the back end's,
+    empty where the request is not proxied.
+    """
+    if tls:
+        yield _slow(model, first, _in_force(model, first), "handshake", Mark(None))
+    stages = _in_force(model, first)
+    yield _slow(model, first, stages, "header", Mark(408))
+    mark = slow_client_mark(protocol, model.behaviour)
+    if mark is not None:
+        yield _slow(model, server, None if stages is None else _stages(model, server), "body", mark)
+    yield _idle(model, first, server)
+
+
+_Stage = tuple[str, int, Directive | None]
+
+
+def _in_force(model: Model, first: Server) -> dict[str, _Stage] | None:
+    """What mod_reqtimeout does on the connection; None where it is not loaded, or all of it is off for that server."""
+    if not model.loads("reqtimeout_module", unknown=False):
+        return None
+    stages = _stages(model, first)
+    return stages if any(seconds for _, seconds, _ in stages.values()) else None
+
+
+def _stages(model: Model, server: Server) -> dict[str, _Stage]:
+    """What RequestReadTimeout gives each stage: as written, in seconds (0: no limit) and where."""
+    stages: dict[str, _Stage] = {name: (*default, None) for name, default in _DEFAULTS.items()}
+    for one in (server,) if server.is_main else (model.main, server):
+        for directive in one.plain.get("requestreadtimeout", ()):
+            for word in split_words(directive.arguments):
+                key, equals, value = word.partition("=")
+                if equals and key.lower() in stages and (key.lower() != "handshake" or model.behaviour.handshake_limit):
+                    stages[key.lower()] = (value, atoi(value), directive)
+    return stages
+
+
+def _slow(model: Model, server: Server, stages: dict[str, _Stage] | None, stage: str, mark: Mark) -> Failure:
+    """A client that stops in the middle of a stage: RequestReadTimeout or Timeout, whichever is over first."""
+    when = f"client {stage}"
+    timeout = effective.timeout(server, model.main, model.behaviour)
+    seconds = math.inf if timeout.seconds < 0 else timeout.seconds
+    if stages is not None:
+        written, limit, directive = stages[stage]
+        if limit and limit <= seconds:
+            by = _governed(directive, f"{stage}={written}")
+            return Failure(when, limit, mark.status, mark.log_ids, by, mark.text)
+    return Failure(when, seconds_or_none(seconds), mark.status, mark.log_ids, _timeout(timeout), mark.text)
+
+
+def _governed(directive: Directive | None, written: str) -> Governed:
+    if directive is None:
+        return Governed("default", f"RequestReadTimeout {written}", None)
+    return Governed(directive.name, readable(written), directive.source)
+
+
+def _timeout(timeout: Setting) -> Governed:
+    if timeout.directive is None:
+        return Governed("default", f"{timeout.seconds}", None)
+    return Governed(timeout.directive.name, readable(timeout.written), timeout.directive.source)
+
+
+def _idle(model: Model, first: Server, server: Server) -> Failure:
+    """When an idle connection is closed: at once with KeepAlive Off, else after KeepAliveTimeout."""
+    switch = effective.inherited(server, model.main, "keepalive")
+    if switch is not None and first_word(switch).lower() == "off":
+        by = Governed(switch.name, readable(first_word(switch)), switch.source)
+        return Failure("client idle", 0, None, (), by, "The connection is closed behind every answer.")
+    named = server.last("keepalivetimeout") is not None and not server.is_main
+    counts = server if named and model.behaviour.named_keep_alive else first
+    seconds, directive = _keep_alive(model, counts)
+    text = ""
+    if counts is not server and counts is not model.main:
+        text = f"Of {readable(counts.name)}, the first virtual host of the address."
+    if directive is None:
+        return Failure("client idle", seconds, None, (), Governed("default", f"KeepAliveTimeout {seconds:g}", None))
+    by = Governed(directive.name, readable(first_word(directive)), directive.source)
+    return Failure("client idle", seconds, None, (), by, text)
+
+
+def _keep_alive(model: Model, server: Server) -> tuple[float, Directive | None]:
+    """A server's KeepAliveTimeout: 0 in a virtual host is the main server's."""
+    for one in (server,) if server.is_main else (server, model.main):
+        found = one.last("keepalivetimeout")
+        seconds = parse_interval(first_word(found)) if found is not None else None
+        if seconds is not None and (seconds or one.is_main):
+            return seconds_or_none(seconds) or 0, found
+    return _KEEP_ALIVE, None

@@ -1,0 +1,162 @@
+"""How a back end fails a request, one way after the other: after how many seconds, with which status and log ids.
+
+Source: ``proxy_handler`` (what is tried again), ``ap_proxy_connect_backend``, ``ap_proxy_tunnel_create``, and the
+handlers of the protocols. Which member a balancer takes first is not ours to say: where every member fails alike the
+total does not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from auditor.surfaces.httpd import marks
+from auditor.surfaces.httpd.answer import Failure, Governed, seconds_or_none
+from auditor.surfaces.httpd.durations import atoi
+from auditor.surfaces.httpd.governing import Governing, Limit, Model
+from auditor.surfaces.httpd.marks import Mark
+from auditor.surfaces.httpd.servers import Server, readable
+from auditor.surfaces.httpd.workers import Balancer, balancer_flag, forces_recovery
+
+
+def failures(
+    model: Model, server: Server, targets: tuple[Governing, ...], longest: Governing, *, query: bool
+) -> Iterator[Failure]:
+    """Every way in which the back end can fail a request, in the order of a request's life.
+
+    ``targets`` are all that could serve it, ``longest`` is the one with the longest read time-out. ``query`` says
+    that the URL has one: AJP then sends nothing twice.
+    """
+    yield from _Failures(model, server, targets, longest, query).all()
+
+
+class _Failures:
+    def __init__(
+        self, model: Model, server: Server, targets: tuple[Governing, ...], longest: Governing, query: bool
+    ) -> None:
+        self.model = model
+        self.server = server
+        self.targets = targets
+        self.longest = longest
+        self.query = query
+        self.scheme = model.protocol(server, longest.back_end.scheme)
+        worker = longest.worker
+        self.balancer: Balancer | None = worker.balancer if worker is not None else None
+        self.ping = worker.interval("ping") if worker is not None else None
+
+    def all(self) -> Iterator[Failure]:
+        if self.longest.connect is not None and self.longest.connect.seconds == 0:
+            yield from self._at_once(self.longest.connect)
+            return
+        yield from self._connecting()
+        handshake = marks.handshake_mark(self.scheme)
+        if handshake is not None:
+            yield self._failure("handshake", handshake, self.longest.read)
+        yield from self._pinging()
+        closed = marks.closed_mark(self.scheme, repeatable=not self.query)
+        if closed is not None:
+            yield self._again("closed", closed, lambda _: 0, None)
+        yield from self._reading()
+        body = marks.body_mark(self.scheme)
+        if body is not None:
+            yield self._failure("mid-body", body, self.longest.read)
+            yield Failure("cut", 0, body.status, body.log_ids)
+        if self.scheme in ("http", "https", "ws", "wss"):
+            yield from self._tunnel()
+        yield from self._no_member()
+
+    def _at_once(self, limit: Limit) -> Iterator[Failure]:
+        """With Timeout 0 no connection is waited for, so none comes about."""
+        mark = marks.connect_mark(self.scheme, unix=False, member=self.balancer is not None)
+        text = "Timeout 0 answers at once, before any back end can."
+        for when in ("connect", "read"):
+            yield Failure(when, 0, mark.status, mark.log_ids, governed(limit), text)
+
+    def _connecting(self) -> Iterator[Failure]:
+        unix = self.longest.connect is None
+        mark = marks.connect_mark(self.scheme, unix=unix, member=self.balancer is not None)
+        yield self._again("refused", mark, lambda _: 0, None)
+        if self.longest.connect is not None:
+            slowest = max((one for one in self.targets if one.connect), key=_connect_seconds)
+            yield self._again("connect", mark, _connect_seconds, slowest.connect)
+
+    def _reading(self) -> Iterator[Failure]:
+        for when, repeatable in (("read", not self.query), ("read, not GET", False)):
+            if when != "read" and self.scheme != "ajp":
+                continue
+            mark = marks.timeout_mark(
+                self.scheme,
+                self.model.behaviour,
+                ping=bool(self.ping),
+                fail_on_timeout=self.balancer is not None and balancer_flag(self.balancer, "failontimeout", False),
+                repeatable=repeatable,
+            )
+            yield self._again(when, mark, lambda one: one.read.seconds, self.longest.read)
+
+    def _pinging(self) -> Iterator[Failure]:
+        mark = marks.ping_mark(self.scheme)
+        worker = self.longest.worker
+        if mark is None or not self.ping or worker is None:
+            return
+        parameter = worker.parameters["ping"]
+        yield self._again(
+            "ping", mark, lambda _: self.ping or 0, Limit(self.ping, "worker", parameter.written, parameter.directive)
+        )
+
+    def _tunnel(self) -> Iterator[Failure]:
+        worker = self.longest.worker
+        upgraded = worker is not None and worker.text("upgrade") is not None
+        if self.longest.back_end.scheme not in ("ws", "wss") and not upgraded:
+            return
+        limit = self.model.tunnel_limit(self.server, self.longest)
+        yield Failure("idle tunnel", seconds_or_none(limit.seconds), 101, (), governed(limit))
+
+    def _no_member(self) -> Iterator[Failure]:
+        """Every member is in error already, and none is tried again at once."""
+        balancer = self.balancer
+        if balancer is None or forces_recovery(balancer):
+            return
+        wait = balancer.parameters.get("timeout")
+        seconds = atoi(wait.value) if wait is not None else 0
+        by = None if wait is None else Governed(wait.directive.name, wait.written, wait.directive.source)
+        yield Failure("no member", seconds, 503, ("AH01170",), by)
+
+    def _failure(self, when: str, mark: Mark, limit: Limit) -> Failure:
+        seconds = seconds_or_none(limit.seconds * mark.times)
+        return Failure(when, seconds, mark.status, mark.log_ids, governed(limit), mark.text)
+
+    def _again(self, when: str, mark: Mark, seconds: Callable[[Governing], float], limit: Limit | None) -> Failure:
+        """A failure after which a balancer may try the next member: the seconds of all attempts together."""
+        each = sorted((seconds(one) * mark.times for one in self.targets), reverse=True)
+        total, fails_over = seconds(self.longest) * mark.times, False
+        if self.balancer is not None and mark.status == 503:
+            attempts = self._attempts(len(each))
+            fails_over = attempts > 1
+            total = sum(each[index % len(each)] for index in range(attempts))
+        by = None if limit is None else governed(limit)
+        return Failure(when, seconds_or_none(total), mark.status, mark.log_ids, by, mark.text, fails_over)
+
+    def _attempts(self, members: int) -> int:
+        """How many members are tried, one after the other, where each gives 503."""
+        assert self.balancer is not None  # noqa: S101 - asked of members alone
+        written = self.balancer.parameters.get("maxattempts")
+        more = atoi(written.value) if written is not None else len(self.balancer.members.workers) - 1
+        if not forces_recovery(self.balancer):
+            more = min(more, members - 1)
+        return max(0, more) + 1
+
+
+def _connect_seconds(one: Governing) -> float:
+    return 0 if one.connect is None else one.connect.seconds
+
+
+def governed(limit: Limit) -> Governed:
+    """The setting that governs, as the answer carries it."""
+    if limit.directive is None:
+        return Governed("default" if limit.scope == "default" else "fixed", limit_text(limit), None)
+    value = limit.setting.partition(" ")[2] if " " in limit.setting else limit.setting
+    return Governed(limit.directive.name.lstrip("<"), readable(value), limit.directive.source)
+
+
+def limit_text(limit: Limit) -> str:
+    """The seconds of a default, or what is fixed."""
+    return f"{limit.seconds:g}" if limit.scope == "default" else limit.setting
