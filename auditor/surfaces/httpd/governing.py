@@ -109,11 +109,13 @@ class Model(msgspec.Struct, eq=False, dict=True):
 
     def loads(self, module: str, *, unknown: bool = True) -> bool:
         """Whether a module is loaded; ``unknown`` where nothing is known of the modules."""
-        return module in self._modules if self._modules else unknown
+        if module in self._modules:
+            return True
+        return unknown if not self._modules or not self.resolved.modules_known else False
 
     @cached_property
     def _modules(self) -> frozenset[str]:
-        return frozenset(name for name, _ in self.resolved.modules) if self.resolved.modules_known else frozenset()
+        return frozenset(name for name, _ in self.resolved.modules)
 
     def inherits_workers(self, server: Server) -> bool:
         """Whether a virtual host sees the main server's proxy workers and balancers."""
