@@ -62,6 +62,7 @@ class Resolved(msgspec.Struct, frozen=True):
     ``modules`` are the identifiers loaded (``proxy_module``) with the file that LoadModule names, built-in ones with
     an empty file; ``modules_known`` is False where built-in modules cannot be known.
     ``defines`` are the names defined at the end, with their values. ``gaps`` are includes that could not be read.
+    ``files`` are the names of the files that were read, as sources give them, each once.
     """
 
     directives: tuple[Directive, ...]
@@ -71,3 +72,4 @@ class Resolved(msgspec.Struct, frozen=True):
     modules_known: bool = True
     defines: tuple[tuple[str, str], ...] = ()
     gaps: tuple[Gap, ...] = ()
+    files: tuple[str, ...] = ()

@@ -167,6 +167,7 @@ class _Resolver:
             modules_known=self.options.built_in is not None,
             defines=self.variables.all(),
             gaps=tuple(self.gaps),
+            files=tuple(self.relative(path) for path in self.lines),
         )
 
     # Files

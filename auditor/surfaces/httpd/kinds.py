@@ -359,6 +359,23 @@ FILE: Final = KindSpec(
         _attribute("digest", "text", "SHA-256 of the collected content (secrets replaced); absent for a link."),
         _attribute("holds_secrets", "boolean", "Whether secrets in it were replaced by keyed digests."),
         _attribute("read", "boolean", "Whether the configuration reads it."),
+        _attribute(
+            "swallowed_by_comments",
+            "list",
+            "Directives, with file and line, that httpd never sees: the comment before ends in a backslash. Absent, as "
+            "the next two, where the file is not read.",
+        ),
+        _attribute(
+            "swallowed_by_letters",
+            "list",
+            "Lines, with file and line, that httpd takes into the comment or directive before: it ends in a letter of "
+            "Shift_JIS whose second byte is a backslash (5C).",
+        ),
+        _attribute(
+            "cut_by_letters",
+            "list",
+            "Directives, with file and line, that lose half of such a letter at their end; what follows is blank.",
+        ),
     ),
 )
 

@@ -11,7 +11,9 @@ from auditor.model.snapshot import Collected
 from auditor.model.source import FactSource, FileSource
 from auditor.model.value import Version
 from auditor.surfaces.httpd.attributes import Attributes
+from auditor.surfaces.httpd.collected_files import CollectedFiles
 from auditor.surfaces.httpd.directive import Resolved
+from auditor.surfaces.httpd.swallowed import Swallowed, swallowed_lines
 from auditor.surfaces.httpd.words import split_words
 
 
@@ -34,7 +36,8 @@ def module_resources(resolved: Resolved) -> list[Resource]:
 
 def file_resources(collected: Collected, resolved: Resolved) -> list[Resource]:
     """The files of the tree."""
-    read = {directive.source.file for directive in resolved.directives} | {resolved.main_file}
+    read = {*resolved.files, resolved.main_file}
+    files = CollectedFiles(collected)
     found = []
     for document in collected.documents:
         source = FileSource(document.name, 1, 1)
@@ -49,8 +52,33 @@ def file_resources(collected: Collected, resolved: Resolved) -> list[Resource]:
             out.text("digest", hashlib.sha256(document.content).hexdigest())
         out.flag("holds_secrets", bool(document.fingerprint) or SEALED.search(document.content) is not None)
         out.flag("read", document.name in read)
+        if document.name in read:
+            held = files.document(files.absolute(document.name))
+            _add_swallowed(out, document.name, held.content if held is not None else b"")
         found.append(make_resource("httpd.file", document.name, out.items, source))
     return found
+
+
+def _add_swallowed(out: Attributes, file: str, content: bytes) -> None:
+    """What httpd does not see of a file that it reads, and of what it sees only a part."""
+    found = swallowed_lines(content)
+    comments = [one for one in found if one.comment and not one.character]
+    cut = [one for one in found if not one.comment and not one.text]
+    letters = [one for one in found if one.character and one.text]
+    out.names("swallowed_by_comments", [f"{file}:{one.line} {one.text}" for one in comments], _first(file, comments))
+    out.names(
+        "swallowed_by_letters",
+        [f"{file}:{one.line} {one.text} (← {one.character})" for one in letters],
+        _first(file, letters),
+    )
+    out.names("cut_by_letters", [f"{file}:{one.by} (… {one.character})" for one in cut], _first(file, cut, by=True))
+
+
+def _first(file: str, found: list[Swallowed], *, by: bool = False) -> FileSource | None:
+    if not found:
+        return None
+    line = found[0].by if by else found[0].line
+    return FileSource(file, line, line)
 
 
 def package_resources(collected: Collected) -> list[Resource]:
