@@ -7,9 +7,12 @@ import os
 import pwd
 import stat
 from functools import lru_cache
+from typing import Final
 
 from auditor.errors import CollectError
 from auditor.transport.interface import Entry, FileType
+
+_PIECE: Final = 1 << 20
 
 
 class LocalReader:
@@ -50,10 +53,10 @@ class LocalReader:
         except (OSError, ValueError) as error:
             raise _error(path, error) from error
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
                 raise CollectError(f"{_shown(path)} is no regular file", cause="unsupported")
-            with open(descriptor, "rb", closefd=False) as file:
-                content = file.read(limit + 1)
+            content = _content(descriptor, found.st_size, limit)
         except OSError as error:
             raise _error(path, error) from error
         finally:
@@ -61,6 +64,19 @@ class LocalReader:
         if len(content) > limit:
             raise CollectError(f"{_shown(path)} is larger than {limit:,} bytes", cause="too large")
         return content
+
+
+def _content(descriptor: int, size: int, limit: int) -> bytes:
+    """All that a file holds, but at most one byte more than ``limit``; ``size`` is what it is said to hold."""
+    content = os.read(descriptor, min(size, limit) + 1)
+    if len(content) == size:
+        return content
+    pieces = [content]
+    left = limit + 1 - len(content)
+    while left > 0 and pieces[-1]:  # it grew, or says nothing of its size, as the files of /proc
+        pieces.append(os.read(descriptor, min(left, _PIECE)))
+        left -= len(pieces[-1])
+    return b"".join(pieces)
 
 
 def _entry(path: str, found: os.stat_result) -> Entry:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from unittest import mock
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.model.secret import Sealer
+from auditor.surfaces.httpd import secrets
 from auditor.surfaces.httpd.lines import read_lines
 from auditor.surfaces.httpd.secrets import learn, seal_password_file, seal_text
 
@@ -38,3 +42,20 @@ def test_sealing_keeps_lines_and_names(content: bytes) -> None:
 def test_password_files_are_sealed_once(content: bytes) -> None:
     once = seal_password_file(content, SEALER)
     assert seal_password_file(once, SEALER) == once
+
+
+SPLIT = st.lists(
+    st.sampled_from([*PIECES, "SEC", "RET", "pass", "wd ", "key ", " s3cretvalue", "cook", "ie: ", "Use m ", "${x}"]),
+    max_size=24,
+).map(lambda pieces: "".join(pieces).encode("latin-1"))
+
+
+@given(SPLIT, SPLIT)
+def test_the_quick_look_at_a_file_misses_nothing(content: bytes, other: bytes) -> None:
+    known = learn([content, other])
+    quick = seal_text(content, SEALER, known)
+    with (
+        mock.patch.object(secrets, "_has_clue", return_value=True),
+        mock.patch.object(secrets, "_HINT", re.compile("")),
+    ):
+        assert seal_text(content, SEALER, known) == quick

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -30,20 +31,20 @@ from auditor.surfaces.httpd.words import BLANKS
 _PRIVATE_KEY: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 # A quick look at a whole file, then at its lines, before any rule is tried.
 _CLUES: Final = (
-    "passw",
-    "passphrase",
-    "pwd",
-    "secret",
-    "token",
-    "key",
-    "credential",
-    "authoriz",
-    "basic",
-    "bearer",
-    "cookie",
-    "srpunknown",
-    "externalaccount",
-    "ldaptrusted",
+    b"passw",
+    b"passphrase",
+    b"pwd",
+    b"secret",
+    b"token",
+    b"key",
+    b"credential",
+    b"authoriz",
+    b"basic",
+    b"bearer",
+    b"cookie",
+    b"srpunknown",
+    b"externalaccount",
+    b"ldaptrusted",
 )
 _HINT: Final = re.compile(
     r"(?<![a-z])pass(?![a-z])|passw|passphrase|pwd|secret|token|key|credential|authoriz|basic|bearer|cookie"
@@ -71,6 +72,9 @@ _HASHED: Final = re.compile(
     r"^[^:\s#<]+:((?:\$apr1\$|\$2[abxy]\$|\$[156y]\$|\{SHA\})\S+)$|^(?!\S*auditor-secret:)[^:\s#<]+:[^:\n]+:([0-9a-f]{32})$",
     re.MULTILINE | re.ASCII,
 )
+# What stands in every text that _HASHED finds, quick to look for.
+_HASHED_HINT: Final = re.compile(rb":(?:\$|\{SHA\}|[0-9a-f]{32})")
+_CONTINUED: Final = re.compile(rb"\\\r?\n")
 _SEALED_END: Final = re.compile(SEALED.pattern + rb"\Z")
 _DIGEST_USER: Final = re.compile(rb"([^:]*:[^:]*):([0-9a-f]{32})")
 _ROUNDS: Final = 8
@@ -124,13 +128,10 @@ def password_file_names(contents: Iterable[bytes]) -> frozenset[str]:
 
 def _named_files(contents: Iterable[bytes], directives: frozenset[str]) -> frozenset[str]:
     named: set[str] = set()
-    contents = tuple(contents)
-    everything = b"\n".join(contents).lower()
-    if not any(directive.encode() in everything for directive in directives):
-        return frozenset()
+    clues = [directive.encode() for directive in directives]
     for content in contents:
-        lower = content.lower()
-        if not any(directive.encode() in lower for directive in directives):
+        lower = joined(content).lower()
+        if not any([clue in lower for clue in clues]):
             continue
         for line in read_lines(content):
             words = word_spans(_uncommented(line.text))
@@ -141,20 +142,14 @@ def _named_files(contents: Iterable[bytes], directives: frozenset[str]) -> froze
 
 def learn(contents: Iterable[bytes]) -> Known:
     """What several files together say: a macro or variable may carry a secret from one file to another."""
-    texts = [content.decode("latin-1") for content in contents if b"${" in content or b"acro" in content.lower()]
+    read = [read_lines(content) for content in contents if _may_teach(joined(content))]
+    every = [line for lines in read for line in lines]
     lines = [
         _uncommented(line.text)
-        for text in texts
-        for line in read_lines(text.encode("latin-1"))
+        for line in every
         if "$" in line.text or "@" in line.text or "%" in line.text or "acro" in line.text.lower()
     ]
-    lines += [
-        _uncommented(line.text)
-        for text in texts
-        if "use" in text.lower()
-        for line in read_lines(text.encode("latin-1"))
-        if line.name.lower() == "use" and "$" not in line.text
-    ]
+    lines += [_uncommented(line.text) for line in every if line.name.lower() == "use" and "$" not in line.text]
     known = Known()
     for _ in range(_ROUNDS):
         grown = _learn_once(lines, known)
@@ -162,6 +157,11 @@ def learn(contents: Iterable[bytes]) -> Known:
             break
         known = grown
     return known
+
+
+def _may_teach(content: bytes) -> bool:
+    """Whether a file looks a variable up, or defines a macro."""
+    return b"${" in content or b"acro" in content.lower()
 
 
 def _learn_once(lines: list[str], known: Known) -> Known:
@@ -196,11 +196,26 @@ def _learn_once(lines: list[str], known: Known) -> Known:
 def seal_text(content: bytes, sealer: Sealer, known: Known | None = None) -> bytes:
     """The file with every secret replaced. ``known`` comes from :func:`learn` over all files."""
     known = known or Known()
+    whole = joined(content)
+    continued = whole is not content
+    learned = bool(known.variables or any(known.macros.values()))
+    hashed = _HASHED_HINT.search(content) is not None
+    clue = _has_clue(whole)
+    if not clue and not learned and not hashed:
+        return content
     text = content.decode("latin-1")
-    hints = [match.start() for match in _HINT.finditer(text)] if _has_clue(text) else []
-    wide = bool(known.variables or any(known.macros.values()))
-    hashed = ("$" in text or "{SHA}" in text or ":" in text) and _HASHED.search(text) is not None
-    if not hints and not wide and not hashed:
+    hints = [match.start() for match in _HINT.finditer(text)] if clue else []
+    if learned:
+        hints = sorted(
+            [
+                *hints,
+                *(
+                    match.start()
+                    for match in _telling(known.variables, macros=any(known.macros.values())).finditer(text.lower())
+                ),
+            ]
+        )
+    if not hints and not continued and not (hashed and _HASHED.search(text)):
         return content
     pieces: list[str] = []
     done = 0
@@ -209,7 +224,8 @@ def seal_text(content: bytes, sealer: Sealer, known: Known | None = None) -> byt
     for line in read_lines(content):
         while 0 <= hint < line.start:
             hint = next(following, -1)
-        if not line.text or not (wide or line.start <= hint < line.end):
+        # A word that is continued on the next line is no hint in either.
+        if not line.text or not (line.start <= hint < line.end or line.last_line > line.line):
             continue
         for start, end, value in _replacements(text, line, sealer, known):
             pieces += (text[done:start], value)
@@ -219,14 +235,27 @@ def seal_text(content: bytes, sealer: Sealer, known: Known | None = None) -> byt
     return _HASHED.sub(lambda match: _seal_group(match, sealer), sealed).encode("latin-1")
 
 
-def _has_clue(text: str) -> bool:
+def joined(content: bytes) -> bytes:
+    """The file with its continued lines joined; the very same bytes where there are none."""
+    return _CONTINUED.sub(b"", content) if b"\\\n" in content or b"\\\r\n" in content else content
+
+
+@lru_cache(maxsize=8)
+def _telling(variables: frozenset[str], *, macros: bool) -> re.Pattern[str]:
+    """What stands, in lower case, in every line where something that was learned counts."""
+    words = [re.escape(name) for name in sorted(variables)]
+    return re.compile("|".join([*words, "use"] if macros else words))
+
+
+def _has_clue(content: bytes) -> bool:
     """Whether :data:`_HINT` may find anything: plain searches cost a tenth of the expression."""
-    lower = text.lower()
-    return (
-        any(clue in lower for clue in _CLUES)
-        or ("@" in lower and "://" in lower)
-        or ("pass" in lower and "pass" in lower.replace("proxypass", ""))
-    )
+    lower = content.lower()
+    for clue in _CLUES:
+        if clue in lower:
+            return True
+    if b"@" in lower and b"://" in lower:
+        return True
+    return b"pass" in lower and b"pass" in lower.replace(b"proxypass", b"")
 
 
 def seal_password_file(content: bytes, sealer: Sealer) -> bytes:

@@ -62,6 +62,10 @@ def test_a_file_larger_than_the_limit_is_refused(tmp_path: Path) -> None:
     assert caught.value.cause == "too large"
 
 
+def test_a_file_that_says_nothing_of_its_size_is_read_to_its_end() -> None:
+    assert READER.read("/proc/self/cmdline", 1 << 20) == Path("/proc/self/cmdline").read_bytes() != b""
+
+
 @pytest.mark.parametrize("name", ["none", "file/below", "nul\0name", "n" * 300])
 def test_what_is_not_there_is_absent_or_an_error_never_a_crash(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("")

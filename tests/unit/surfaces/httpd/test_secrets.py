@@ -14,7 +14,7 @@ from auditor.model.snapshot import Collected
 from auditor.model.target import LocalTree, Target
 from auditor.surfaces.httpd.collect import collect
 from auditor.surfaces.httpd.fileset import NOT_READ
-from auditor.surfaces.httpd.secrets import holds_private_key, learn, seal_password_file, seal_text
+from auditor.surfaces.httpd.secrets import holds_private_key, key_file_names, learn, seal_password_file, seal_text
 from auditor.surfaces.interface import CollectOptions
 
 CORPUS = Path(__file__).parents[3] / "corpus/secrets/httpd"
@@ -149,3 +149,20 @@ def test_a_secret_with_letters_beyond_ascii_is_sealed_to_its_end(line: str) -> N
     assert b"begin" not in sealed
     assert b"MIDDLE" not in sealed
     assert b"END" not in sealed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SetEnv DB_SEC\\\nRET s3cretvalue\n",
+        "SetEnv API_K\\\r\nEY s3cretvalue\n",
+        "# SetEnv DB_PASSW\\\nORD s3cretvalue\n",
+        "RequestHeader set Coo\\\n\\\nkie s3cretvalue\n",
+    ],
+)
+def test_a_telling_word_that_goes_on_in_the_next_line_still_tells(text: str) -> None:
+    assert b"s3cretvalue" not in seal_text(text.encode(), SEALER)
+
+
+def test_a_directive_that_goes_on_in_the_next_line_still_names_its_key() -> None:
+    assert key_file_names([b"SSLCertificateKey\\\nFile /etc/odd.pem\n"]) == {"/etc/odd.pem"}
