@@ -225,7 +225,7 @@ def _follow(gathered: Gathered, located: Located, rooted: Rooted, facts: list[Fa
         environment=tuple(environment.items()),
         built_in=built_in if isinstance(built_in, tuple) else None,
     )
-    return ask_for_every_file(gathered, main, options)
+    return ask_for_every_file(gathered, main, options, KEY_FILE_DIRECTIVES)
 
 
 def _learn_keys(gathered: Gathered, server_root: str) -> None:

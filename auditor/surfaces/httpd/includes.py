@@ -18,6 +18,7 @@ from auditor.surfaces.httpd import conditions
 from auditor.surfaces.httpd.conditions import Malformed, Unsure
 from auditor.surfaces.httpd.directive import Directive, Doubt, Resolved, Section
 from auditor.surfaces.httpd.fileset import FileSet
+from auditor.surfaces.httpd.leading import LEADING, may_lead
 from auditor.surfaces.httpd.lines import MAX_LINE, LogicalLine, read_lines, split_line, tag_arguments
 from auditor.surfaces.httpd.macros import Macro, MacroError, macro_head, substituted
 from auditor.surfaces.httpd.modules import identifier_of
@@ -28,6 +29,8 @@ from auditor.surfaces.httpd.words import as_latin, as_path, readable, split_word
 MAX_INCLUDE_DEPTH: Final = 128
 """httpd's own limit."""
 MAX_DIRECTIVES: Final = 500_000
+MAX_PASSED: Final = 10 * MAX_DIRECTIVES
+"""Lines of files that nothing hangs on, and that are only passed over."""
 MAX_GAPS: Final = 1_000
 _MAX_SECTION_DEPTH: Final = 1_000
 
@@ -57,12 +60,17 @@ def resolve(files: FileSet, main_file: str, options: ResolveOptions) -> Resolved
     return _Resolver(files, options).run(main_file)
 
 
-def ask_for_every_file(files: FileSet, main_file: str, options: ResolveOptions) -> Resolved:
-    """The same, after asking ``files`` also for what stands behind conditionals that are false."""
-    plain = _Resolver(files, options)
+def ask_for_every_file(files: FileSet, main_file: str, options: ResolveOptions, named: Iterable[str] = ()) -> Resolved:
+    """Asks for all that is included, also behind conditionals that are false.
+
+    Gives the server root, the modules, and the directives of those names (lower-case) that are in force. Files that
+    can hold nothing of all this are passed over, so other directives may be missing.
+    """
+    clues = (*LEADING, *(name.encode() for name in named))
+    plain = _Resolver(files, options, clues)
     resolved = plain.run(main_file)
     if plain.passed_an_include:
-        _Resolver(files, msgspec.structs.replace(options, every_branch=True)).run(main_file)
+        _Resolver(files, msgspec.structs.replace(options, every_branch=True), clues).run(main_file)
     return resolved
 
 
@@ -129,11 +137,14 @@ _NO_FRAME: Final = _Frame()
 
 
 class _Resolver:
-    """One reading of one configuration."""
+    """One reading of one configuration; with ``clues`` only of files that may hold a directive with one of them."""
 
-    def __init__(self, files: FileSet, options: ResolveOptions) -> None:
+    def __init__(self, files: FileSet, options: ResolveOptions, clues: tuple[bytes, ...] = ()) -> None:
         self.files = files
         self.options = options
+        self.clues = clues
+        self.passed_over: dict[str, int] = {}
+        self.lines_passed = 0
         self.server_root = options.server_root or options.root
         self.variables = Variables(_latin_pairs(options.defines), dict(_latin_pairs(options.environment)))
         self.modules: dict[str, str] = dict.fromkeys(options.built_in or (), "")
@@ -177,11 +188,18 @@ class _Resolver:
         if self.depth > MAX_INCLUDE_DEPTH:
             self.gap(str(asked_by), "malformed", f"includes nest deeper than httpd's {MAX_INCLUDE_DEPTH}: a cycle?")
             raise _Stop
+        if path in self.passed_over:
+            self.pass_file(path)
+            return
         lines = self.lines.get(path)
         if lines is None:
             content = self.files.read(path)
             if content is None:
                 self.not_read(path, asked_by)
+                return
+            if self.clues and not may_lead(content, self.clues):
+                self.passed_over[path] = content.count(b"\n") + 1
+                self.pass_file(path)
                 return
             lines = self.lines[path] = read_lines(content)
             self.look_at(content, lines, path)
@@ -260,7 +278,16 @@ class _Resolver:
                 action(_Line(line.text, name, arguments, written, source, doubts, state, frame))
             else:
                 append(Directive(name, arguments, source, self.within, doubts, written, macro, used_at))
-        if len(directives) > MAX_DIRECTIVES:
+        self.check_size()
+
+    def pass_file(self, path: str) -> None:
+        """Counts the lines of a file that are not looked at: they are bounded as if they were."""
+        self.lines_passed += self.passed_over[path]
+        self.check_size()
+
+    def check_size(self) -> None:
+        """Stops where the configuration is larger than can be read."""
+        if len(self.directives) > MAX_DIRECTIVES or self.lines_passed > MAX_PASSED:
             self.gap(
                 "whole configuration", "too large", f"more than {MAX_DIRECTIVES:,} directives; the rest is not read"
             )

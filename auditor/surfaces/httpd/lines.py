@@ -23,6 +23,8 @@ MAX_LINE: Final = 16 * 1024 * 1024
 
 _SMALL: Final = 16 * 1024
 
+_CONTINUED: Final = re.compile(rb"\\\r?\n")
+
 _Splitter: TypeAlias = Callable[[str], tuple[str, str]]
 
 # What str.split() takes for a blank and httpd does not.
@@ -55,6 +57,11 @@ class LogicalLine(msgspec.Struct, frozen=True, gc=False):
 def read_lines(content: bytes) -> tuple[LogicalLine, ...]:
     """All logical lines of a file in order; together their spans cover every byte."""
     return _remembered(content) if len(content) <= _SMALL else _read_lines(content)
+
+
+def joined(content: bytes) -> bytes:
+    """A file with its continued lines joined, so that no word is split; the very same bytes where none is continued."""
+    return _CONTINUED.sub(b"", content) if b"\\\n" in content or b"\\\r\n" in content else content
 
 
 @lru_cache(maxsize=2048)

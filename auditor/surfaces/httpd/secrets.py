@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from auditor.model.secret import SEALED, Sealer
-from auditor.surfaces.httpd.lines import LogicalLine, read_lines
+from auditor.surfaces.httpd.lines import LogicalLine, joined, read_lines
 from auditor.surfaces.httpd.secretnames import (
     HEADERS,
     KEY_FILE_DIRECTIVES,
@@ -74,7 +74,6 @@ _HASHED: Final = re.compile(
 )
 # What stands in every text that _HASHED finds, quick to look for.
 _HASHED_HINT: Final = re.compile(rb":(?:\$|\{SHA\}|[0-9a-f]{32})")
-_CONTINUED: Final = re.compile(rb"\\\r?\n")
 _SEALED_END: Final = re.compile(SEALED.pattern + rb"\Z")
 _DIGEST_USER: Final = re.compile(rb"([^:]*:[^:]*):([0-9a-f]{32})")
 _ROUNDS: Final = 8
@@ -131,7 +130,7 @@ def _named_files(contents: Iterable[bytes], directives: frozenset[str]) -> froze
     clues = [directive.encode() for directive in directives]
     for content in contents:
         lower = joined(content).lower()
-        if not any([clue in lower for clue in clues]):
+        if not any(map(lower.__contains__, clues)):
             continue
         for line in read_lines(content):
             words = word_spans(_uncommented(line.text))
@@ -233,11 +232,6 @@ def seal_text(content: bytes, sealer: Sealer, known: Known | None = None) -> byt
     pieces.append(text[done:])
     sealed = "".join(pieces)
     return _HASHED.sub(lambda match: _seal_group(match, sealer), sealed).encode("latin-1")
-
-
-def joined(content: bytes) -> bytes:
-    """The file with its continued lines joined; the very same bytes where there are none."""
-    return _CONTINUED.sub(b"", content) if b"\\\n" in content or b"\\\r\n" in content else content
 
 
 @lru_cache(maxsize=8)
