@@ -52,6 +52,15 @@ def modules_directory() -> Path | None:
     return None
 
 
+def fcgid_module() -> Path:
+    """mod_fcgid, which is in a package of its own, only unpacked here."""
+    places = [modules_directory() or Path("/"), ROOT / ".tools/fcgid/usr/lib/apache2/modules"]
+    found = next((path for place in places if (path := place / "mod_fcgid.so").exists()), None)
+    if found is None:
+        missing("mod_fcgid")
+    return found
+
+
 def debian_tree() -> Path | None:
     """Debian's own configuration tree as packaged, never to be written to, or None."""
     for path in (ROOT / ".tools/debian/etc/apache2", Path("/etc/apache2")):

@@ -160,6 +160,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "It never strikes: a stalled back end holds the connection for good.",
         "時間切れは起こりません。応答しないバックエンドが接続を占有し続けます。",
     ),
+    "explain.run_by": ("run by", "実行モジュール"),
     "explain.failures": ("How a back end fails it", "バックエンドの障害の現れ方"),
     "explain.client": ("What a client is held to", "クライアント側の制限"),
     "explain.at_once": ("at once", "直ちに"),

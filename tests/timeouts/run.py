@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from auditor.surfaces.httpd.answer import Answer
@@ -32,16 +33,24 @@ async def _outcomes(
         said: dict[str, Answer] = {}
         for referee in referees:
             said |= await asyncio.to_thread(referee.say, version)
-        with ExitStack() as stack:
-            for referee in referees:
-                await asyncio.to_thread(stack.enter_context, referee.running())
-            places = [(referee, case) for referee in referees for case in referee.cases]
+        places = [(referee, case) for referee in referees for case in referee.cases]
+        async with _running(referees):
             await asyncio.gather(*(referee.prepare(case) for referee, case in places))
             started = {case.name: len(referee.log(case)) for referee, case in places}
             measured = await asyncio.gather(*(referee.ask(case) for referee, case in places))
-            await asyncio.to_thread(stack.close)
     found = {}
     for (referee, case), one in zip(places, measured, strict=True):
         log = referee.log(case)[started[case.name] :]
         found[case.name] = Outcome(said[case.name], one, identifiers(log), identifiers(referee.main_log()), log)
     return found
+
+
+@asynccontextmanager
+async def _running(referees: list[Referee]) -> AsyncIterator[None]:
+    """All servers at once: one that still waits for a back end takes its time to stop."""
+    servers = [referee.running() for referee in referees]
+    try:
+        await asyncio.gather(*(asyncio.to_thread(server.__enter__) for server in servers))
+        yield
+    finally:
+        await asyncio.gather(*(asyncio.to_thread(server.__exit__) for server in servers))

@@ -19,7 +19,7 @@ from auditor.surfaces.httpd.collect import collect
 from auditor.surfaces.httpd.explain import Explainer
 from auditor.surfaces.httpd.resolving import resolve_collected
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
-from tests.servers import RunningHttpd, free_port, load_modules, modules_directory
+from tests.servers import RunningHttpd, fcgid_module, free_port, load_modules, modules_directory
 from tests.timeouts.cases import CORPUS, Case, Request
 from tests.timeouts.clients import Measured, measure, prepare
 
@@ -50,6 +50,7 @@ class Referee:
             **names,
             **self.ports,
             "modules": str(modules_directory()),
+            "fcgid": str(fcgid_module()),
             "head": f'ServerRoot "{self.tree}"\nPidFile logs/httpd.pid\nDefaultRuntimeDir logs\n'
             f"ErrorLog logs/main.log\n{user}",
             "root": str(self.tree),

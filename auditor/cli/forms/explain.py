@@ -67,7 +67,7 @@ def _answer(answer: Answer, words: Words, style: Style) -> Iterable[str]:
     yield paint(one_line(answer.url), "bold", on=style.colour)
     host_source = source_text(answer.virtual_host_source)
     yield _row(words("explain.virtual_host"), one_line(answer.virtual_host), host_source)
-    if not answer.proxied:
+    if not answer.proxied and not answer.run_by:
         yield _row(words("explain.mapped_by"), words("explain.not_proxied"), "")
         yield paragraph(one_line(answer.why_not), 2 + _NAME)
         yield from _failures(answer, words)
@@ -76,8 +76,11 @@ def _answer(answer: Answer, words: Words, style: Style) -> Iterable[str]:
     yield _row(words("explain.mapped_by"), one_line(answer.mapped_by or ""), source_text(answer.mapped_by_source))
     if answer.balancer:
         yield _row(words("explain.balancer"), one_line(answer.balancer), "")
-    worker = one_line(answer.worker) if answer.worker else words("explain.generic")
-    yield _row(words("explain.worker"), worker, source_text(answer.worker_source))
+    if answer.run_by:
+        yield _row(words("explain.run_by"), answer.run_by, "")
+    else:
+        worker = one_line(answer.worker) if answer.worker else words("explain.generic")
+        yield _row(words("explain.worker"), worker, source_text(answer.worker_source))
     if answer.shared_with:
         shared = ", ".join(f"{one_line(name)} ({source_text(source)})" for name, source in answer.shared_with)
         yield paragraph(words("explain.shared", routes=shared), 2 + _NAME)
@@ -113,6 +116,8 @@ def _timeouts(answer: Answer, words: Words) -> Iterable[str]:
         ("explain.read", answer.read_timeout_s, answer.read_governed_by, ""),
         ("explain.connect", answer.connect_timeout_s, answer.connect_governed_by, answer.connect_note),
     ):
+        if governed is None and answer.run_by:
+            continue
         if governed is None:
             yield _row(words(key), words("explain.unknown"), "")
             continue

@@ -65,7 +65,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     """The answer for one URL.
 
     Seconds are numbers; with ``proxied`` true, None means without limit unless ``undetermined`` says why it is not
-    known. A URL that is not proxied has neither worker nor time-outs, and ``why_not`` says what ends it.
+    known. A URL that is not proxied has neither worker nor time-outs, and ``why_not`` says what ends it; a script that
+    httpd runs itself has a read time-out and ``run_by``, the module.
     ``worker`` is the name httpd compares, or None for the generic one. ``also`` is one answer for each further
     member where a balancer's members differ; the time-outs above are then the longest.
     """
@@ -94,6 +95,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     why_not: str = ""
     connect_note: str = ""
     failures: tuple[Failure, ...] = ()
+    run_by: str = ""
 
 
 def seconds_or_none(seconds: float) -> float | None:
@@ -138,6 +140,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         else {"status": mark.status, "log_ids": list(mark.log_ids), "after_s": mark.seconds},
         "undetermined": list(answer.undetermined),
         "proxied": answer.proxied,
+        "run_by": answer.run_by or None,
         "route": answer.route or None,
         "balancer": answer.balancer,
         "shared_with": [name for name, _ in answer.shared_with],

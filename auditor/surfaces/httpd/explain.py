@@ -19,6 +19,7 @@ from auditor.surfaces.httpd.governing import Governing, Model, build_model
 from auditor.surfaces.httpd.mapping import Mapped, PathMap, map_path
 from auditor.surfaces.httpd.request_path import RequestPath, request_path
 from auditor.surfaces.httpd.routes import Route
+from auditor.surfaces.httpd.scripts import Script, Scripts
 from auditor.surfaces.httpd.servers import Server, readable, split_servers
 from auditor.surfaces.httpd.sharing import Shared, Sharing
 from auditor.surfaces.httpd.understanding import features
@@ -140,6 +141,7 @@ class _Asked:
         self.model = model
         self.hosts = VirtualHosts(model.servers)
         self._places: dict[str, PathMap] = {}
+        self._scripts: dict[str, Scripts] = {}
         self._shares: dict[str, Sharing] = {}
         self._held = 0
 
@@ -154,6 +156,9 @@ class _Asked:
         if mapped.route is None:
             if not mapped.note:
                 doubts += tuple(beyond.perhaps_proxied(self.model, server, by_name=choice.by_name))
+            script = None if asked.refused else self._script(server, asked.path)
+            if script is not None:
+                return self._run(url, choice, script, doubts)
             return Answer(
                 url=url,
                 virtual_host=readable(server.name),
@@ -165,6 +170,31 @@ class _Asked:
             )
         doubts += tuple(beyond.by_another_proxy(self.model, server))
         return self._proxied(url, choice, mapped.route, mapped, doubts)
+
+    def _script(self, server: Server, path: str) -> Script | None:
+        found = self._scripts.get(server.name)
+        if found is None:
+            found = self._scripts[server.name] = Scripts(self.model, server)
+        return found.find(path)
+
+    def _run(self, url: str, choice: Choice, script: Script, doubts: tuple[str, ...]) -> Answer:
+        """The answer for a script that httpd runs itself."""
+        found = tuple(script.failures())
+        return Answer(
+            url=url,
+            virtual_host=readable(choice.server.name),
+            virtual_host_source=choice.server.source,
+            proxied=False,
+            run_by=f"mod_{script.module}",
+            mapped_by=readable(f"{script.by.name} {first_word(script.by)}"),
+            mapped_by_source=script.by.source,
+            read_timeout_s=seconds_or_none(script.seconds),
+            read_governed_by=script.governed,
+            chain=script.chain,
+            on_timeout=_on_timeout(found[0]),
+            failures=(*found, *self._client(url, choice, "")),
+            undetermined=tuple(readable(doubt) for doubt in (*doubts, *script.doubts)),
+        )
 
     def _place(self, server: Server) -> PathMap:
         found = self._places.get(server.name)

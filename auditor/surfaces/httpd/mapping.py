@@ -305,11 +305,12 @@ def _handler_matches(route: Route, path: str) -> bool | None:
         case "location" | "locationmatch":
             return None if location_matches(section, path) is not False else False
         case "filesmatch" | "files":
-            return _file_matches(section, path)
+            return file_matches(section, path)
     return None
 
 
-def _file_matches(section: Section, path: str) -> bool | None:
+def file_matches(section: Section, path: str) -> bool | None:
+    """Whether a <Files> holds the file that a path names; None where that cannot be said."""
     words = split_words(section.arguments)
     name = path.rpartition("/")[2]
     if not words or not name:  # a directory's index may lead to such a file

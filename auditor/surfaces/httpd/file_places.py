@@ -1,0 +1,132 @@
+"""The file that a path names and the per-directory settings that count for it, as far as files alone can tell.
+
+Source: ``translate_alias_redir`` of mod_alias (own lines first, then the main server's), ``ap_directory_walk``,
+``ap_file_walk`` and ``ap_location_walk``: settings of the server, then of directories, files, locations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal
+
+import msgspec
+
+from auditor.surfaces.httpd import regexes
+from auditor.surfaces.httpd.directive import Directive, Section
+from auditor.surfaces.httpd.effective import first_word
+from auditor.surfaces.httpd.governing import Model
+from auditor.surfaces.httpd.mapping import alias_length, file_matches, location_matches
+from auditor.surfaces.httpd.servers import Server
+from auditor.surfaces.httpd.words import split_words
+
+_ALIASES: Final = frozenset({"alias", "aliasmatch", "scriptalias", "scriptaliasmatch"})
+_REDIRECTS: Final = frozenset({"redirect", "redirectmatch", "redirectpermanent", "redirecttemp"})
+_CONDITIONS: Final = frozenset({"if", "elseif", "else", "limit", "limitexcept"})
+_WILD: Final = frozenset("*?[")
+_Kind = Literal["server", "directory", "files", "location", "condition"]
+_ORDER: Final = {"server": 0, "directory": 1, "files": 2, "location": 3, "condition": 4}
+
+
+class FilePlace(msgspec.Struct, frozen=True):
+    """The file that a path names. ``alias`` is the line that maps it, None: DocumentRoot. Empty: nobody can say."""
+
+    file: str
+    alias: Directive | None = None
+
+
+class Settings:
+    """Settings of one server that may stand in directories, files and locations."""
+
+    def __init__(self, model: Model, server: Server, names: Iterable[str]) -> None:
+        wanted = frozenset(names)
+        self.server = server
+        self.main = model.main
+        servers = (model.main,) if server.is_main else (model.main, server)
+        self.found = [one for each in servers for one in each.all if one.name.lower() in wanted]
+        self.mapping = [
+            one
+            for each in reversed(servers)
+            for one in each.all
+            if one.name.lower() in _ALIASES | _REDIRECTS and not _sections(one)
+        ]
+
+    def place(self, path: str) -> FilePlace | None:
+        """The file of a path; None where a redirect takes it."""
+        for directive in self.mapping:
+            words = split_words(directive.arguments)
+            name = directive.name.lower()
+            if name in _REDIRECTS:
+                if _redirects(name, words, path):
+                    return None
+            elif len(words) > 1 and (file := _aliased(name, words, path)) is not None:
+                return FilePlace(file, directive)
+        root = first_word(self.server.last("documentroot")) or first_word(self.main.last("documentroot"))
+        return FilePlace(f"{root.rstrip('/')}{path}" if root.startswith("/") else "")
+
+    def counting(self, path: str, file: str) -> Iterator[tuple[Directive, bool]]:
+        """The settings that count for a path and its file, weakest first; False: whether it counts is not certain."""
+        order: list[tuple[int, int, int, Directive, bool]] = []
+        for index, directive in enumerate(self.found):
+            sections = _sections(directive)
+            verdicts = [_holds(one, path, file) for one in sections]
+            if False in verdicts:
+                continue
+            kind, depth = _rank(sections)
+            order.append((_ORDER[kind], depth, index, directive, None not in verdicts))
+        for _, _, _, directive, certain in sorted(order, key=lambda one: one[:3]):
+            yield directive, certain
+
+
+def _sections(directive: Directive) -> list[Section]:
+    return [one for one in directive.within if one.name.lower() != "virtualhost"]
+
+
+def _rank(sections: list[Section]) -> tuple[_Kind, int]:
+    """The kind of place that decides when a setting is merged, and how deep a directory is."""
+    names = [one.name.lower() for one in sections]
+    if _CONDITIONS & set(names):
+        return "condition", 0
+    if any(name.startswith("location") for name in names):
+        return "location", 0
+    if any(name.startswith("files") for name in names):
+        return "files", 0
+    for one in sections:
+        if one.name.lower().startswith("directory"):
+            words = split_words(one.arguments)
+            return "directory", words[0].rstrip("/").count("/") if words else 0
+    return "server", 0
+
+
+def _holds(section: Section, path: str, file: str) -> bool | None:
+    """Whether a section holds a path and its file; None where that cannot be said."""
+    match section.name.lower():
+        case "location" | "locationmatch":
+            return location_matches(section, path)
+        case "files" | "filesmatch":
+            return file_matches(section, path)
+        case "directory":
+            words = split_words(section.arguments)
+            if not words or not file or words[0] == "~" or _WILD & set(words[0]):
+                return None
+            return f"{file}/".startswith(f"{words[0].rstrip('/')}/")
+    return None
+
+
+def _redirects(name: str, words: tuple[str, ...], path: str) -> bool:
+    words = words[1:] if name in ("redirect", "redirectmatch") and len(words) > 2 else words
+    if not words:
+        return False
+    if name == "redirectmatch":
+        expression = regexes.compiled(words[0])
+        return expression is not None and expression.search(path) is not None
+    return bool(alias_length(path, words[0]))
+
+
+def _aliased(name: str, words: tuple[str, ...], path: str) -> str | None:
+    """The file that an Alias makes of a path; None where it does not match."""
+    if name.endswith("match"):
+        expression = regexes.compiled(words[0])
+        match = expression.search(path) if expression is not None else None
+        return regexes.substituted(words[1], match) if match is not None else None
+    length = alias_length(path, words[0])
+    return f"{words[1]}{path[length:]}" if length else None

@@ -1,0 +1,165 @@
+"""Scripts that httpd runs itself: which module does, what bounds the wait for their output, and what that looks like.
+
+Source: ``cgid_handler`` and ``cgi_handler``, ``fcgid_handler`` and ``get_cmd_options`` of mod_fcgid. Measured on 2.4.71
+and mod_fcgid 2.3.9. mod_proxy's settings are not for them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from auditor.surfaces.httpd import effective
+from auditor.surfaces.httpd.answer import ChainEntry, Failure, Governed, seconds_or_none
+from auditor.surfaces.httpd.directive import Directive
+from auditor.surfaces.httpd.durations import atoi, parse_interval
+from auditor.surfaces.httpd.file_places import FilePlace, Settings
+from auditor.surfaces.httpd.governing import Model
+from auditor.surfaces.httpd.marks import Mark
+from auditor.surfaces.httpd.servers import Server, readable
+from auditor.surfaces.httpd.words import split_words
+
+_HANDLERS: Final = {"cgi-script": ("cgid", "cgi"), "fcgid-script": ("fcgid",)}
+_OWN: Final = {"cgid": "cgidscripttimeout", "cgi": "cgiscripttimeout"}
+_NAMES: Final = ("sethandler", "addhandler", *_OWN.values())
+_FCGID: Final = ("fcgidiotimeout", "ipccommtimeout")
+_FCGID_DEFAULT: Final = 40
+_SAYS: Final = 'The log says "Script timed out before returning headers", without an identifier.'
+
+
+class Script(msgspec.Struct, frozen=True):
+    """A script that a URL names: the module that runs it, the line that says so, and the limit of each read."""
+
+    module: str
+    by: Directive
+    chain: tuple[ChainEntry, ...]
+    seconds: float
+    governed: Governed
+    doubts: tuple[str, ...] = ()
+
+    def failures(self) -> Iterator[Failure]:
+        """How it fails."""
+        shown = f'The log says "mod_fcgid: read data timeout in {self.seconds:g} seconds", without an identifier.'
+        read = {"cgid": Mark(504, (), _SAYS), "cgi": Mark(504, ("AH01220",)), "fcgid": Mark(500, (), shown)}
+        body = {"cgid": Mark(200, ("AH00574",)), "cgi": Mark(200, ("AH00574", "AH01220"))}
+        for when, marks in (("read", read), ("mid-body", body)):
+            mark = marks.get(self.module)
+            if mark is not None:
+                seconds = seconds_or_none(self.seconds)
+                yield Failure(when, seconds, mark.status, mark.log_ids, self.governed, mark.text)
+
+
+class Scripts:
+    """The scripts of one server."""
+
+    def __init__(self, model: Model, server: Server) -> None:
+        self.model = model
+        self.server = server
+        self.runs = any(model.loads(f"{name}_module", unknown=False) for names in _HANDLERS.values() for name in names)
+        self.settings = Settings(model, server, _NAMES) if self.runs else None
+
+    def find(self, path: str) -> Script | None:
+        """The script that a path names; None where none is, or httpd runs none."""
+        if self.settings is None:
+            return None
+        place = self.settings.place(path)
+        if place is None:
+            return None
+        counting = list(self.settings.counting(path, place.file))
+        doubts: list[str] = []
+        found = _handler(place, path, counting, doubts)
+        if found is None:
+            return None
+        handler, by = found
+        names = [one for one in _HANDLERS[handler] if self.model.loads(f"{one}_module", unknown=False)]
+        if not names:
+            return None
+        if len(names) > 1:
+            doubts.append("mod_cgid and mod_cgi are both loaded: the one that is loaded last runs the scripts")
+        limits = self._fcgid(place) if names[0] == "fcgid" else self._cgi(names[0], counting, doubts)
+        seconds, governed, chain = _first(list(limits))
+        return Script(names[0], by, chain, seconds, governed, tuple(doubts))
+
+    def _cgi(self, module: str, counting: list[tuple[Directive, bool]], doubts: list[str]) -> Iterator[_Limit]:
+        name = _OWN[module]
+        behaviour = self.model.behaviour
+        if behaviour.cgid_timeout if module == "cgid" else behaviour.cgi_timeout:
+            for directive, certain in reversed(counting):
+                seconds = parse_interval(effective.first_word(directive)) or 0
+                if directive.name.lower() == name and not certain:
+                    doubts.append(f"{readable(directive.name)} ({directive.source}) may count for this file")
+                elif directive.name.lower() == name and seconds > 0:
+                    yield _Limit(seconds, directive.name, effective.first_word(directive), directive)
+        yield from self._timeout()
+
+    def _timeout(self) -> Iterator[_Limit]:
+        timeout = effective.timeout(self.server, self.model.main, self.model.behaviour)
+        seconds = math.inf if timeout.seconds < 0 else timeout.seconds
+        name = timeout.directive.name if timeout.directive is not None else "default"
+        yield _Limit(seconds, name, timeout.written or f"{timeout.seconds}", timeout.directive)
+
+    def _fcgid(self, place: FilePlace) -> Iterator[_Limit]:
+        servers = (self.server,) if self.server.is_main else (self.server, self.model.main)
+        for one in servers:
+            for directive in one.plain.get("fcgidcmdoptions", ()):
+                words = split_words(directive.arguments)
+                lowered = [word.lower() for word in words]
+                if words and words[0] == place.file and "iotimeout" in lowered[:-1]:
+                    written = words[lowered.index("iotimeout") + 1]
+                    yield _Limit(atoi(written), directive.name, f"IOTimeout {written}", directive)
+        for one in servers:
+            own = [directive for name in _FCGID for directive in one.plain.get(name, ())]
+            if own:
+                last = max(own, key=lambda directive: one.all.index(directive))
+                yield _Limit(atoi(effective.first_word(last)), last.name, effective.first_word(last), last)
+        yield _Limit(_FCGID_DEFAULT, "default", f"FcgidIOTimeout {_FCGID_DEFAULT}", None)
+
+
+class _Limit(msgspec.Struct, frozen=True):
+    seconds: float
+    name: str
+    written: str
+    directive: Directive | None
+
+
+def _first(limits: list[_Limit]) -> tuple[float, Governed, tuple[ChainEntry, ...]]:
+    """What governs, and the chain of all that could."""
+    entries = []
+    for index, one in enumerate(limits):
+        source = one.directive.source if one.directive is not None else None
+        shown = f"{one.name} {one.written}" if one.directive is not None else f"{one.written}, httpd's default"
+        entries.append(
+            ChainEntry(readable(shown), one.directive is not None, "not reached" if index else "governs", "", source)
+        )
+    first = limits[0]
+    source = first.directive.source if first.directive is not None else None
+    return first.seconds, Governed(first.name, readable(first.written), source), tuple(entries)
+
+
+def _handler(
+    place: FilePlace, path: str, counting: list[tuple[Directive, bool]], doubts: list[str]
+) -> tuple[str, Directive] | None:
+    """The handler of scripts that a file has, and the line that gives it."""
+    found: tuple[str, Directive] | None = None
+    if place.alias is not None and place.alias.name.lower().startswith("scriptalias"):
+        found = ("cgi-script", place.alias)
+    parts = set(path.rpartition("/")[2].lower().split(".")[1:])
+    for name in ("addhandler", "sethandler"):  # SetHandler goes before
+        for directive, certain in counting:
+            words = split_words(directive.arguments)
+            if directive.name.lower() != name or not words:
+                continue
+            if name == "addhandler" and not parts & {word.lower().lstrip(".") for word in words[1:]}:
+                continue
+            handler = words[0].lower()
+            if not certain:
+                if handler in _HANDLERS:
+                    doubts.append(f"{readable(directive.name)} ({directive.source}) may count for this file")
+            elif handler in _HANDLERS:
+                found = (handler, directive)
+            elif handler != "none":
+                found = None
+    return found
