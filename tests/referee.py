@@ -13,6 +13,7 @@ from pathlib import Path
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected
 from auditor.model.target import LocalTree, Target
+from auditor.surfaces.httpd.agreement import CARRIED_OUT_WHILE_READING
 from auditor.surfaces.httpd.collect import collect
 from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.lines import read_lines, tag_arguments
@@ -24,23 +25,6 @@ Line = tuple[str, int, str, str]
 """File (or httpd's words for a macro), last line, name in lower case, arguments."""
 
 SEALER = Sealer(b"a key of the tests, and of nothing else")
-CARRIED_OUT_WHILE_READING = frozenset(
-    {
-        "include",
-        "includeoptional",
-        "define",
-        "undefine",
-        "serverroot",
-        "loadmodule",
-        "loadfile",
-        "use",
-        "undefmacro",
-        "defaultruntimedir",
-        "macroignoreemptyargs",
-        "macroignorebadnesting",
-    }
-)
-"""What httpd's dump leaves out, since its tree never holds it."""
 
 
 def environment(logs: Path) -> dict[str, str]:

@@ -20,11 +20,12 @@ from auditor.errors import CollectError, InputError
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Cause, Collected, Document, Fact, Gap
 from auditor.model.target import Archive, LocalTree, Target
+from auditor.surfaces.httpd.agreement import INFO, agreement
 from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.envvars import command_line_defines
 from auditor.surfaces.httpd.fileset import NOT_READ
 from auditor.surfaces.httpd.gather import MAX_FILE, Gathered, Read
-from auditor.surfaces.httpd.includes import ResolveOptions, ask_for_every_file
+from auditor.surfaces.httpd.includes import ResolveOptions, ask_for_every_file, resolve
 from auditor.surfaces.httpd.lines import tag_arguments
 from auditor.surfaces.httpd.locate import (
     Located,
@@ -103,13 +104,48 @@ async def _from_disk(location: LocalTree, options: CollectOptions) -> tuple[Gath
     defines = (*location.defines, *command_line_defines(" ".join(location.server)))
     facts = _facts(located, rooted, environment, defines, options.sealer)
     server = location.server or ((binary,) if (binary := host.binary_of(rooted.root)) and rooted.outside == "" else ())
+    runs = False
     if server:
         options.observe(f"asking {server[0]} for its version")
         said = await host.ask_server(server, dict(location.environment))
+        runs = any(fact.name == "version" for fact in said)
         facts = [fact for fact in facts if fact.name not in {one.name for one in said}] + list(said)
     facts = _told(facts, location)
     gathered = await asyncio.to_thread(_gather, reader, located, rooted, facts, options)
+    if runs:
+        await _compare(server, gathered, located, rooted, facts, options)
     return gathered, facts
+
+
+async def _compare(
+    server: tuple[str, ...],
+    gathered: Gathered,
+    located: Located,
+    rooted: Rooted,
+    facts: list[Fact],
+    options: CollectOptions,
+) -> None:
+    """Adds to the facts and gaps whether the server at hand reads the tree as we do."""
+    from auditor.surfaces.httpd import host
+
+    options.observe(f"asking {server[0]} how it reads the tree")
+    given = _options_of(gathered, rooted, facts)
+    main = posixpath.join(rooted.root, located.main_file)
+    resolved = await asyncio.to_thread(resolve, gathered, main, given)
+    defines = [f"{name}={value}" if value else name for name, value in given.defines]
+    said = await host.ask_reading(server, dict(given.environment), resolved, rooted.root, defines)
+    if said is None:
+        return
+    if said.info_added and any(_asks_for_info(read.content) for read in gathered.files.values()):
+        given = msgspec.structs.replace(given, modules=(INFO,))
+        resolved = await asyncio.to_thread(resolve, gathered, main, given)
+    found, gaps = agreement(resolved, rooted.root, said)
+    facts += found
+    gathered.gaps |= {gap.what: gap for gap in gaps}
+
+
+def _asks_for_info(content: bytes) -> bool:
+    return b"mod_info" in content or INFO.encode() in content
 
 
 async def _from_archive(location: Archive, options: CollectOptions) -> tuple[Gathered, list[Fact]]:
@@ -215,17 +251,21 @@ def _gather(
 def _follow(gathered: Gathered, located: Located, rooted: Rooted, facts: list[Fact]) -> Resolved:
     """Follows every include of every branch, which reads what lies outside; gives the plain reading."""
     main = posixpath.join(rooted.root, located.main_file)
+    return ask_for_every_file(gathered, main, _options_of(gathered, rooted, facts), KEY_FILE_DIRECTIVES)
+
+
+def _options_of(gathered: Gathered, rooted: Rooted, facts: list[Fact]) -> ResolveOptions:
+    """What is known beside the files."""
     given = {fact.name: fact.value for fact in facts}
     environment, defines = started_with(gathered, rooted.root, texts_of(given.get("environment")))
     built_in = given.get("builtin_modules")
-    options = ResolveOptions(
+    return ResolveOptions(
         root=rooted.root,
         version=str(given.get("version") or ""),
         defines=tuple(name_and_value(define) for define in (*defines, *texts_of(given.get("defines")))),
         environment=tuple(environment.items()),
         built_in=built_in if isinstance(built_in, tuple) else None,
     )
-    return ask_for_every_file(gathered, main, options, KEY_FILE_DIRECTIVES)
 
 
 def _learn_keys(gathered: Gathered, server_root: str) -> None:

@@ -6,17 +6,22 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from auditor.errors import CollectError
 from auditor.model.snapshot import Fact
+from auditor.surfaces.httpd.agreement import Said, question
+from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.modules import identifier_of
 from auditor.transport.interface import Reader
 
 _BINARIES: Final = {"/etc/httpd": "/usr/sbin/httpd", "/etc/apache2": "/usr/sbin/apache2"}
 _DEADLINE_S: Final = 10.0
 _MAX_OUTPUT: Final = 64 * 1024
+_READING_S: Final = 60.0
+_MAX_READING: Final = 128 * 1024 * 1024
 _MAX_LIST: Final = 8 * 1024 * 1024
 _VERSION: Final = re.compile(r"Apache/(\d+\.\d+\.\d+)")
 _COMPILED: Final = re.compile(r"^ +([\w.]+\.c(?:pp|c)?)\s*$", re.MULTILINE)
@@ -47,6 +52,70 @@ async def ask_server(server: tuple[str, ...], environment: Mapping[str, str]) ->
     return tuple(facts)
 
 
+async def ask_reading(
+    server: tuple[str, ...],
+    environment: Mapping[str, str],
+    resolved: Resolved,
+    root: str,
+    defines: Iterable[str],
+) -> Said | None:
+    """What the server says of its own configuration; None where it cannot be asked.
+
+    It checks and prints (``-t``), and starts nothing.
+    """
+    if "-k" in server:
+        return None
+    command, added = question(server, resolved, root, defines, os.path.isfile)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **environment},
+        )
+    except (OSError, ValueError):
+        return None
+    said = None
+    try:
+        async with asyncio.timeout(_READING_S):
+            output, errors = await asyncio.gather(_bounded(process.stdout), _bounded(process.stderr))
+            if output is not None and errors is not None:
+                status = await process.wait()
+                said = Said(status, output, errors, privileged=os.geteuid() == 0, info_added=added)
+    except TimeoutError:
+        pass
+    finally:
+        if said is None:
+            await _end(process)
+    return said
+
+
+async def _bounded(stream: asyncio.StreamReader | None) -> bytes | None:
+    """All that a stream gives; None where it is more than is taken."""
+    pieces = []
+    total = 0
+    while stream and (piece := await stream.read(_MAX_OUTPUT)):
+        total += len(piece)
+        if total > _MAX_READING:
+            return None
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ends the command with all that it started: a child that lives on would hold its pipes open."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DEADLINE_S):
+            for stream in (process.stdout, process.stderr):
+                while stream and await stream.read(_MAX_OUTPUT):  # what nobody reads keeps the wait from ending
+                    pass
+            await process.wait()
+
+
 async def _run(command: tuple[str, ...], environment: Mapping[str, str]) -> str:
     """The output of a command that only reads, bounded in time and size; empty where it fails."""
     try:
@@ -55,24 +124,26 @@ async def _run(command: tuple[str, ...], environment: Mapping[str, str]) -> str:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", **environment},
         )
     except (OSError, ValueError):
         return ""
     stdout = process.stdout
+    text = None
     try:
         output = b""
         async with asyncio.timeout(_DEADLINE_S):
             while stdout and len(output) < _MAX_OUTPUT and (piece := await stdout.read(_MAX_OUTPUT)):
                 output += piece
-            return output.decode("utf-8", "replace") if await process.wait() == 0 else ""
+            if len(output) < _MAX_OUTPUT:
+                text = output.decode("utf-8", "replace") if await process.wait() == 0 else ""
     except TimeoutError:
-        return ""
+        pass
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        if text is None:
+            await _end(process)
+    return text or ""
 
 
 def packages_in(reader: Reader, prefix: str) -> tuple[Fact, ...]:
