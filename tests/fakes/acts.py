@@ -53,18 +53,23 @@ class KilledAt(Acts):
 
 
 class FailingAt(Acts):
-    """Fails act number ``at`` with an error number; with ``ever`` every later act that needs space, too."""
+    """Fails act number ``at`` with an error number; with ``ever`` every later act that needs space, too.
+
+    ``struck`` are the names of the acts that failed: a fault that never struck proves nothing.
+    """
 
     NEED_SPACE = frozenset({"create", "write", "allocate", "mkdir", "symlink"})
 
     def __init__(self, at: int, number: int, *, only: frozenset[str] = frozenset(), ever: bool = False) -> None:
         self.at, self.number, self.only, self.ever, self.count = at, number, only, ever, 0
+        self.struck: list[str] = []
 
     def reached(self, act: str, path: str) -> None:
         counted = not self.only or act in self.only
         hit = counted and (self.count == self.at or (self.ever and self.count >= self.at and act in self.NEED_SPACE))
         self.count += counted
         if hit:
+            self.struck.append(act)
             raise OSError(self.number, os.strerror(self.number), path)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import errno
 import os
 import subprocess
 import threading
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,104 +16,24 @@ from types import SimpleNamespace
 import pytest
 
 from auditor.errors import RefusedError
-from auditor.model.plan import ApplyReport, DirectiveEdit
+from auditor.model.plan import DirectiveEdit
 from auditor.plan.folder import read_plan
 from auditor.plan.journal import journal_path, read_entries
 from auditor.services.changes import (
-    Judged,
-    Proposed,
-    SetWay,
     ToWay,
     apply_plan,
     approve_plan,
-    propose_plan,
-    rollback_plan,
     show_plan,
 )
-from auditor.services.check import default_policy
-from auditor.services.snapshot import take_snapshot
-from auditor.store import Store
 from auditor.surfaces.httpd.carry_out import server, stage
 from auditor.transport.lock import hold
 from tests import servers
+from tests.fakes.acts import CountingActs, FailingAt, KilledAt
 from tests.fakes.acts import Killed as KilledError
-from tests.fakes.acts import KilledAt
-from tests.fakes.fleets import TestFleet
+from tests.fakes.sites import ROUTE, Site
 
 pytestmark = pytest.mark.integration
-ROUTE = 'web1/httpd:httpd.route["main /api"].read_timeout'
-
-
-class Site:
-    """A running httpd with a proxied route, and the fleet that knows it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.root = folder / "httpd"
-        (self.root / "conf.d").mkdir(parents=True)
-        self.port = servers.free_port()
-        modules = servers.load_modules("mpm_prefork", "authz_core", "proxy", "proxy_http", "status", "headers")
-        (self.root / "httpd.conf").write_text(
-            f"{modules}ServerName web1.example\nListen 127.0.0.1:{self.port}\nPidFile {folder}/httpd.pid\n"
-            f"ErrorLog {folder}/error.log\nServerRoot {self.root}\nTimeout 60\nStartServers 1\n"
-            f"DocumentRoot {self.root}\n<Location /server-status>\nSetHandler server-status\n</Location>\n"
-            f"IncludeOptional {self.root}/conf.d/*.conf\n"
-        )
-        (self.root / "conf.d/api.conf").write_bytes(
-            b"# the caf\xe9's route\r\n"
-            b"ProxyPass /api http://127.0.0.1:9/ timeout=300\r\n"
-            b'RequestHeader set Authorization "Bearer pl4nted-s3cret-77"\r\n'
-        )
-        self.server = servers.RunningHttpd(self.root, "httpd.conf", folder / "httpd.pid", wait_port=self.port)
-        words = ", ".join(self.server.command)
-        hosts = (
-            f"  web1:\n    httpd:\n      tree: {self.root}\n      main_file: httpd.conf\n"
-            f"      server: [{words}]\n      state_dir: {folder}/state\n"
-            f"      probe: http://127.0.0.1:{self.port}/server-status\n"
-        )
-        self.fleet = TestFleet(folder / "fleet", hosts).make()
-
-    def files(self) -> dict[str, bytes]:
-        return {str(path): path.read_bytes() for path in sorted(self.root.rglob("*")) if path.is_file()}
-
-    def generation(self) -> int:
-        url = f"http://127.0.0.1:{self.port}/server-status?auto"
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            text = answer.read().decode()
-        return int(text.split("ParentServerConfigGeneration: ")[1].split()[0])
-
-    def propose(self, *settings: str, **how: object) -> Proposed:
-        desk = self.fleet.desk()
-        way = how.get("way") or SetWay(settings)
-        judged_by = Judged(default_policy(("httpd",)))
-        made = propose_plan(
-            desk,
-            way,
-            reason="why",
-            author="ops1",
-            judged_by=judged_by,
-            key=self.fleet.key("ops1"),  # type: ignore[arg-type]
-        )
-        return asyncio.run(made)
-
-    def approve(self, plan: str) -> None:
-        approve_plan(self.fleet.desk(), plan[:8], self.fleet.key("lead1"))
-
-    def apply(self, plan: str) -> ApplyReport:
-        return asyncio.run(apply_plan(self.fleet.desk(), plan[:8]))
-
-    def rollback(self, plan: str) -> ApplyReport:
-        return asyncio.run(rollback_plan(self.fleet.desk(), plan[:8]))
-
-    def agreed(self, name: str) -> bytes:
-        with Store.open(self.fleet.desk().fleet.store_path) as store:
-            document = store.read("agreed", "web1/httpd").document(name)
-        assert document is not None
-        return document.content
-
-    def snapshot(self) -> str:
-        desk = self.fleet.desk()
-        return asyncio.run(take_snapshot(desk.fleet, desk.fleet.targets, desk.collect_options())).revision
+TIMEOUT = 'web1/httpd:httpd.server["main"].timeout'
 
 
 @pytest.fixture
@@ -530,3 +450,45 @@ def test_without_private_mounts_a_copy_of_a_tree_with_relative_includes_is_check
     assert any("staged tree (a copy)" in text for text, _ in report.outcomes[0].checks)
     assert site.rollback(made.id).outcomes[0].outcome == "rolled back"
     assert site.files() == before
+
+
+@pytest.mark.parametrize(
+    ("number", "part"),
+    [(errno.ENOSPC, 0.3), (errno.ENOSPC, 0.6), (errno.ENOSPC, 0.75), (errno.EIO, 0.5), (errno.EIO, 0.8)],
+)
+def test_a_disk_that_fails_under_a_real_server_is_taken_back(site: Site, number: int, part: float) -> None:
+    from auditor.surfaces.httpd.carry_out import transaction
+
+    before = site.files()
+    made = site.propose(f"{ROUTE}=60s", f"{TIMEOUT}=45s")
+    site.approve(made.id)
+    original = transaction.HttpdTransaction.prepare
+    acts: list[CountingActs | FailingAt] = []
+
+    def with_acts(found: CountingActs | FailingAt) -> object:
+        async def prepare(self: transaction.HttpdTransaction) -> tuple[str, ...]:
+            self.acts = found
+            acts.append(found)
+            return await original(self)
+
+        return prepare
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transaction.HttpdTransaction, "prepare", with_acts(CountingActs()))
+        assert site.apply(made.id).outcomes[0].outcome == "applied"
+    assert site.rollback(made.id).outcomes[0].outcome == "rolled back"
+    counted = acts[0]
+    assert isinstance(counted, CountingActs)
+
+    again = site.propose(f"{ROUTE}=61s", f"{TIMEOUT}=46s")
+    site.approve(again.id)
+    fault = FailingAt(int(part * len(counted.names)), number, ever=number == errno.ENOSPC)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transaction.HttpdTransaction, "prepare", with_acts(fault))
+        outcome = site.apply(again.id).outcomes[0]
+    assert fault.struck, "the fault never struck"
+    assert outcome.outcome in ("refused", "taken back", "incomplete"), outcome
+    if outcome.outcome == "incomplete":  # the full disk hinders taking back, too; there is room by now
+        assert site.rollback(again.id).outcomes[0].outcome == "taken back"
+    assert site.files() == before
+    assert site.server.alive()

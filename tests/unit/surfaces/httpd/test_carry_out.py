@@ -246,31 +246,49 @@ def test_a_server_that_read_a_half_replaced_tree_is_told_again(tmp_path: Path) -
             assert_whole(world, before, after, f"ended at act {at}, then read by the server")
 
 
+def failing(world: World, direction: Direction, acts: FailingAt, after: State, when: str) -> bool:
+    """Whether the run failed of it. Either way the tree is whole; and the fault struck, or nothing was tried."""
+    before = world.state()
+    try:
+        carry_out(world, direction, acts)
+    except (AuditorError, OSError):
+        failed = True
+    else:
+        failed = False
+    assert acts.struck, f"{when}: no act failed"
+    recover(world)
+    assert_whole(world, before, after, when)
+    assert failed or world.state() == after, f"{when}: it was said to be done"
+    return failed
+
+
 @pytest.mark.parametrize("direction", ["forward", "back"])
 def test_a_disk_that_fills_up_at_any_act_leaves_it_as_before(tmp_path: Path, direction: Direction) -> None:
     points, after = reference(tmp_path / "reference", direction)
+    failed = 0
     for at in range(points):
         world = rolled_to(make_world(tmp_path / f"{at}"), direction)
-        before = world.state()
-        try:
-            carry_out(world, direction, FailingAt(at, errno.ENOSPC, ever=True))
-        except (AuditorError, OSError):
-            recover(world)
-            assert_whole(world, before, after, f"full at act {at}")
+        acts = FailingAt(at, errno.ENOSPC, ever=True)
+        failed += failing(world, direction, acts, after, f"full at act {at}")
+    assert points > 40
+    assert failed > points - 10, "what is only tidied up may fail, and nothing else"
 
 
 @pytest.mark.parametrize("direction", ["forward", "back"])
 def test_a_sync_that_fails_anywhere_leaves_it_as_before_or_after(tmp_path: Path, direction: Direction) -> None:
     only = frozenset({"sync", "sync directory", "write"})
+    counted = CountingActs()
+    carry_out(rolled_to(make_world(tmp_path / "counted"), direction), direction, counted)
+    points = sum(name in only for name in counted.names)
     _, after = reference(tmp_path / "reference", direction)
-    for at in range(60):
+    failed = 0
+    for at in range(points):
         world = rolled_to(make_world(tmp_path / f"{at}"), direction)
-        before = world.state()
-        try:
-            carry_out(world, direction, FailingAt(at, errno.EIO, only=only))
-        except (AuditorError, OSError):
-            recover(world)
-            assert_whole(world, before, after, f"failed at sync {at}")
+        acts = FailingAt(at, errno.EIO, only=only)
+        failed += failing(world, direction, acts, after, f"failed at sync {at}")
+        assert len(acts.struck) == 1
+    assert points > 30
+    assert failed > points - 10, "what is only tidied up may fail, and nothing else"
 
 
 def test_a_secret_is_taken_from_the_live_line(tmp_path: Path) -> None:
