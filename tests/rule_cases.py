@@ -3,7 +3,8 @@
 An httpd case is a tree (``httpd.conf`` and what it includes), an iLO case what differs from a personality of the
 virtual iLO. ``case.json`` says what is known beside:
 
-* httpd: ``httpd_version`` (empty: not known; left out: 2.4.57), ``facts`` that the machine would have said;
+* httpd: ``httpd_version`` (empty: not known; left out: 2.4.57), ``facts`` that the machine would have said; beside it
+  ``declared.yaml``, what the inventory's ``declared:`` of the host would hold;
 * iLO: ``personality``, ``changes`` (URI, JSON pointer, value), ``remove`` (URIs), ``refuse`` (paths answered 403).
 """
 
@@ -17,9 +18,13 @@ from typing import Any
 
 import msgspec
 
+from auditor.model.declared import Declaration
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected, Fact, Interpretation
 from auditor.model.target import LocalTree, Target
+from auditor.policy.document import load_document
+from auditor.services.declarations import read_declared
+from auditor.services.fleet_values import ValueReader
 from auditor.surfaces.httpd.collect import collect as collect_httpd
 from auditor.surfaces.httpd.resources import interpret as interpret_httpd
 from auditor.surfaces.ilo.resources import interpret as interpret_ilo
@@ -60,8 +65,17 @@ def _httpd(folder: Path, about: dict[str, Any]) -> SeenCase:
     said = {name: Fact(name, tuple(value), "the case") for name, value in about.get("facts", {}).items()}
     facts = {fact.name: fact for fact in collected.facts} | said
     collected = msgspec.structs.replace(collected, facts=tuple(facts[name] for name in sorted(facts)))
-    options = InterpretOptions(httpd_version=about.get("httpd_version", "2.4.57"))
+    options = InterpretOptions(about.get("httpd_version", "2.4.57"), declared=_declared(folder / "declared.yaml"))
     return SeenCase(target, collected, interpret_httpd(collected, options))
+
+
+def _declared(file: Path) -> tuple[Declaration, ...]:
+    if not file.exists():
+        return ()
+    reader = ValueReader(file)
+    found = read_declared(reader, load_document(str(file), file.read_bytes()), "host", "auditor.yaml")
+    assert reader.mistakes == []
+    return found
 
 
 def _ilo(about: dict[str, Any]) -> SeenCase:

@@ -1,4 +1,4 @@
-"""Where a value stands: file and line, Redfish URI and JSON pointer, or a fact of the machine."""
+"""Where a value stands: file and line, Redfish URI and JSON pointer, a fact of the machine, or the inventory."""
 
 from __future__ import annotations
 
@@ -41,4 +41,14 @@ class FactSource(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tr
         return f"{self.fact} ({self.how})" if self.how else self.fact
 
 
-Source: TypeAlias = FileSource | RedfishSource | FactSource
+class InventorySource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="inventory"):
+    """A line of the fleet's inventory, one-based: what a person declared, and the machine does not say."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+Source: TypeAlias = FileSource | RedfishSource | FactSource | InventorySource

@@ -10,7 +10,7 @@ from auditor.model.drift import AttributeChange, Attribution, DriftReport, Targe
 from auditor.model.finding import CheckReport, Finding, Outcome, RuleResult
 from auditor.model.policy import SEVERITIES, Wording
 from auditor.model.resource import Address
-from auditor.model.source import FactSource, FileSource, RedfishSource, Source
+from auditor.model.source import FactSource, FileSource, InventorySource, RedfishSource, Source
 from auditor.model.value import Text, Value, show
 from auditor.report.escape import one_line, visible
 from auditor.report.interface import Language
@@ -106,13 +106,16 @@ def not_evaluated(report: CheckReport) -> tuple[tuple[RuleResult, str], ...]:
 
 
 def source_text(source: Source | None, *, lines: bool = False) -> str:
-    """``conf.d/shop.conf:12`` (with ``lines`` also ``12-14``), a URI with its pointer, or a fact; safe to show."""
+    """``conf.d/shop.conf:12`` (with ``lines`` also ``12-14``), a URI with its pointer, a fact, or the inventory's line.
+
+    Safe to show.
+    """
     match source:
         case None:
             return ""
         case FileSource(file, line, last_line):
             return one_line(f"{file}:{line}-{last_line}" if lines and last_line != line else f"{file}:{line}")
-        case RedfishSource() | FactSource():
+        case RedfishSource() | FactSource() | InventorySource():
             return one_line(str(source))
 
 

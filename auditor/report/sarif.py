@@ -17,7 +17,7 @@ from auditor.model.finding import CheckReport, Evidence, Finding, RuleResult
 from auditor.model.policy import Severity
 from auditor.model.resource import Address
 from auditor.model.snapshot import Gap
-from auditor.model.source import FileSource, RedfishSource, Source
+from auditor.model.source import FileSource, InventorySource, RedfishSource, Source
 from auditor.report import outline
 from auditor.report.escape import visible
 from auditor.report.interface import Style
@@ -167,6 +167,8 @@ def _location(address: Address, source: Source | None) -> Json:
         case RedfishSource(uri, pointer):
             name = f"{address.target}{uri}#{pointer}" if pointer else f"{address.target}{uri}"
             logical.append({"fullyQualifiedName": name, "name": uri, "kind": "member" if pointer else "resource"})
+        case InventorySource():
+            logical.append({"fullyQualifiedName": visible(str(source)), "kind": "declaration"})
     return {"logicalLocations": logical}
 
 

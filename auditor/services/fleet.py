@@ -10,9 +10,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from auditor.errors import InputError
+from auditor.model.declared import Declaration, Level
 from auditor.model.target import Archive, IloEndpoint, LocalTree, Location, Target
-from auditor.policy.document import Item, load_document, mistake, suggestion
+from auditor.policy.document import Item, load_document, suggestion
 from auditor.services.ansible import AnsibleInventory, read_inventory
+from auditor.services.declarations import read_declared, together
+from auditor.services.fleet_values import VARIABLE, ValueReader
 from auditor.services.naming import valid_host
 
 FILE_NAME: Final = "auditor.yaml"
@@ -20,10 +23,7 @@ FORMAT: Final = "auditor.fleet/v1"
 _IDENTITY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
 _VERSION: Final = re.compile(r"\d{1,4}\.\d{1,4}(\.\d{1,4})?")
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_DEFINE: Final = re.compile(r"[^\s=]+(=.*)?")
 _BRANCH: Final = re.compile(r"(?!-)[^\s~^:?*\[\\]+")
-_SECRET: Final = re.compile(r"passw(or)?d|passphrase|secret|token|api_?key|credential", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Fleet:
     ``targets`` are sorted by name. ``groups`` maps each group to its hosts, sorted; ``all`` is left out.
     ``listed`` are hosts that only the Ansible inventory names: it is not known how they are read.
     ``policy_names`` are shipped policies, the files are those that the globs find, sorted.
+    ``declared`` is, by target, what is declared of the hops around it, its groups' and the fleet's words included.
     """
 
     root: Path
@@ -52,6 +53,7 @@ class Fleet:
     expiry_hours: int = 72
     default_branch: str = "main"
     listed: tuple[str, ...] = ()
+    declared: Mapping[str, tuple[Declaration, ...]] = field(default_factory=dict)
 
     @property
     def plans_path(self) -> Path:
@@ -107,17 +109,10 @@ def load_fleet(start: Path) -> Fleet:
 
 
 @dataclass
-class _Reader:
-    """Reads the file's items, gathering mistakes; what is wrong is left out of the result."""
+class _Reader(ValueReader):
+    """Reads what a fleet is made of. ``declared`` holds what each level declares, by its name."""
 
-    file: Path
-    mistakes: list[InputError] = field(default_factory=list)
-
-    @property
-    def root(self) -> Path:
-        return self.file.parent
-
-    # What a fleet is made of
+    declared: dict[tuple[str, ...], tuple[Declaration, ...]] = field(default_factory=dict)
 
     def fleet(self, top: Item) -> Fleet:
         known = [
@@ -131,6 +126,7 @@ class _Reader:
             "baselines",
             "waivers",
             "approvals",
+            "declared",
         ]
         parts = self.members(top, known)
         written = self.text(parts.get("format"), "")
@@ -146,8 +142,10 @@ class _Reader:
         policies = self.members(parts.get("policies"), ["use", "files"])
         approvals = self.members(parts.get("approvals"), ["required", "expire_hours", "approvers", "default_branch"])
         ansible = self.ansible(parts.get("ansible_inventory"))
+        self.declare("fleet", parts.get("declared"))
         hosts, memberships = self.hosts(parts.get("hosts"))
         groups = self.groups(parts.get("groups"), memberships, ansible, set(hosts))
+        targets = _targets(hosts, groups)
         result = Fleet(
             root=self.root,
             file=self.file,
@@ -155,7 +153,7 @@ class _Reader:
             key_id=self.matching(fleet.get("key_id"), _KEY_ID, "", "the eight digits that `auditor init` printed"),
             store_path=self.path(store.get("path"), ".auditor/store.git"),
             store_remote=self.text(store.get("remote"), ""),
-            targets=_targets(hosts, groups),
+            targets=targets,
             groups=groups,
             policy_names=self.shipped(policies.get("use")),
             policy_files=self.globbed(policies.get("files")),
@@ -166,6 +164,7 @@ class _Reader:
             expiry_hours=self.count(approvals.get("expire_hours"), 72, 1, 24 * 365),
             default_branch=self.matching(approvals.get("default_branch"), _BRANCH, "main", "a branch's name"),
             listed=tuple(sorted(set(ansible.hosts) - set(hosts))),
+            declared={one.name: self.declared_of(one, parts.get("hosts")) for one in targets if one.surface == "httpd"},
         )
         if "id" not in fleet:
             self.wrong(parts.get("fleet", top), "fleet.id is missing", "It names the fleet's key; see auditor init.")
@@ -186,17 +185,32 @@ class _Reader:
             other = folded.setdefault(name.casefold(), name)
             if other != name:
                 self.wrong(entry, f"the hosts {other!r} and {name!r} differ only in capitals: one name to the network")
-            parts = self.members(entry, ["groups", "httpd", "httpd_instances", "ilo"])
+            parts = self.members(entry, ["groups", "httpd", "httpd_instances", "ilo", "declared"])
+            self.declare("host", parts.get("declared"), name)
             for group in self.names(parts.get("groups"), "group"):
                 memberships.setdefault(group, set()).add(name)
             found[name] = self.surfaces(name, entry, parts)
         return found, memberships
 
+    def declare(self, level: Level, item: Item | None, *name: str) -> None:
+        """Reads what one level declares; ``name`` is the host's or group's, and the instance's of a target."""
+        if item is not None:
+            self.declared[level, *name] = read_declared(self, item, level, FILE_NAME)
+
+    def declared_of(self, target: Target, hosts: Item | None) -> tuple[Declaration, ...]:
+        """What all levels declare of a target."""
+        keys: list[tuple[str, ...]] = [("target", target.host, target.instance), ("host", target.host)]
+        keys += [("group", group) for group in target.groups]
+        found = [self.declared.get(key, ()) for key in (*keys, ("fleet",))]
+        return together(self, hosts.get(target.host) if hosts else None, found)
+
     def surfaces(self, host: str, entry: Item, parts: Mapping[str, Item]) -> dict[tuple[str, str], Location]:
         surfaces: dict[tuple[str, str], Location] = {}
         if "httpd" in parts and (tree := self.httpd(parts["httpd"])):
             surfaces["httpd", ""] = tree
+            self.declare("target", parts["httpd"].get("declared"), host, "")
         for instance, item in self.mapping(parts.get("httpd_instances")):
+            self.declare("target", item.get("declared"), host, instance)
             if problem := valid_host(instance):
                 self.wrong(item, f"the instance {instance!r} {problem}")
             elif tree := self.httpd(item):
@@ -212,7 +226,7 @@ class _Reader:
         return surfaces
 
     def httpd(self, item: Item) -> LocalTree | Archive | None:
-        both = ["main_file", "httpd_version", "built_in"]
+        both = ["main_file", "httpd_version", "built_in", "declared"]
         parts = self.members(
             item, ["tree", "archive", "root", "server", "probe", "state_dir", "defines", "environment", *both]
         )
@@ -259,8 +273,8 @@ class _Reader:
             url=url.rstrip("/"),
             cafile=str(self.path(parts["cafile"], "")) if "cafile" in parts else "",
             verify=self.truth(parts.get("verify"), True),
-            username_env=self.matching(parts.get("username_env"), _VARIABLE, usual.username_env, "a variable's name"),
-            password_env=self.matching(parts.get("password_env"), _VARIABLE, usual.password_env, "a variable's name"),
+            username_env=self.matching(parts.get("username_env"), VARIABLE, usual.username_env, "a variable's name"),
+            password_env=self.matching(parts.get("password_env"), VARIABLE, usual.password_env, "a variable's name"),
         )
 
     def groups(
@@ -273,7 +287,8 @@ class _Reader:
             if problem := valid_host(name):
                 self.wrong(entry, f"the group {name!r} {problem}")
                 continue
-            parts = self.members(entry, ["description", "hosts"])
+            parts = self.members(entry, ["description", "hosts", "declared"])
+            self.declare("group", parts.get("declared"), name)
             self.text(parts.get("description"), "")
             members = found.setdefault(name, set())
             for host in self.items(parts.get("hosts")):
@@ -298,193 +313,6 @@ class _Reader:
         except InputError as error:
             self.mistakes.append(error)
             return AnsibleInventory()
-
-    # Values
-
-    def wrong(self, item: Item | None, what: str, next_step: str | None = None) -> None:
-        """Notes a mistake."""
-        if item is None:
-            self.mistakes.append(InputError(what, where=str(self.file), next_step=next_step))
-        else:
-            self.mistakes.append(mistake(item.place, what, next_step))
-
-    def mapping(self, item: Item | None) -> tuple[tuple[str, Item], ...]:
-        """The members of a mapping of names; nothing where it is empty."""
-        if item is None or (item.text is not None and item.scalar is None):
-            return ()
-        if item.members is None:
-            self.wrong(item, f"a mapping is expected, not {item.what()}")
-            return ()
-        return item.members
-
-    def members(self, item: Item | None, known: list[str]) -> dict[str, Item]:
-        """The members of a mapping whose keys are known."""
-        found: dict[str, Item] = {}
-        for name, member in self.mapping(item):
-            if name in known:
-                found[name] = member
-            elif _SECRET.search(name):
-                self.wrong(
-                    member,
-                    f"{name!r}: no secret stands in this file",
-                    "Put it into an environment variable and name that: "
-                    "password_env: AUDITOR_ILO_PASSWORD, then remove it here and from git's history.",
-                )
-            else:
-                self.wrong(member, f"{name!r} is not known here{suggestion(name, known)}")
-        return found
-
-    def items(self, item: Item | None) -> tuple[Item, ...]:
-        """The items of a list."""
-        if item is None or (item.text is not None and item.scalar is None):
-            return ()
-        if item.items is None:
-            self.wrong(item, f"a list is expected, not {item.what()}", "Write it in brackets:  [one, two]")
-            return ()
-        return item.items
-
-    def text(self, item: Item | None, usual: str) -> str:
-        """A text as written: ``2.10`` stays ``2.10``."""
-        if item is None or (item.text is not None and item.scalar is None):
-            return usual
-        if item.text is None:
-            self.wrong(item, f"text is expected, not {item.what()}")
-            return usual
-        if not item.text.isprintable():
-            self.wrong(item, "control characters have no place here")
-            return usual
-        return item.text
-
-    def texts(self, item: Item | None) -> tuple[str, ...]:
-        """A list of texts."""
-        return tuple(text for one in self.items(item) if (text := self.text(one, "")))
-
-    def shipped(self, item: Item | None) -> tuple[str, ...]:
-        """A list of names of shipped policies."""
-        from auditor.services.check import shipped_policy_files
-
-        known = [Path(name).stem for name, _ in shipped_policy_files()] if item else []
-        for one in self.items(item):
-            name = self.text(one, "")
-            if name and name not in known:
-                hint = suggestion(name, known)
-                self.wrong(one, f"there is no shipped policy {name!r}{hint}", f"Shipped are: {', '.join(known)}")
-        return self.texts(item)
-
-    def names(self, item: Item | None, what: str) -> tuple[str, ...]:
-        """A list of names of groups."""
-        names = []
-        for one in self.items(item):
-            name = self.text(one, "")
-            if problem := valid_host(name):
-                self.wrong(one, f"the {what} {name!r} {problem}")
-            else:
-                names.append(name)
-        return tuple(names)
-
-    def matching(self, item: Item | None, form: re.Pattern[str], usual: str, expected: str) -> str:
-        """A text of a certain form."""
-        text = self.text(item, "")
-        if not text:
-            return usual
-        if not form.fullmatch(text):
-            self.wrong(item, f"{text!r}: {expected} is expected")
-            return usual
-        return text
-
-    def truth(self, item: Item | None, usual: bool) -> bool:
-        """True or false."""
-        if item is None:
-            return usual
-        if item.text is None or not isinstance(item.scalar, bool):
-            self.wrong(item, f"true or false is expected, not {item.text or item.what()!r}")
-            return usual
-        return item.scalar
-
-    def count(self, item: Item | None, usual: int, least: int, most: int) -> int:
-        """A whole number within bounds."""
-        if item is None:
-            return usual
-        number = item.scalar if item.text is not None else None
-        if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
-            self.wrong(item, f"a number from {least} to {most} is expected")
-            return usual
-        return number
-
-    def url(self, item: Item | None, schemes: tuple[str, ...]) -> str:
-        """A URL without credentials."""
-        text = self.text(item, "")
-        if not text or item is None:
-            return ""
-        try:
-            parts = urlsplit(text)
-            usable = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-        except ValueError:
-            usable, parts = False, urlsplit("")
-        if not usable:
-            self.wrong(item, f"{text!r} is no URL that starts with {' or '.join(one + '://' for one in schemes)}")
-        elif parts.username is not None or parts.password is not None:
-            self.wrong(item, "no credentials stand in a URL", "Name environment variables instead.")
-        return text
-
-    def path(self, item: Item | None, usual: str) -> Path:
-        """A path, relative to this file."""
-        return self.root / Path(self.text(item, usual)).expanduser()
-
-    def existing(self, item: Item | None) -> Path | None:
-        """A file that must be there."""
-        text = self.text(item, "")
-        if not text:
-            return None
-        path = self.path(item, "")
-        if not path.is_file():
-            self.wrong(item, f"there is no file {path}")
-            return None
-        return path
-
-    def globbed(self, item: Item | None) -> tuple[Path, ...]:
-        """The files that paths and patterns name; a pattern may find none, a path must be there."""
-        found: set[Path] = set()
-        for one in self.items(item):
-            text = self.text(one, "")
-            if any(sign in text for sign in "*?["):
-                if Path(text).is_absolute() or ".." in Path(text).parts:
-                    self.wrong(one, "a pattern stays below the folder of this file")
-                    continue
-                found.update(path for path in self.root.glob(text) if path.is_file())
-            elif path := self.existing(one):
-                found.add(path)
-        return tuple(sorted(found))
-
-    def command(self, item: Item | None) -> tuple[str, ...]:
-        """A program with its arguments; a program named with a slash is relative to this file."""
-        if item is not None and item.text is not None and item.scalar is not None:
-            self.wrong(item, "a list is expected", f"Write it in brackets:  [{', '.join(item.text.split())}]")
-            return ()
-        words = self.texts(item)
-        if words and "/" in words[0]:
-            return (str(self.root / words[0]), *words[1:])
-        return words
-
-    def environment(self, item: Item | None) -> tuple[tuple[str, str], ...]:
-        """Variables by name."""
-        found: dict[str, str] = {}
-        for name, value in self.mapping(item):
-            if _SECRET.search(name):
-                self.wrong(value, f"{name!r}: no secret stands in this file")
-            elif not _VARIABLE.fullmatch(name):
-                self.wrong(value, f"{name!r} is no variable's name")
-            else:
-                found[name] = self.text(value, "")
-        return tuple(sorted(found.items()))
-
-    def defines(self, item: Item | None) -> tuple[str, ...]:
-        """Names, or ``NAME=VALUE``."""
-        for one in self.items(item):
-            text = self.text(one, "")
-            if not _DEFINE.fullmatch(text):
-                self.wrong(one, f"{text!r} is neither NAME nor NAME=VALUE")
-        return self.texts(item)
 
 
 def _targets(

@@ -47,6 +47,13 @@ hosts: {{}}
 #      defines: [SSL]
 #      environment: {{LANG: C}}
 #      main_file: conf/httpd.conf
+#      declared:                             # what no configuration says; see docs/policy.md, "Declarations"
+#        arrivals: 400/s                     # requests a second to this server
+#        upload: {{size: 2GB, rate: 2Mbit/s}}  # the largest body, the slowest client
+#        routes:
+#          "shop.example:443 /report": {{front: {{timeout: 300s}}, arrivals: 40/s}}
+#        backends:
+#          "http://10.0.0.5:8080": {{timeout: 30s, keep_alive: 5s}}
 #    ilo:
 #      url: https://web1-ilo.example
 #      cafile: trust/web1-ilo.pem
@@ -58,11 +65,15 @@ hosts: {{}}
 #      green: {{tree: /opt/green/etc/httpd}}
 
 # groups:
-#   proxies: {{description: Reverse proxies, hosts: [web2]}}
+#   proxies: {{description: Reverse proxies, hosts: [web2], declared: {{front: {{timeout: 60s}}}}}}
 # ansible_inventory: inventory.ini           # adds groups to the hosts above
 
+# The client's or load balancer's limits; groups, hosts and each httpd may say otherwise (docs/policy.md).
+# declared:
+#   front: {{timeout: 120s, keep_alive: 60s}}
+
 policies:
-  use: [httpd-timeouts, httpd-alerting, ilo-alerting, ilo-firmware-bios]
+  use: [httpd-timeouts, httpd-hops, httpd-alerting, ilo-alerting, ilo-firmware-bios]
   files: [policies/*.yaml]
 baselines: [baselines/*.yaml]
 waivers: waivers.yaml

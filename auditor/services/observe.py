@@ -90,20 +90,25 @@ def interpreted(target: Target, collected: Collected, options: InterpretOptions)
 
 
 def interpret_options_for(target: Target, options: InterpretOptions, fleet: Fleet | None = None) -> InterpretOptions:
-    """What a person said, over what the inventory says of the target (or of the one whose snapshot it is)."""
+    """What a person said, over what the inventory says of the target (or of the one whose snapshot it is).
+
+    What the inventory declares of the hops around it is part of that, and never of what was collected.
+    """
     location = _inventory_location(target, fleet)
+    if fleet is not None:
+        name = target.location.target if isinstance(target.location, StoredSnapshot) else target.name
+        options = replace(options, declared=(*options.declared, *fleet.declared.get(name, ())))
     if isinstance(location, Archive):
         return replace(options, httpd_version=options.httpd_version or location.httpd_version)
     if not isinstance(location, LocalTree):
         return options
     defines = dict(_define(text) for text in location.defines) | dict(options.defines)
     environment = dict(location.environment) | dict(options.environment)
-    return InterpretOptions(
+    return replace(
+        options,
         httpd_version=options.httpd_version or location.httpd_version,
         defines=tuple(defines.items()),
         environment=tuple(environment.items()),
-        modules=options.modules,
-        no_other_modules=options.no_other_modules,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from auditor.model.declared import Declaration
 from auditor.model.plan import Direction, Plan, Proposal, Step, Wish
 from auditor.model.resource import KindSpec
 from auditor.model.secret import Sealer
@@ -42,6 +43,7 @@ class InterpretOptions:
     """What a person knows better than the collection: httpd's version, defines, environment and modules.
 
     ``modules`` are compiled in; with ``no_other_modules`` these are all, beside the core that is always there.
+    ``declared`` are the hops in front and behind, and the load, which no configuration says.
     """
 
     httpd_version: str = ""
@@ -49,6 +51,7 @@ class InterpretOptions:
     environment: tuple[tuple[str, str], ...] = ()
     modules: tuple[str, ...] = ()
     no_other_modules: bool = False
+    declared: tuple[Declaration, ...] = ()
 
 
 class Journal(Protocol):

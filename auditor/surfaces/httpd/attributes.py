@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
 from auditor.model.resource import Attribute
 from auditor.model.source import Source
-from auditor.model.value import Boolean, Many, Number, Text, Value, text_of
+from auditor.model.value import Boolean, Many, NoLimit, Number, Text, Value, text_of
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.durations import seconds_value
 from auditor.surfaces.httpd.servers import readable
@@ -46,6 +47,10 @@ class Attributes:
         """Adds a number."""
         if number is not None:
             self.add(name, Number(number), source)
+
+    def count(self, name: str, number: float, source: Source | None = None, note: str = "") -> None:
+        """Adds a number of things; infinite is no limit."""
+        self.add(name, NoLimit() if math.isinf(number) else Number(number), source, note)
 
     def seconds(self, name: str, seconds: float | None, source: Source | None = None, note: str = "") -> None:
         """Adds a time; negative and infinite are no limit."""

@@ -15,7 +15,7 @@ from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.governing import Governing, Limit, Model
 from auditor.surfaces.httpd.marks import Mark
 from auditor.surfaces.httpd.servers import Server, readable
-from auditor.surfaces.httpd.workers import Balancer, balancer_flag, forces_recovery
+from auditor.surfaces.httpd.workers import Balancer, attempts, balancer_flag, forces_recovery, in_turn
 
 
 def failures(
@@ -129,20 +129,11 @@ class _Failures:
         each = sorted((seconds(one) * mark.times for one in self.targets), reverse=True)
         total, fails_over = seconds(self.longest) * mark.times, False
         if self.balancer is not None and mark.status == 503:
-            attempts = self._attempts(len(each))
-            fails_over = attempts > 1
-            total = sum(each[index % len(each)] for index in range(attempts))
+            times = attempts(self.balancer)
+            fails_over = times > 1
+            total = in_turn(each, times)
         by = None if limit is None else governed(limit)
         return Failure(when, seconds_or_none(total), mark.status, mark.log_ids, by, mark.text, fails_over)
-
-    def _attempts(self, members: int) -> int:
-        """How many members are tried, one after the other, where each gives 503."""
-        assert self.balancer is not None  # noqa: S101 - asked of members alone
-        written = self.balancer.parameters.get("maxattempts")
-        more = atoi(written.value) if written is not None else len(self.balancer.members.workers) - 1
-        if not forces_recovery(self.balancer):
-            more = min(more, members - 1)
-        return max(0, more) + 1
 
 
 def _connect_seconds(one: Governing) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from auditor.model.resource import AttributeSpec, AttributeType, KindSpec
+from auditor.surfaces.httpd.hop_kinds import ROUTE_HOPS, SERVER_HOPS, SERVER_LOAD, WORKER_HOPS
 
 
 def _attribute(name: str, type_: AttributeType, meaning: str, *, settable: bool = False) -> AttributeSpec:
@@ -78,6 +79,7 @@ _SERVER_SETTINGS: Final = (
     _attribute("routes", "list", "Names of the proxied routes, inherited ones included."),
     _attribute("trace_enable", "text", "TraceEnable in effect, lower-case."),
     _attribute("server_signature", "text", "ServerSignature in effect, lower-case."),
+    *SERVER_HOPS,
 )
 
 SERVER: Final = KindSpec(
@@ -92,7 +94,12 @@ SERVER: Final = KindSpec(
         _attribute("user", "text", "The user the children run as."),
         _attribute("group", "text", "The group the children run as."),
         _attribute("server_tokens", "text", "ServerTokens, lower-case."),
-        _attribute("max_request_workers", "number", "MaxRequestWorkers (or its older name MaxClients)."),
+        _attribute(
+            "max_request_workers",
+            "number",
+            "MaxRequestWorkers (or its older name MaxClients) as written; absent: none.",
+        ),
+        *SERVER_LOAD,
         _attribute("track_first_byte", "boolean", "Whether LogIOTrackTTFB makes the first-byte field available."),
         _attribute(
             "request_ids", "boolean", "Whether mod_unique_id is loaded, so that a request can be named to the back end."
@@ -222,6 +229,7 @@ ROUTE: Final = KindSpec(
             "duration",
             "How long a ws:// tunnel may be idle; no limit at all before 2.4.47. Absent for other protocols.",
         ),
+        *ROUTE_HOPS,
         _attribute("shadowed_by", "text", "The earlier route that takes every request of this one; absent: none."),
     ),
 )
@@ -251,6 +259,7 @@ WORKER: Final = KindSpec(
         _attribute("ttl", "duration", "ttl=; absent where none."),
         _attribute("max", "number", "max=; absent: as many as threads in a child."),
         _attribute("reuse", "boolean", "Whether its connections are reused."),
+        *WORKER_HOPS,
         _attribute("routes", "list", "The routes it governs."),
         _attribute("captures_beyond_segment", "list", "Routes it takes only because its name is a string prefix."),
         _attribute("ignored_parameters", "list", "Parameters of other lines that share it and are ignored."),
@@ -267,6 +276,13 @@ BALANCER: Final = KindSpec(
         _attribute("server", "text", "The server it belongs to: ``main`` or the virtual host's name."),
         _attribute("url", "text", "Its URL, lower-case."),
         _attribute("members", "list", "The members' URLs, in order."),
+        _attribute("member_count", "number", "How many members it has."),
+        _attribute(
+            "refuses_for",
+            "duration",
+            "For how long every request is refused once all members are in error: 0 with forcerecovery, else the "
+            "shortest retry= among them. Absent where it has no member.",
+        ),
         _attribute("members_lost", "list", "Members that are never used: the main server's balancer has the name."),
         _attribute("hot_spares", "list", "Members that serve only when no other can (status=+H)."),
         _attribute("routes", "list", "The routes that go through it."),

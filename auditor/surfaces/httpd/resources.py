@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from auditor.model.snapshot import Collected, Interpretation
+from auditor.surfaces.httpd.declared import Declared
 from auditor.surfaces.httpd.directive_resources import directive_resources
 from auditor.surfaces.httpd.plain_resources import file_resources, module_resources, package_resources
 from auditor.surfaces.httpd.resolving import known_version, resolve_collected
@@ -19,7 +20,9 @@ def interpret(collected: Collected, options: InterpretOptions) -> Interpretation
     resolved = resolve_collected(collected, options)
     version = known_version(collected, options)
     mpm = collected.fact("mpm")
-    resources, gaps = understood(resolved, version, mpm if isinstance(mpm, str) else "")
+    declared = Declared(options.declared)
+    resources, gaps = understood(resolved, version, mpm if isinstance(mpm, str) else "", declared)
+    gaps += declared.unmatched(resources)
     resources += directive_resources(split_servers(resolved))
     resources += module_resources(resolved)
     resources += file_resources(collected, resolved)

@@ -14,7 +14,7 @@ from auditor.surfaces.httpd import effective, regexes
 from auditor.surfaces.httpd.attributes import MAX_NAMES, Attributes, source_of
 from auditor.surfaces.httpd.durations import atoi, parse_interval
 from auditor.surfaces.httpd.governing import Governing, Limit, Model, with_path
-from auditor.surfaces.httpd.marks import timeout_mark
+from auditor.surfaces.httpd.hops import Hops, read_mark, tries
 from auditor.surfaces.httpd.routes import Route, back_end_of
 from auditor.surfaces.httpd.servers import Server, readable
 from auditor.surfaces.httpd.words import split_words
@@ -22,7 +22,6 @@ from auditor.surfaces.httpd.workers import (
     BackEnd,
     Parameter,
     ProxyWorker,
-    balancer_flag,
     forces_recovery,
     is_balancer,
     lower_authority,
@@ -116,8 +115,9 @@ def probe_url(route: Route) -> str | None:
 class RouteResources:
     """The routes of one server as resources."""
 
-    def __init__(self, model: Model, server: Server, *, inherited: bool = True) -> None:
+    def __init__(self, model: Model, server: Server, hops: Hops, *, inherited: bool = True) -> None:
         self.model = model
+        self.hops = hops
         self.server = server
         self.routes = visible_routes(model, server, inherited=inherited)
         self.by_worker: dict[int, list[VisibleRoute]] = defaultdict(list)
@@ -162,6 +162,7 @@ class RouteResources:
                 self._time_outs(out, one)
                 self._worker(out, one)
                 self._marks(out, one)
+            self.hops.route(out, one)
         return make_resource("httpd.route", one.name, out.items, source)
 
     def _back_end(self, out: Attributes, one: VisibleRoute) -> None:
@@ -295,18 +296,13 @@ class RouteResources:
         worker = governing.worker
         balancer = worker.balancer if worker is not None else None
         scheme = governing.back_end.scheme
-        mark = timeout_mark(
-            self.model.protocol(self.server, scheme),
-            self.model.behaviour,
-            ping=_parameter(worker, "ping") is not None,
-            fail_on_timeout=balancer is not None and balancer_flag(balancer, "failontimeout", False),
-        )
+        mark = read_mark(self.model, self.server, governing)
         if mark.known:
             out.number("on_timeout_status", mark.status)
             out.names("on_timeout_log_ids", mark.log_ids)
         elif scheme not in ("ws", "wss"):
             out.add("on_timeout_status", Undetermined(mark.text))
-        out.flag("fails_over", len(one.targets) > 1 and any(other.back_end.scheme == "ajp" for other in one.targets))
+        out.flag("fails_over", tries(mark, balancer) > 1)
         if scheme in ("ws", "wss"):
             out.seconds("tunnel_limit", self.model.tunnel_limit(self.server, governing).seconds)
 

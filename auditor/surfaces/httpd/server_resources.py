@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Final
 
 from auditor.model.resource import Resource, make_resource
 from auditor.model.value import Undetermined, Version
 from auditor.surfaces.httpd import effective
 from auditor.surfaces.httpd.attributes import Attributes, listed, source_of
+from auditor.surfaces.httpd.capacity import written_limit
 from auditor.surfaces.httpd.durations import atoi, drops_unit, is_plain, parse_interval
 from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.governing import Model
+from auditor.surfaces.httpd.hops import NO_MPM, Hops
 from auditor.surfaces.httpd.logs import access_logs
-from auditor.surfaces.httpd.route_resources import RouteResources
+from auditor.surfaces.httpd.request_time import is_loaded, stages
+from auditor.surfaces.httpd.route_resources import RouteResources, VisibleRoute
 from auditor.surfaces.httpd.servers import Server, readable, server_host
 from auditor.surfaces.httpd.vhosts import VirtualHosts
 from auditor.surfaces.httpd.words import split_words
 
-_MPMS: Final = ("event", "worker", "prefork")
-_NO_MPM: Final = (
-    "no MPM is loaded as a module and the compiled-in one is not known: give --module mpm_event_module (or worker,"
-    " prefork), or run where the server is"
-)
-
 
 class ServerResources:
-    """Servers as resources. ``version`` and ``mpm`` are what is known of the machine; empty: not known."""
+    """Servers as resources. ``version`` is what is known of the machine; empty: not known."""
 
-    def __init__(self, model: Model, version: str, mpm: str) -> None:
+    def __init__(self, model: Model, version: str, hops: Hops) -> None:
         self.model = model
         self.version = version
-        self.mpm = mpm
+        self.hops = hops
         self.modules = dict(model.resolved.modules)
         self.defaults = VirtualHosts(model.servers).default_for()
 
-    def resource(self, server: Server, routes: RouteResources) -> Resource:
-        """One server."""
+    def resource(self, server: Server, routes: RouteResources, every: Sequence[VisibleRoute]) -> Resource:
+        """One server, with its routes; ``every`` are those of all servers."""
         out = Attributes()
         self._names(out, server)
         self._time_outs(out, server, routes)
         self._client(out, server)
         self._logs(out, server)
+        self.hops.server(out, server)
         out.flag("proxy_requests", self.model.flag(server, "proxyrequests", False))
         out.names("routes", [one.name for one in routes.routes])
         for name, directive, default in (
@@ -52,6 +48,7 @@ class ServerResources:
             found = effective.inherited(server, self.model.main, directive)
             out.text(name, first_word(found).lower() if found else default, source_of(found))
         if server.is_main:
+            self.hops.load(out, every)
             self._process(out, server)
             return make_resource("httpd.server", server.name, out.items)
         self._virtual_host(out, server, routes)
@@ -98,30 +95,17 @@ class ServerResources:
         self._request_read_timeout(out, server)
 
     def _request_read_timeout(self, out: Attributes, server: Server) -> None:
-        # Later directives replace earlier ones stage by stage; the virtual host's stages replace the main server's.
-        written = [
-            *(() if server.is_main else self.model.main.plain.get("requestreadtimeout", ())),
-            *server.plain.get("requestreadtimeout", ()),
-        ]
-        stages = {"header": 40.0, "body": 20.0}
-        place = {stage: source_of(None) for stage in stages}
-        for directive in written:
-            for word in split_words(directive.arguments):
-                stage, _, value = word.partition("=")
-                if stage.lower() in stages:
-                    stages[stage.lower()] = _longest(value)
-                    place[stage.lower()] = directive.source
+        found, written = stages(self.model, server)
         if written:
             out.text("request_read_timeout", " ".join(one.arguments for one in written), written[-1].source)
-        loaded = "reqtimeout_module" in self.modules or bool(written)
-        for stage, seconds in stages.items():
-            name = f"request_read_timeout_{stage}"
+        loaded = is_loaded(self.model, written)
+        for name, stage in found.items():
             if loaded:
-                out.seconds(name, seconds if seconds > 0 else -1, place[stage])
-            elif self.model.resolved.modules_known:
-                out.seconds(name, -1, None, "mod_reqtimeout is not loaded")
+                out.seconds(f"request_read_timeout_{name}", stage.longest, source_of(stage.directive))
+            elif loaded is False:
+                out.seconds(f"request_read_timeout_{name}", -1, None, "mod_reqtimeout is not loaded")
             else:
-                out.add(name, Undetermined(_compiled_in("reqtimeout")))
+                out.add(f"request_read_timeout_{name}", Undetermined(_compiled_in("reqtimeout")))
 
     def _logs(self, out: Attributes, server: Server) -> None:
         main = self.model.main
@@ -140,11 +124,10 @@ class ServerResources:
             out.add("version", Version(self.version))
         else:
             out.add("version", Undetermined("the version of httpd is not known: give --httpd-version"))
-        loaded = [name for name in _MPMS if f"mpm_{name}_module" in self.modules]
-        if loaded or self.mpm:
-            out.text("mpm", loaded[0] if loaded else self.mpm)
+        if self.hops.mpm:
+            out.text("mpm", self.hops.mpm)
         else:
-            out.add("mpm", Undetermined(_NO_MPM))
+            out.add("mpm", Undetermined(NO_MPM))
         listens = server.plain.get("listen", [])
         out.add("listen", listed([first_word(one) for one in listens]), source_of(listens[0] if listens else None))
         out.text("server_root", resolved.server_root, source_of(server.last("serverroot")))
@@ -153,7 +136,7 @@ class ServerResources:
                 out.text(name, server.argument(name), source_of(server.last(name)))
         tokens = server.last("servertokens")
         out.text("server_tokens", first_word(tokens).lower() if tokens else "full", source_of(tokens))
-        workers = server.last("maxrequestworkers") or server.last("maxclients")
+        workers = written_limit(server)
         if workers is not None:
             out.number("max_request_workers", atoi(first_word(workers)), workers.source)
         track = server.last("logiotrackttfb")
@@ -175,12 +158,6 @@ class ServerResources:
         ineffective = first_word(off).lower() == "off" and bool(inherits)
         out.flag("inherit_off_ineffective", ineffective, source_of(off))
         out.names("inherited_routes", inherits)
-
-
-def _longest(value: str) -> float:
-    """The longest time of ``20-40,MinRate=500``; without an upper bound the first."""
-    numbers: Sequence[str] = re.findall(r"\d+", value.split(",")[0])
-    return float(numbers[-1]) if numbers else 0.0
 
 
 def _compiled_in(module: str) -> str:

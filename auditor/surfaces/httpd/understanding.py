@@ -9,8 +9,10 @@ import msgspec
 
 from auditor.model.resource import Resource
 from auditor.model.snapshot import Gap
+from auditor.surfaces.httpd.declared import Declared
 from auditor.surfaces.httpd.directive import Directive, Resolved
 from auditor.surfaces.httpd.governing import Model, build_model
+from auditor.surfaces.httpd.hops import Hops
 from auditor.surfaces.httpd.logs import log_resources
 from auditor.surfaces.httpd.route_resources import RouteResources
 from auditor.surfaces.httpd.server_resources import ServerResources
@@ -53,13 +55,16 @@ _TELLING: Final = frozenset(
 )
 
 
-def understood(resolved: Resolved, version: str, mpm: str) -> tuple[list[Resource], list[Gap]]:
+def understood(
+    resolved: Resolved, version: str, mpm: str, declared: Declared | None = None
+) -> tuple[list[Resource], list[Gap]]:
     """The resources that rest on merging servers and routes, in every world that could matter."""
     ways = worlds(resolved, behaviours(version, features(resolved)))
     model = _model(resolved, ways.first)
-    first = model_resources(model, version, mpm)
-    others = [(model_resources(_model(resolved, one), version, mpm), VERSION_CAUSE) for one in ways.by_version]
-    others += [(model_resources(_model(resolved, one), version, mpm), ways.doubt_cause) for one in ways.by_doubt]
+    known = (version, mpm, declared or Declared())
+    first = model_resources(model, *known)
+    others = [(model_resources(_model(resolved, one), *known), VERSION_CAUSE) for one in ways.by_version]
+    others += [(model_resources(_model(resolved, one), *known), ways.doubt_cause) for one in ways.by_doubt]
     gaps = _refused(model)
     if _too_many_inherited(model):
         gaps.append(
@@ -110,18 +115,18 @@ def _model(resolved: Resolved, world: World) -> Model:
     return build_model(msgspec.structs.replace(resolved, directives=world.directives), world.behaviour)
 
 
-def model_resources(model: Model, version: str, mpm: str) -> list[Resource]:
+def model_resources(model: Model, version: str, mpm: str, declared: Declared) -> list[Resource]:
     """Servers, virtual hosts, routes, proxy workers, balancers and logs of one model."""
-    makers = ServerResources(model, version, mpm)
+    hops = Hops(model, mpm, declared)
+    makers = ServerResources(model, version, hops)
     inherited = not _too_many_inherited(model)
     found: list[Resource] = []
-    every = []
-    for server in model.servers:
-        routes = RouteResources(model, server, inherited=inherited)
+    by_server = [(server, RouteResources(model, server, hops, inherited=inherited)) for server in model.servers]
+    every = [one for _, routes in by_server for one in routes.routes]
+    for server, routes in by_server:
         found += routes.resources()
-        found.append(makers.resource(server, routes))
-        every += routes.routes
-    found += WorkerResources(model, every).resources()
+        found.append(makers.resource(server, routes, every))
+    found += WorkerResources(model, every, hops).resources()
     found += log_resources(model)
     return found
 

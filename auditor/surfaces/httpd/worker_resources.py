@@ -10,20 +10,25 @@ from auditor.model.resource import Resource, make_resource
 from auditor.surfaces.httpd.attributes import Attributes, source_of
 from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.governing import Model
-from auditor.surfaces.httpd.route_resources import (
-    VisibleRoute,
-    beyond_segment,
-    worker_name,
-)
+from auditor.surfaces.httpd.hops import Hops
+from auditor.surfaces.httpd.route_resources import VisibleRoute, beyond_segment, worker_name
 from auditor.surfaces.httpd.servers import readable
-from auditor.surfaces.httpd.workers import Balancer, Parameter, ProxyWorker, balancer_flag, forces_recovery, is_balancer
+from auditor.surfaces.httpd.workers import (
+    Balancer,
+    Parameter,
+    ProxyWorker,
+    balancer_flag,
+    forces_recovery,
+    is_balancer,
+)
 
 
 class WorkerResources:
     """The proxy workers and balancers of a configuration, with the routes that each governs."""
 
-    def __init__(self, model: Model, routes: Iterable[VisibleRoute]) -> None:
+    def __init__(self, model: Model, routes: Iterable[VisibleRoute], hops: Hops) -> None:
         self.model = model
+        self.hops = hops
         self.routes: dict[int, list[VisibleRoute]] = defaultdict(list)
         self.beyond: dict[int, list[str]] = defaultdict(list)
         for one in routes:
@@ -72,6 +77,7 @@ class WorkerResources:
         out.text("defined_by", worker.definition.name.lstrip("<"), made)
         self._times(out, worker)
         out.flag("reuse", worker.reuses(), made)
+        self.hops.worker(out, worker)
         found = self.routes[id(worker)]
         out.names("routes", [one.name for one in found])
         out.names("captures_beyond_segment", self.beyond[id(worker)])
@@ -141,6 +147,7 @@ class WorkerResources:
         limits = [target.read.seconds for target in self.model.members(server, balancer)]
         out.names("member_read_timeouts", [_shown(one) for one in limits])
         out.flag("members_differ", len(set(limits)) > 1)
+        self.hops.balancer(out, balancer)
         return make_resource("httpd.balancer", f"{balancer.server} {readable(balancer.name)}", out.items, made)
 
     def _parameters(self, out: Attributes, balancer: Balancer) -> None:

@@ -27,7 +27,7 @@ _DECISIVE: Final = re.compile(
     r"<virtualhost|<proxy(?:match)?|timeout|proxy(?:timeout|pass|passmatch|set|requests|passinherit)|balancer(?:member|inherit)"
     r"|rewrite(?:rule|cond|engine|options)|sethandler|server(?:name|alias|root|tokens|signature)|documentroot|listen"
     r"|keepalive(?:timeout)?|maxkeepaliverequests|requestreadtimeout|loglevel|errorlog|errorlogformat|customlog"
-    r"|transferlog|globallog|logformat|logiotrackttfb|maxrequestworkers|maxclients|sslengine|traceenable|user|group"
+    r"|transferlog|globallog|logformat|logiotrackttfb|maxrequestworkers|maxclients|serverlimit|threadsperchild|threadlimit|sslengine|traceenable|user|group"
 )
 
 

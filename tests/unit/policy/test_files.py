@@ -19,6 +19,7 @@ from auditor.policy.rules import load_policy
 from auditor.policy.schema import FOLDER, FORMS, schema_of
 from auditor.policy.waivers import covers, load_waivers
 from auditor.services.check import kinds_of
+from auditor.services.fleet import load_fleet
 from auditor.services.rulebook import rulebook
 from tests.unit.policy.kinds import KINDS, route, rule, seen
 
@@ -65,10 +66,12 @@ def _blocks(document: str) -> list[bytes]:
     return [block.encode() for block in re.findall(r"```yaml\n(.*?)```", document, re.DOTALL)]
 
 
-def test_the_examples_of_the_manual_load() -> None:
-    rules, baseline, waivers = _blocks((ROOT / "docs" / "policy.md").read_text(encoding="utf-8"))
+def test_the_examples_of_the_manual_load(tmp_path: Path) -> None:
+    rules, declared, baseline, waivers = _blocks((ROOT / "docs" / "policy.md").read_text(encoding="utf-8"))
     assert [one.id for one in load_policy([("policy.md", rules)], kinds_of()).rules] == ["OWN-TIMEOUT-001"]
     assert len(load_baseline("policy.md", baseline, kinds_of()).values) == 5
+    (tmp_path / "auditor.yaml").write_bytes(b"format: auditor.fleet/v1\nfleet: {id: f}\n" + declared)
+    assert len(load_fleet(tmp_path).declared["web1/httpd"]) == 10
     (waiver,) = load_waivers("policy.md", waivers)
     address = parse_address('web1/httpd:httpd.route["shop.example:443 /report"].read_timeout')
     assert covers(waiver, "HTTPD-TIMEOUT-001", address)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from auditor.model.declared import Declaration
 from auditor.model.resource import Resource
+from auditor.model.source import InventorySource
 from auditor.model.value import Boolean, Duration, Many, NoLimit, Number, Raw, Secret, Text, Undetermined, Version
 from auditor.surfaces.httpd.kinds import KINDS
 from auditor.surfaces.httpd.surface import SURFACE
@@ -46,6 +48,15 @@ CustomLog logs/access_log timed
   </FilesMatch>
 </VirtualHost>
 """
+DECLARED = (
+    *(
+        Declaration("fleet", "server", "", what, 60.0, InventorySource("auditor.yaml", 7))
+        for what in ("front_timeout", "front_keep_alive", "arrivals", "upload_size", "upload_rate")
+    ),
+    Declaration("fleet", "route", "*", "arrivals", 5.0, InventorySource("auditor.yaml", 8)),
+    Declaration("fleet", "back end", "*", "timeout", 30.0, InventorySource("auditor.yaml", 9)),
+    Declaration("fleet", "back end", "*", "keep_alive", 30.0, InventorySource("auditor.yaml", 9)),
+)
 CLASSES = {
     "text": (Text, Raw),
     "number": (Number, NoLimit),
@@ -58,7 +69,12 @@ CLASSES = {
 
 
 def resources() -> tuple[Resource, ...]:
-    return (*meaning(FULL).resources, *meaning(FULL, version="", built_in=None).resources)
+    return (
+        *meaning(FULL).resources,
+        *meaning(FULL, version="", built_in=None).resources,
+        *meaning(FULL.replace("Workers 100", "Workers 110"), declared=DECLARED).resources,
+        *meaning("ServerName one.example", declared=DECLARED).resources,
+    )
 
 
 def test_every_attribute_is_described_and_has_the_type_it_is_said_to_have() -> None:

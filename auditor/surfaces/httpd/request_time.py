@@ -1,0 +1,76 @@
+"""RequestReadTimeout in effect: how long a client may take for the header and the body of a request."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.surfaces.httpd.directive import Directive
+from auditor.surfaces.httpd.governing import Model
+from auditor.surfaces.httpd.servers import Server
+from auditor.surfaces.httpd.words import split_words
+
+_VALUE: Final = re.compile(r"\s*(\d+)(?:-(\d+))?(?:,minrate=(\d+))?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The limit of one stage: ``first`` seconds, then a second more for each ``rate`` bytes, up to ``most``.
+
+    ``first`` 0 is no limit at all; ``most`` and ``rate`` 0 are none. ``directive`` None is mod_reqtimeout's default.
+    """
+
+    first: int
+    most: int = 0
+    rate: int = 0
+    directive: Directive | None = None
+
+    @property
+    def longest(self) -> float:
+        """The limit as one number: the upper one where there are two; infinite where there is none."""
+        return float(self.most or self.first) or math.inf
+
+    def cut_after(self, rate: float) -> float:
+        """Seconds after which a client that sends ``rate`` bytes a second is cut, however much it has to send.
+
+        Source: ``extend_timeout`` of mod_reqtimeout: what has come moves the end by its bytes over MinRate.
+        """
+        if not self.first:
+            return math.inf
+        end = math.inf if self.rate and rate >= self.rate else float(self.first)
+        if self.rate and rate < self.rate:
+            end = self.first * self.rate / (self.rate - rate)
+        return min(end, self.most) if self.most else end
+
+
+DEFAULTS: Final = {"header": Stage(20, 40, 500), "body": Stage(20, 0, 500)}
+"""What mod_reqtimeout does as soon as it is loaded."""
+
+
+def stages(model: Model, server: Server) -> tuple[dict[str, Stage], tuple[Directive, ...]]:
+    """The limits by stage, and the directives that count, in order.
+
+    Later directives replace earlier ones stage by stage; the virtual host's stages replace the main server's.
+    """
+    written = (
+        *(() if server.is_main else model.main.plain.get("requestreadtimeout", ())),
+        *server.plain.get("requestreadtimeout", ()),
+    )
+    found = dict(DEFAULTS)
+    for directive in written:
+        for word in split_words(directive.arguments):
+            stage, _, value = word.partition("=")
+            numbers = _VALUE.match(value)
+            if stage.lower() in found and numbers is not None:
+                first, most, rate = (int(one[:9]) if one else 0 for one in numbers.groups())
+                found[stage.lower()] = Stage(first, most, rate, directive)
+    return found, written
+
+
+def is_loaded(model: Model, written: tuple[Directive, ...]) -> bool | None:
+    """Whether mod_reqtimeout is there; None where that is not known."""
+    if written or any(name == "reqtimeout_module" for name, _ in model.resolved.modules):
+        return True
+    return False if model.resolved.modules_known else None
