@@ -35,10 +35,12 @@ def fleet_or_none(folder: Path | None) -> Fleet | None:
     Errors:
         InputError: the one named is none, or its file cannot be used.
     """
-    from auditor.services.fleet import find_fleet, load_fleet
+    from auditor.services.fleet_place import find_fleet
 
     if folder is None and find_fleet(Path.cwd()) is None:
         return None
+    from auditor.services.fleet import load_fleet
+
     return fleet_of(folder) if folder is not None else load_fleet(Path.cwd())
 
 

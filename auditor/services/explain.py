@@ -12,10 +12,11 @@ from auditor.errors import CollectError, InputError
 from auditor.model.plan import Wish
 from auditor.model.resource import Address
 from auditor.model.snapshot import Collected, Gap, hides
-from auditor.model.target import StoredSnapshot, Target
+from auditor.model.target import Archive, LocalTree, StoredSnapshot, Target
 from auditor.model.value import Duration
 from auditor.surfaces.httpd.answer import Answer
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
+from auditor.transport.threads import need_loop
 
 if TYPE_CHECKING:
     from auditor.services.fleet import Fleet
@@ -136,6 +137,8 @@ async def _collected(target: Target, options: CollectOptions, fleet: Fleet | Non
     else:
         from auditor.surfaces.httpd.collect import collect
 
+        if not isinstance(target.location, LocalTree | Archive):
+            need_loop()
         found = await collect(target, options)
     whole = next((gap for gap in found.gaps if gap.what == WHOLE), None)
     if whole is not None and not found.documents:

@@ -15,10 +15,10 @@ from auditor.model.target import Archive, IloEndpoint, LocalTree, Location, Targ
 from auditor.policy.document import Item, load_document, suggestion
 from auditor.services.ansible import AnsibleInventory, read_inventory
 from auditor.services.declarations import read_declared, together
+from auditor.services.fleet_place import FILE_NAME, find_fleet
 from auditor.services.fleet_values import VARIABLE, ValueReader
 from auditor.services.naming import valid_host
 
-FILE_NAME: Final = "auditor.yaml"
 FORMAT: Final = "auditor.fleet/v1"
 _IDENTITY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
@@ -78,15 +78,6 @@ class Fleet:
     def groups_of(self, host: str) -> tuple[str, ...]:
         """The host's groups, sorted, ``all`` among them."""
         return tuple(sorted({"all", *(group for group, hosts in self.groups.items() if host in hosts)}))
-
-
-def find_fleet(start: Path) -> Path | None:
-    """The nearest ``auditor.yaml`` at or above a folder, or None."""
-    folder = start.absolute()
-    for place in (folder, *folder.parents):
-        if (place / FILE_NAME).is_file():
-            return place / FILE_NAME
-    return None
 
 
 def load_fleet(start: Path) -> Fleet:

@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from auditor.errors import InputError, RefusedError, StoreError
-from auditor.services.fleet import FILE_NAME, Fleet, find_fleet, load_fleet
+from auditor.services.fleet import Fleet, load_fleet
+from auditor.services.fleet_place import FILE_NAME, find_fleet
 from auditor.services.keys import create_key, key_path, read_key
 
 _FOLDERS: Final = ("policies", "baselines", "plans")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,7 +11,6 @@ import msgspec
 
 from auditor.errors import InputError
 from auditor.model.target import Archive, IloEndpoint, LocalTree, StoredSnapshot, Target
-from auditor.policy.document import suggestion
 from auditor.services.naming import valid_host
 
 if TYPE_CHECKING:
@@ -132,7 +130,7 @@ def _unknown(word: str, fleet: Fleet | None) -> InputError:
     if host in fleet.groups and not fleet.groups[host]:
         return InputError(f"the group {host!r} has no hosts", where=str(fleet.file))
     known = ["all", *fleet.hosts, *fleet.groups, *(target.name for target in fleet.targets)]
-    return InputError(f"there is no target {word!r}{suggestion(word, known)}", where=str(fleet.file), next_step=_FORMS)
+    return InputError(f"there is no target {word!r}{_suggestion(word, known)}", where=str(fleet.file), next_step=_FORMS)
 
 
 def _local(word: str, path: Path, fleet: Fleet | None) -> Target:
@@ -162,6 +160,8 @@ def _local(word: str, path: Path, fleet: Fleet | None) -> Target:
 
 def _is_archive(path: Path) -> bool:
     try:
+        import tarfile
+
         return path.is_file() and tarfile.is_tarfile(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
@@ -222,8 +222,14 @@ def _stored(word: str, fleet: Fleet | None) -> Iterator[Target]:
     hosts = set(fleet.groups.get(name.partition("/")[0], ()))
     found = [one for one in known if name in ("all", one, one.partition("/")[0]) or one.rpartition("/")[0] in hosts]
     if not found:
-        raise InputError(f"the snapshot {revision} has no target {name!r}{suggestion(name, known)}", next_step=_FORMS)
+        raise InputError(f"the snapshot {revision} has no target {name!r}{_suggestion(name, known)}", next_step=_FORMS)
     for one in found:
         host, _, surface = one.rpartition("/")
         kind, _, instance = surface.partition("@")
         yield Target(host, kind, StoredSnapshot(commit, one), instance, fleet.groups_of(host))
+
+
+def _suggestion(word: str, known: Iterable[str]) -> str:
+    from auditor.policy.document import suggestion  # loads a reader of YAML, which only a mistake needs
+
+    return suggestion(word, list(known))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -13,7 +12,6 @@ from auditor.model.snapshot import Cause, Collected, Gap, Interpretation
 from auditor.model.target import Archive, LocalTree, Location, StoredSnapshot, Target
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 from auditor.surfaces.registry import surface
-from auditor.transport.executor import run_bounded
 
 if TYPE_CHECKING:
     from auditor.services.fleet import Fleet
@@ -54,6 +52,10 @@ async def observe(
         InputError: a single target was asked for, and it names something that is not there or of no use.
         StoreError: a stored snapshot was asked for, and the store cannot be read.
     """
+    import asyncio
+
+    from auditor.transport.executor import run_bounded
+
     asked = tuple(targets)
     with ExitStack() as stack:
         opened: list[Store] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,6 +43,7 @@ def app(
         from auditor.cli.forms.explain import explain_json, show_explain
         from auditor.services.explain import run_explain
         from auditor.services.keys import sealer_for
+        from auditor.transport.threads import run_to_end
 
         style = option.style_of(lang)
         wanted = reporting.outputs(formats, quiet=quiet, formats=reporting.PLAIN)
@@ -52,7 +52,7 @@ def app(
         asked = _one_httpd(target, fleet)
         with streams.Progress(quiet=quiet) as progress:
             collect = work.collecting(sealer_for(None, {}), progress)
-            found = asyncio.run(run_explain(asked, urls, collect, interpret, fleet))
+            found = run_to_end(lambda: run_explain(asked, urls, collect, interpret, fleet))
         forms = {"table": show_explain, "json": explain_json}
         reporting.emit(wanted, lambda name, styled: forms[name](found, styled), style)
         return EXIT_OK if found.complete else EXIT_INCOMPLETE

@@ -6,7 +6,6 @@ are replaced before anything leaves this module; private keys are not read.
 
 from __future__ import annotations
 
-import asyncio
 import posixpath
 import time
 from collections.abc import Callable
@@ -51,6 +50,7 @@ from auditor.surfaces.httpd.words import as_path, split_words
 from auditor.surfaces.interface import CollectOptions
 from auditor.transport.interface import Reader
 from auditor.transport.local import LocalReader
+from auditor.transport.threads import aside, need_loop
 
 WHOLE_TARGET: Final = "whole target"
 
@@ -73,7 +73,7 @@ async def collect(target: Target, options: CollectOptions) -> Collected:
         cause = msgspec.convert(error.cause, Cause)
         gap = Gap(WHOLE_TARGET, cause, error.what, error.next_step or "")
         return Collected(target.name, "httpd", (), (), (gap,))
-    documents = await asyncio.to_thread(_documents, gathered, facts, options.sealer)
+    documents = await aside(_documents, gathered, facts, options.sealer)
     return Collected(
         target=target.name,
         surface="httpd",
@@ -91,8 +91,8 @@ async def _from_disk(location: LocalTree, options: CollectOptions) -> tuple[Gath
 
     path = str(Path(location.path).expanduser().absolute())
     reader = LocalReader()
-    located = await asyncio.to_thread(locate_tree, reader, path, location.main_file)
-    main = await asyncio.to_thread(read_main_file, reader, located)
+    located = await aside(locate_tree, reader, path, location.main_file)
+    main = await aside(read_main_file, reader, located)
     rooted = root_on_disk(
         located,
         main,
@@ -106,12 +106,13 @@ async def _from_disk(location: LocalTree, options: CollectOptions) -> tuple[Gath
     server = location.server or ((binary,) if (binary := host.binary_of(rooted.root)) and rooted.outside == "" else ())
     runs = False
     if server:
+        need_loop()
         options.observe(f"asking {server[0]} for its version")
         said = await host.ask_server(server, dict(location.environment))
         runs = any(fact.name == "version" for fact in said)
         facts = [fact for fact in facts if fact.name not in {one.name for one in said}] + list(said)
     facts = _told(facts, location)
-    gathered = await asyncio.to_thread(_gather, reader, located, rooted, facts, options)
+    gathered = await aside(_gather, reader, located, rooted, facts, options)
     if runs:
         await _compare(server, gathered, located, rooted, facts, options)
     return gathered, facts
@@ -131,14 +132,14 @@ async def _compare(
     options.observe(f"asking {server[0]} how it reads the tree")
     given = _options_of(gathered, rooted, facts)
     main = posixpath.join(rooted.root, located.main_file)
-    resolved = await asyncio.to_thread(resolve, gathered, main, given)
+    resolved = await aside(resolve, gathered, main, given)
     defines = [f"{name}={value}" if value else name for name, value in given.defines]
     said = await host.ask_reading(server, dict(given.environment), resolved, rooted.root, defines)
     if said is None:
         return
     if said.info_added and any(_asks_for_info(read.content) for read in gathered.files.values()):
         given = msgspec.structs.replace(given, modules=(INFO,))
-        resolved = await asyncio.to_thread(resolve, gathered, main, given)
+        resolved = await aside(resolve, gathered, main, given)
     found, gaps = agreement(resolved, rooted.root, said)
     facts += found
     gathered.gaps |= {gap.what: gap for gap in gaps}
@@ -155,24 +156,22 @@ async def _from_archive(location: Archive, options: CollectOptions) -> tuple[Gat
     path = str(Path(location.path).expanduser().absolute())
     options.observe(f"reading {path}")
     try:
-        reader = await asyncio.to_thread(ArchiveReader, path)
+        reader = await aside(ArchiveReader, path)
     except CollectError as error:
         if error.cause in ("absent", "not recognised"):
             raise InputError(error.what, next_step=error.next_step) from error
         raise
     located = locate_in_archive(reader, location.root, location.main_file)
-    main = await asyncio.to_thread(read_main_file, reader, located)
+    main = await aside(read_main_file, reader, located)
     rooted = root_in_archive(located, main)
     facts = _facts(located, rooted, (), (), options.sealer)
     if rooted.outside is not None:
-        facts += await asyncio.to_thread(host.packages_in, reader, rooted.outside)
+        facts += await aside(host.packages_in, reader, rooted.outside)
     facts = _told(facts, location)
     below = located.place.rstrip("/") + "/"
     near = tuple(name for name in reader.files() if name.startswith(below))
-    await asyncio.to_thread(reader.load, near, MAX_FILE)
-    gathered = await asyncio.to_thread(
-        _gather, reader, located, rooted, facts, options, holds_all_of=reader.holds_all_of
-    )
+    await aside(reader.load, near, MAX_FILE)
+    gathered = await aside(_gather, reader, located, rooted, facts, options, holds_all_of=reader.holds_all_of)
     for name, reason in reader.skipped[:100]:
         shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         gathered.gaps[f"member {shown}"] = Gap(f"member {shown}", "unsupported", f"left out of the archive: {reason}")

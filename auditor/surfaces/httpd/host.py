@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import re
@@ -118,6 +117,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 async def _run(command: tuple[str, ...], environment: Mapping[str, str]) -> str:
     """The output of a command that only reads, bounded in time and size; empty where it fails."""
+    import asyncio
+
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
