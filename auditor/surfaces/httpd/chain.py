@@ -47,7 +47,7 @@ def _lost(route: Route, worker: ProxyWorker | None, governs: Limit, key: str = "
     if route.balancer is not None:
         reason = "on a balancer it is the wait for a usable member, never a read time-out"
         if key != "timeout":
-            reason = "it is for the members of a balancer; on the balancer it does nothing"
+            reason = "it is for the members of a balancer; httpd does not start with it here"
     elif worker is None:
         reason = "no proxy worker matches this URL, the generic one serves it"
     elif worker.definition is route.directive:

@@ -54,7 +54,8 @@ def _in_force(model: Model, first: Server) -> dict[str, _Stage] | None:
 
 def _stages(model: Model, server: Server) -> dict[str, _Stage]:
     """What RequestReadTimeout gives each stage: as written, in seconds (0: no limit) and where."""
-    stages: dict[str, _Stage] = {name: (*default, None) for name, default in _DEFAULTS.items()}
+    defaults = _DEFAULTS if model.behaviour.request_limits else dict.fromkeys(_DEFAULTS, ("0", 0))
+    stages: dict[str, _Stage] = {name: (*default, None) for name, default in defaults.items()}
     for one in (server,) if server.is_main else (model.main, server):
         for directive in one.plain.get("requestreadtimeout", ()):
             for word in split_words(directive.arguments):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from auditor.surfaces.httpd import marks
 from auditor.surfaces.httpd.answer import Failure, Governed, seconds_or_none
 from auditor.surfaces.httpd.durations import atoi
@@ -26,7 +28,8 @@ def failures(
     ``targets`` are all that could serve it, ``longest`` is the one with the longest read time-out. ``query`` says
     that the URL has one: AJP then sends nothing twice.
     """
-    yield from _Failures(model, server, targets, longest, query).all()
+    for one in _Failures(model, server, targets, longest, query).all():
+        yield one if model.behaviour.log_identifiers else msgspec.structs.replace(one, log_ids=())
 
 
 class _Failures:

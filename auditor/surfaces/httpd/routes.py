@@ -12,9 +12,18 @@ from auditor.surfaces.httpd.directive import Directive, Section
 from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.servers import Server, readable
+from auditor.surfaces.httpd.since import refused_parameter
 from auditor.surfaces.httpd.versions import Behaviour
 from auditor.surfaces.httpd.words import split_words
-from auditor.surfaces.httpd.workers import Balancer, Parameter, ProxyWorker, ServerWorkers, accepted, parse_back_end
+from auditor.surfaces.httpd.workers import (
+    Balancer,
+    Parameter,
+    ProxyWorker,
+    ServerWorkers,
+    accepted,
+    is_balancer,
+    parse_back_end,
+)
 
 Match = Literal["prefix", "regex", "location", "rewrite", "handler"]
 
@@ -126,13 +135,10 @@ class _Reader:
         words = split_words(opened.arguments) if opened is not None else ()
         if opened is None or len(words) < 2 or ":" not in words[0] or _WILD & set(words[0]):
             return
-        self.found.workers.set_parameters(
-            _without_proxy(words[0]),
-            _parameters(words[1:], opened),
-            opened,
-            define=True,
-            regex=opened.name.lower() == "<proxymatch",
-        )
+        name, parameters = _without_proxy(words[0]), _parameters(words[1:], opened)
+        regex = opened.name.lower() == "<proxymatch"
+        if self.found.workers.set_parameters(name, parameters, opened, define=True, regex=regex):
+            self._check(parameters, balancer=is_balancer(name))
 
     def _proxy_timeout(self, directive: Directive) -> None:
         if atoi(first_word(directive)) >= 1:
@@ -177,19 +183,20 @@ class _Reader:
             )
             if real[:5].lower() == "unix:" and not self.behaviour.unix_sockets:
                 self.found.refused.append((directive, "unix: is not known before 2.4.7: httpd does not start"))
-            if route.made:
-                self._check(parameters)
+            if route.made or route.balancer is not None:
+                self._check(parameters, balancer=route.balancer is not None)
             if route.worker is None and route.balancer is None:
                 self.found.refused.append((directive, f"{real} is no absolute URL: httpd does not start"))
         (self.found.aliases if location is None else self.found.locations).append(route)
 
-    def _check(self, parameters: tuple[Parameter, ...]) -> None:
+    def _check(self, parameters: tuple[Parameter, ...], *, balancer: bool = False) -> None:
         """Names the parameters that httpd does not start with; those of a shared worker it does not even look at."""
-        self.found.refused.extend(
-            (one.directive, f"{readable(one.written)} is refused: httpd does not start")
-            for one in parameters
-            if not accepted(one)
-        )
+        for one in parameters:
+            reason = refused_parameter(one.key, self.behaviour, balancer=balancer)
+            if not reason and not accepted(one):
+                reason = f"{readable(one.written)} is refused: httpd does not start"
+            if reason:
+                self.found.refused.append((one.directive, reason))
 
     def _member(self, directive: Directive) -> None:
         words = split_words(directive.arguments)
@@ -202,7 +209,8 @@ class _Reader:
             self.found.refused.append((directive, "BalancerMember names no balancer or no URL: httpd does not start"))
             return
         parameters = _parameters([word for word in words if "=" in word], directive)
-        self.found.workers.add_member(_without_proxy(name), plain[0], parameters, directive)
+        if self.found.workers.add_member(_without_proxy(name), plain[0], parameters, directive):
+            self._check(parameters)
 
     def _proxy_set(self, directive: Directive) -> None:
         words = split_words(directive.arguments)
@@ -216,7 +224,9 @@ class _Reader:
         done = self.found.workers.set_parameters(
             name, _parameters(rest, directive), directive, define=section is not None, regex=regex
         )
-        if not done:
+        if done:
+            self._check(_parameters(rest, directive), balancer=is_balancer(name))
+        else:
             self.found.refused.append((directive, f"ProxySet can not find {name!r}: httpd does not start"))
 
     def _rewrite(self, directive: Directive) -> None:

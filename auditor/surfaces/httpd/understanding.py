@@ -16,6 +16,7 @@ from auditor.surfaces.httpd.hops import Hops
 from auditor.surfaces.httpd.logs import log_resources
 from auditor.surfaces.httpd.route_resources import RouteResources
 from auditor.surfaces.httpd.server_resources import ServerResources
+from auditor.surfaces.httpd.since import refused_directives
 from auditor.surfaces.httpd.versions import behaviours
 from auditor.surfaces.httpd.vocabulary import invalid_commands
 from auditor.surfaces.httpd.worker_resources import WorkerResources
@@ -99,6 +100,7 @@ def _refused(model: Model) -> list[Gap]:
         (*one, _ROUTING) for found in model.routes.values() for one in found.refused
     ]
     lines += [(*one, UNDERSTOOD) for one in invalid_commands(model.resolved)]
+    lines += [(*one, UNDERSTOOD) for one in refused_directives(model.resolved.directives, model.behaviour)]
     return [
         Gap(
             what=f"{directive.source}",

@@ -79,6 +79,21 @@ class Behaviour(msgspec.Struct, frozen=True, gc=False):
         return self.version >= (2, 4, 48)
 
     @property
+    def known(self) -> bool:
+        """Whether it is the behaviour of a version that somebody named, not of whatever is newest."""
+        return self.version[2] != NEWEST.version[2]
+
+    @property
+    def log_identifiers(self) -> bool:
+        """Whether messages carry an identifier, AH00957 (since 2.4.0)."""
+        return self.version >= (2, 3, 15)
+
+    @property
+    def request_limits(self) -> bool:
+        """Whether mod_reqtimeout limits header and body as soon as it is loaded (since 2.4.0)."""
+        return self.version >= (2, 3, 15)
+
+    @property
     def slow_body_status(self) -> int:
         """The status where a client's body does not come in time (408 since 2.4.13)."""
         return 408 if self.version >= (2, 4, 13) else 400

@@ -377,22 +377,23 @@ class ServerWorkers:
         worker.sockets.append(back_end.socket)
         return worker, None, parameters, False
 
-    def add_member(self, name: str, written: str, parameters: tuple[Parameter, ...], directive: Directive) -> None:
-        """BalancerMember."""
+    def add_member(self, name: str, written: str, parameters: tuple[Parameter, ...], directive: Directive) -> bool:
+        """BalancerMember; whether it makes a proxy worker, since only then its parameters are looked at."""
         balancer = self.balancer(name, directive)
         back_end = parse_back_end(written)
         if back_end is None:
-            return
+            return False
         worker = balancer.members.find(back_end.url)
         if worker is not None:
             worker.ignored.extend(parameters)
             worker.sockets.append(back_end.socket)
-            return
+            return False
         worker = self._define(balancer.members, back_end, directive, "BalancerMember", matchable=False)
         worker.balancer = balancer
         worker.proxy_timeout = self.proxy_timeout
         for parameter in parameters:
             worker.set(parameter)
+        return True
 
     def set_parameters(
         self, written: str, parameters: tuple[Parameter, ...], directive: Directive, *, define: bool, regex: bool

@@ -1,0 +1,192 @@
+"""Every boundary between versions of httpd: the answer just before it and at it."""
+
+from __future__ import annotations
+
+import pytest
+
+from auditor.model.snapshot import Fact
+from auditor.surfaces.httpd.answer import Answer
+from auditor.surfaces.httpd.explain import explain
+from auditor.surfaces.httpd.resolving import known_version, resolve_collected
+from auditor.surfaces.interface import InterpretOptions
+from tests.unit.surfaces.httpd.trees import ask, collected, meaning
+
+URL = "http://x.example/a/x"
+MODULES = "LoadModule proxy_module m.so\nLoadModule proxy_http_module m.so\nLoadModule reqtimeout_module m.so\n"
+
+
+def answer(lines: str, version: str, url: str = URL) -> Answer:
+    return ask(f"Listen 80\nListen 443\n{MODULES}{lines}\n", url, version=version)
+
+
+def status_of(one: Answer, when: str) -> int | None:
+    return next(failure.status for failure in one.failures if failure.when == when)
+
+
+def seconds_of(one: Answer, when: str) -> float | None:
+    return next((failure.seconds for failure in one.failures if failure.when == when), -1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "before", "at", "seconds"),
+    [
+        ("ProxyPass /a http://b/", "2.2.34", "2.4.0", (300, 60)),
+        ("Timeout 9\nProxyPass /a fcgi://b:9000/", "2.4.6", "2.4.7", (30, 9)),
+        ("ProxyPass /a fcgi://b:9000/\nProxyTimeout 9", "2.4.6", "2.4.7", (30, 9)),
+        ("Timeout 9\nProxyPassMatch ^/a/(.*) http://b/c/d/$1 timeout=5", "2.4.46", "2.4.47", (9, 9)),
+        ("Timeout 9\nProxyPassMatch ^/(.*) http://b/$1 timeout=5", "2.4.46", "2.4.47", (9, 5)),
+        ("ProxyPass /a ws://b/ timeout=5", "2.4.46", "2.4.47", (None, 5)),
+        ("ProxyPass /a wss://b/ timeout=5", "2.4.46", "2.4.47", (None, 5)),
+    ],
+)
+def test_the_read_time_out(lines: str, before: str, at: str, seconds: tuple[float | None, float | None]) -> None:
+    assert (answer(lines, before).read_timeout_s, answer(lines, at).read_timeout_s) == seconds
+
+
+def test_a_route_that_is_known_to_the_later_version_alone() -> None:
+    """Before 2.4.10 a handler is ignored, and the file itself is sent."""
+    lines = '<Location "/a">\nSetHandler "proxy:fcgi://b:9000"\n</Location>'
+    assert not answer(lines, "2.4.9").proxied
+    assert answer(lines, "2.4.10").proxied
+
+
+@pytest.mark.parametrize(
+    ("lines", "when", "before", "at", "statuses"),
+    [
+        ("ProxyPass /a fcgi://b:9000/", "read", "2.4.25", "2.4.26", (503, 504)),
+        ("ProxyPass /a http://b/", "client body", "2.4.12", "2.4.13", (400, 408)),
+        ("ProxyPass /a fcgi://b:9000/", "client body", "2.4.12", "2.4.13", (400, 408)),
+        ("", "client body", "2.4.12", "2.4.13", (400, 408)),
+        ("ProxyPass /a ws://b/", "read", "2.4.46", "2.4.47", (None, 502)),
+    ],
+)
+def test_the_status(lines: str, when: str, before: str, at: str, statuses: tuple[int | None, int]) -> None:
+    assert (status_of(answer(lines, before), when), status_of(answer(lines, at), when)) == statuses
+
+
+def test_a_fast_cgi_time_out_of_503_is_tried_on_the_next_member() -> None:
+    lines = (
+        "<Proxy balancer://p>\nBalancerMember fcgi://b:1 timeout=3\nBalancerMember fcgi://b:2 timeout=4\n</Proxy>\n"
+        "ProxyPass /a balancer://p/"
+    )
+    assert (seconds_of(answer(lines, "2.4.25"), "read"), seconds_of(answer(lines, "2.4.26"), "read")) == (7, 4)
+
+
+@pytest.mark.parametrize(
+    ("lines", "url", "when", "before", "at", "seconds"),
+    [
+        (
+            "<VirtualHost *:80>\nServerName y\nKeepAliveTimeout 2\n</VirtualHost>\n"
+            "<VirtualHost *:80>\nServerName x.example\nKeepAliveTimeout 3\n</VirtualHost>",
+            URL,
+            "client idle",
+            "2.4.12",
+            "2.4.13",
+            (2, 3),
+        ),
+        ("RequestReadTimeout handshake=7", "https://x.example/", "client handshake", "2.4.38", "2.4.39", (60, 7)),
+        ("", URL, "client header", "2.2.34", "2.4.0", (300, 20)),
+        (
+            "LoadModule proxy_wstunnel_module m.so\nTimeout 9\nProxyPass /a ws://b/ timeout=5",
+            URL,
+            "idle tunnel",
+            "2.4.46",
+            "2.4.47",
+            (None, 9),
+        ),
+        (
+            "LoadModule cgid_module m.so\nScriptAlias /a /srv/cgi\nCGIDScriptTimeout 5",
+            URL,
+            "read",
+            "2.4.9",
+            "2.4.10",
+            (60, 5),
+        ),
+        (
+            "LoadModule cgi_module m.so\nScriptAlias /a /srv/cgi\nCGIScriptTimeout 5",
+            URL,
+            "read",
+            "2.4.58",
+            "2.4.59",
+            (60, 5),
+        ),
+    ],
+)
+def test_the_seconds_of_a_failure(
+    lines: str, url: str, when: str, before: str, at: str, seconds: tuple[float | None, float]
+) -> None:
+    assert (
+        seconds_of(answer(lines, before, url), when),
+        seconds_of(answer(lines, at, url), when),
+    ) == seconds
+
+
+def test_messages_have_identifiers_since_2_4() -> None:
+    for version, ids in (("2.2.34", ()), ("2.4.0", ("AH01102", "AH00898"))):
+        mark = answer("ProxyPass /a http://b/", version).on_timeout
+        assert mark is not None
+        assert mark.log_ids == ids
+
+
+@pytest.mark.parametrize(
+    ("lines", "before", "at"),
+    [
+        ("ProxyPass /a balancer://p/ forcerecovery=Off", "2.4.1", "2.4.2"),
+        ("ProxyPass /a balancer://p/ stickysessionsep=.", "2.4.3", "2.4.4"),
+        ("ProxyPass /a balancer://p/ failontimeout=On", "2.4.4", "2.4.5"),
+        ('ProxyPass /a "unix:/s|http://b/"', "2.4.6", "2.4.7"),
+        ("CGIDScriptTimeout 5", "2.4.9", "2.4.10"),
+        ("ProxyPass /a http://b/ enablereuse=On", "2.4.10", "2.4.11"),
+        ("<Proxy http://b/ enablereuse=On>\n</Proxy>", "2.4.10", "2.4.11"),
+        ("ProxyPass /a http://b/ hcinterval=5", "2.4.20", "2.4.21"),
+        ("ProxyPass /a http://b/ upgrade=websocket", "2.4.25", "2.4.26"),
+        ("ProxyPass /a http://b/ responsefieldsize=9000", "2.4.33", "2.4.34"),
+        ("RequestReadTimeout header=5 handshake=5", "2.4.38", "2.4.39"),
+        ("MergeSlashes Off", "2.4.38", "2.4.39"),
+        ("ProxyPass /a ajp://b/ secret=x", "2.4.41", "2.4.42"),
+        ("ProxyWebsocketFallbackToProxyHttp Off", "2.4.47", "2.4.48"),
+        ("H2StreamTimeout 5", "2.4.54", "2.4.55"),
+        ("<Proxy balancer://p>\nBalancerMember http://b addressttl=5\n</Proxy>", "2.4.58", "2.4.59"),
+        ("CGIScriptTimeout 5", "2.4.58", "2.4.59"),
+    ],
+)
+def test_what_the_earlier_version_does_not_start_with(lines: str, before: str, at: str) -> None:
+    refused = [gap for gap in meaning(f"Listen 80\n{lines}\n", version=before).gaps if gap.cause == "malformed"]
+    assert refused, before
+    assert "does not start" in refused[0].detail
+    assert refused[0].what.startswith("conf/httpd.conf:")
+    assert [gap for gap in meaning(f"Listen 80\n{lines}\n", version=at).gaps if gap.cause == "malformed"] == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "ProxyPass /a http://b/ tiemout=5",
+        "ProxyPass /a http://b/ lbmethod=byrequests",
+        "ProxyPass /a balancer://p/ connectiontimeout=5",
+        "<Proxy balancer://p>\nProxySet retry=5\n</Proxy>",
+        "<Proxy balancer://p>\nBalancerMember http://b timeout=0\n</Proxy>",
+    ],
+)
+def test_what_no_version_starts_with(lines: str) -> None:
+    assert [gap for gap in meaning(f"Listen 80\n{lines}\n").gaps if "does not start" in gap.detail]
+
+
+FCGI = "Listen 80\nTimeout 9\nProxyPass /a fcgi://b:9000/\nProxyPass /h http://b/\n"
+
+
+@pytest.mark.parametrize("fact", ["2.4.6", "Apache/2.4.6 (CentOS)", "httpd-2.4.6-99.el7", "httpd24-httpd-2.4.6-1.el7"])
+def test_what_a_person_says_goes_before_what_was_collected(fact: str) -> None:
+    seen = collected(FCGI, version=fact)
+    resolved = resolve_collected(seen, InterpretOptions())
+    assert explain(resolved, URL, known_version(seen, InterpretOptions())).read_timeout_s == 30
+    options = InterpretOptions(httpd_version="2.4.62")
+    assert explain(resolved, URL, known_version(seen, options), options).read_timeout_s == 9
+    assert Fact("version", fact) in seen.facts
+
+
+def test_an_unknown_version_matters_only_where_versions_differ() -> None:
+    unsure = ask(FCGI, URL, version="")
+    assert unsure.undetermined
+    assert all("--httpd-version" in sentence for sentence in unsure.undetermined)
+    assert ask(FCGI, "http://x.example/h", version="").undetermined == ()
