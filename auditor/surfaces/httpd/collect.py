@@ -6,6 +6,7 @@ are replaced before anything leaves this module; private keys are not read.
 
 from __future__ import annotations
 
+import os
 import posixpath
 import time
 from collections.abc import Callable
@@ -52,6 +53,7 @@ from auditor.transport.interface import Reader
 from auditor.transport.local import LocalReader
 from auditor.transport.threads import aside, need_loop
 
+_BINARIES: Final = {"/etc/httpd": "/usr/sbin/httpd", "/etc/apache2": "/usr/sbin/apache2"}
 WHOLE_TARGET: Final = "whole target"
 
 
@@ -87,8 +89,6 @@ async def collect(target: Target, options: CollectOptions) -> Collected:
 
 
 async def _from_disk(location: LocalTree, options: CollectOptions) -> tuple[Gathered, list[Fact]]:
-    from auditor.surfaces.httpd import host
-
     path = str(Path(location.path).expanduser().absolute())
     reader = LocalReader()
     located = await aside(locate_tree, reader, path, location.main_file)
@@ -103,10 +103,12 @@ async def _from_disk(location: LocalTree, options: CollectOptions) -> tuple[Gath
     environment = tuple(f"{name}={value}" for name, value in location.environment)
     defines = (*location.defines, *command_line_defines(" ".join(location.server)))
     facts = _facts(located, rooted, environment, defines, options.sealer)
-    server = location.server or ((binary,) if (binary := host.binary_of(rooted.root)) and rooted.outside == "" else ())
+    server = location.server or ((binary,) if (binary := _binary_of(rooted.root)) and rooted.outside == "" else ())
     runs = False
     if server:
         need_loop()
+        from auditor.surfaces.httpd import host
+
         options.observe(f"asking {server[0]} for its version")
         said = await host.ask_server(server, dict(location.environment))
         runs = any(fact.name == "version" for fact in said)
@@ -116,6 +118,12 @@ async def _from_disk(location: LocalTree, options: CollectOptions) -> tuple[Gath
     if runs:
         await _compare(server, gathered, located, rooted, facts, options)
     return gathered, facts
+
+
+def _binary_of(root: str) -> str:
+    """The server that a distribution runs on a tree of this name, if it is there; else empty."""
+    path = _BINARIES.get(root, "")
+    return path if path and os.access(path, os.X_OK) else ""
 
 
 async def _compare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -16,7 +17,6 @@ from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.modules import identifier_of
 from auditor.transport.interface import Reader
 
-_BINARIES: Final = {"/etc/httpd": "/usr/sbin/httpd", "/etc/apache2": "/usr/sbin/apache2"}
 _DEADLINE_S: Final = 10.0
 _MAX_OUTPUT: Final = 64 * 1024
 _READING_S: Final = 60.0
@@ -30,12 +30,6 @@ _RPM: Final = re.compile(
 _RPM_HTTPD: Final = re.compile(r"^(?:httpd|httpd24-httpd|apache2|jbcs-httpd24-httpd)-(\d+\.\d+\.\d+)-")
 _DEB: Final = re.compile(r"^[hi]i\s+((?:apache2|libapache2-mod|openssl|libssl|libapr)\S*)\s+(\S+)", re.MULTILINE)
 _PACKAGE_LISTS: Final = ("/installed-rpms", "/sos_commands/rpm", "/installed-debs", "/sos_commands/dpkg")
-
-
-def binary_of(root: str) -> str:
-    """The server that a distribution runs on a tree of this name, if it is there; else empty."""
-    path = _BINARIES.get(root, "")
-    return path if path and os.access(path, os.X_OK) else ""
 
 
 async def ask_server(server: tuple[str, ...], environment: Mapping[str, str]) -> tuple[Fact, ...]:
@@ -117,8 +111,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 async def _run(command: tuple[str, ...], environment: Mapping[str, str]) -> str:
     """The output of a command that only reads, bounded in time and size; empty where it fails."""
-    import asyncio
-
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
