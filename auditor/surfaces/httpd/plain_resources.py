@@ -46,6 +46,7 @@ def file_resources(collected: Collected, resolved: Resolved) -> list[Resource]:
             out.text("mode", f"{document.mode:04o}")
         out.text("owner", document.owner or None)
         out.text("group", document.group or None)
+        out.text("selinux", document.selinux or None)
         if document.link:
             out.text("link", document.link)
         else:
