@@ -9,8 +9,12 @@ from auditor.surfaces.httpd.durations import atoi, drops_unit, is_plain
 from auditor.surfaces.httpd.servers import readable
 from auditor.surfaces.httpd.words import split_words
 
-_WHOLE: Final = frozenset({"timeout", "proxytimeout"})
-_KEYED: Final = frozenset({"proxypass", "proxypassmatch", "balancermember", "proxyset"})
+_WHOLE: Final = frozenset(
+    """timeout proxytimeout fcgidiotimeout fcgidconnecttimeout fcgidbusytimeout fcgididletimeout fcgidprocesslifetime
+    ipccommtimeout ipcconnecttimeout busytimeout idletimeout processlifetime ldapconnectiontimeout ldaptimeout
+    sslsessioncachetimeout sslocsprespondertimeout""".split()  # noqa: SIM905 - read as a list of words
+)
+_KEYED: Final = frozenset({"proxypass", "proxypassmatch", "balancermember", "proxyset", "<proxy", "<proxymatch"})
 _WHOLE_KEYS: Final = frozenset({"timeout", "retry", "ttl"})
 
 
