@@ -25,6 +25,7 @@ from auditor.transport.ssh.address import Patience, SshAddress
 from auditor.transport.ssh.connection import SshConnection
 from tests import servers
 from tests.fakes.plans import SEALER
+from tests.far_shells import far_shell
 from tests.ssh_server import SshServer, make_key
 
 pytestmark = pytest.mark.integration
@@ -167,6 +168,28 @@ def test_what_a_login_prints_is_passed_over(tmp_path: Path, monkeypatch: pytest.
         assert missed("closed").cause == "unreachable"
 
 
+def test_settings_of_the_users_own_that_would_get_in_the_way_do_not(site: SshServer, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    site.host(
+        "meddled",
+        RemoteCommand=f"touch {trace}",
+        RequestTTY="force",
+        PermitLocalCommand="yes",
+        LocalCommand=f"touch {trace}",
+        StrictHostKeyChecking="no",
+        ControlMaster="auto",
+        ControlPath=f"/tmp/{tmp_path.name[-40:]}-%n",
+        ControlPersist="yes",
+        LocalForward=f"127.0.0.1:{servers.free_port()} 127.0.0.1:1",
+        LogLevel="DEBUG",
+    )
+    assert len(over_ssh("meddled").documents) == 31
+    assert not trace.exists()
+    assert clients(site) == []
+    site.known_hosts.write_text("")
+    assert missed("meddled").cause == "not trusted"
+
+
 # A connection that is cut
 
 
@@ -260,6 +283,26 @@ def test_a_connection_that_falls_silent_is_given_up(site: SshServer) -> None:
         collected = asyncio.run(collect(target, options))
     assert [(gap.what, gap.cause) for gap in collected.gaps] == [(WHOLE_TARGET, "timed out")]
     assert collected.documents == ()
+
+
+def test_a_file_that_becomes_a_fifo_holds_nothing_up_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is swapped between being looked at and being opened, which no check can rule out."""
+    far_shell(tmp_path / "far", "dash")
+    there = tmp_path / "far/there"
+    (there / "cat").unlink()
+    (there / "cat").write_text(
+        "#!/bin/sh\nPATH=/usr/bin:/bin; f=/etc/httpd/conf.d/a.conf\n"
+        '[ -p "$f" ] || { rm "$f" && mkfifo "$f"; }\nexec cat "$@"\n'
+    )
+    (there / "cat").chmod(0o755)
+    with SshServer(tmp_path / "web1", path=str(there)) as server:
+        server.put("/etc/httpd/conf/httpd.conf", "Include conf.d/*.conf\n")
+        server.put("/etc/httpd/conf.d/a.conf", "Timeout 60\n")
+        monkeypatch.setenv("AUDITOR_SSH_CONFIG", str(server.config))
+        options = CollectOptions(SEALER, environment=dict(os.environ), deadline_s=3)
+        collected = asyncio.run(collect(Target("web1", "httpd", SshTree("web1", "/etc/httpd")), options))
+        assert [(gap.what, gap.cause) for gap in collected.gaps] == [(WHOLE_TARGET, "timed out")]
+        assert waits(lambda: server.processes() == ())
 
 
 # What is left

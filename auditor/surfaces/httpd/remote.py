@@ -18,7 +18,7 @@ from auditor.surfaces.httpd.locate import MAIN_FILES, Located, Rooted, locate_tr
 from auditor.surfaces.httpd.resolving import SYSCONFIG
 from auditor.surfaces.httpd.secrets import PRIVATE_KEY
 from auditor.surfaces.interface import CollectOptions
-from auditor.transport.ssh.address import SshAddress
+from auditor.transport.ssh.address import Patience, SshAddress
 from auditor.transport.ssh.connection import CONFIG_VARIABLE, SshConnection
 from auditor.transport.ssh.reader import SshReader
 
@@ -61,7 +61,7 @@ async def reach(tree: SshTree, options: CollectOptions) -> AsyncIterator[Remote]
     """
     config = options.environment.get(CONFIG_VARIABLE, "") or tree.config
     address = SshAddress(tree.host, tree.user, tree.port, tree.sudo, config)
-    connection = SshConnection(address)
+    connection = SshConnection(address, Patience(answer_s=min(Patience.answer_s, options.deadline_s)))
     deadline = time.monotonic() + options.deadline_s
     thread = ThreadPoolExecutor(1, thread_name_prefix="ssh")
     try:

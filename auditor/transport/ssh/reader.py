@@ -184,7 +184,8 @@ class SshReader:
     def _read_request(self, paths: Sequence[str], limit: int, *, single: bool) -> tuple[tuple[str, ...], int]:
         """The request for files, and how many bytes its reply may have."""
         bound = sum(min(self._size(path, limit), limit) + _PER_FILE + 2 * len(bytes_of(path)) for path in paths)
-        head = f"read {limit} {bound} {1 if single else _FILES_AT_ONCE}"
+        seconds = max(1, int(self._deadline - time.monotonic()) + 1)
+        head = f"read {limit} {bound} {1 if single else _FILES_AT_ONCE} {seconds}"
         return (head, encoded(self._withheld.encode()), names(map(bytes_of, paths))), bound
 
     def _ask(self, requests: Sequence[Sequence[str]], limit: int) -> Sequence[Sequence[Record]]:

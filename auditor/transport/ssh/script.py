@@ -98,7 +98,8 @@ for p do
 done
 """
 
-# The bytes of files. What cannot be given for all at once is left unanswered and asked for again, one by one.
+# The bytes of files. What cannot be given for all at once is left unanswered and asked for again, one by one. A file
+# may become a FIFO behind our back, so what opens it is ended after a while, also when nobody waits for it any more.
 _READ: Final = r"""
 i=$#
 while [ "$i" -gt 0 ]; do
@@ -119,12 +120,12 @@ for s in $sizes; do
     if [ "$s" -gt "$a_most" ]; then printf '%s !too large/%s\n' "$a_n" "$p"; else set -- "$@" "$p"; fi
 done
 [ "$#" -gt 0 ] || exit 0
-grep -q -e "$a_secret" "$@" 2>/dev/null
+$a_within grep -q -e "$a_secret" "$@" 2>/dev/null
 if [ "$?" != 1 ]; then
     i=$#
     while [ "$i" -gt 0 ]; do
         p=$1; shift; i=$((i - 1))
-        e=$(grep -q -e "$a_secret" "$p" 2>&1)
+        e=$($a_within grep -q -e "$a_secret" "$p" 2>&1)
         case $? in
         0) printf '%s k%s\n' "$a_n" "$p" ;;
         1) set -- "$@" "$p" ;;
@@ -137,9 +138,9 @@ for p do printf '%s f%s\n' "$a_n" "$p"; done
 printf '%s z' "$a_n"
 stat -L -c %s "$@" 2>/dev/null
 printf '\n%s h' "$a_n"
-sha256sum "$@" 2>/dev/null
+$a_within sha256sum "$@" 2>/dev/null
 printf '\n%s b' "$a_n"
-cat "$@" 2>/dev/null
+$a_within cat "$@" 2>/dev/null
 printf '\n'
 """
 
@@ -149,13 +150,15 @@ unset ENV CDPATH GREP_OPTIONS POSIXLY_CORRECT
 a_f="$a_n e%f/%u/%U/%g/%G/%s/%Y/"
 if [ -e /sys/fs/selinux/enforce ] || [ -e /selinux/enforce ]; then a_f="$a_f%C"; fi
 a_f="$a_f/%n"
-export a_n a_f a_entries a_apart a_depth a_list a_names a_most a_secret
+export a_n a_f a_entries a_apart a_depth a_list a_names a_most a_secret a_within
+within=
+if timeout -s KILL 9 true 2>/dev/null; then within='timeout -s KILL'; fi
 lacks=
 for t in TOOLS; do command -v "$t" >/dev/null 2>&1 || lacks="$lacks $t"; done
 exec 3<&0 4>&1 </dev/null
 printf '\n%s ready%s\n%s .\n' "$a_n" "$lacks" "$a_n"
 data() { IFS= read -r d <&3; }
-while IFS=' ' read -r verb one two three <&3; do
+while IFS=' ' read -r verb one two three four <&3; do
     case $verb in
     walk)
         a_depth=$one a_names=$two
@@ -172,7 +175,7 @@ while IFS=' ' read -r verb one two three <&3; do
         data; printf %b "$d" | xargs -0 sh -c "$a_look" sh
         ;;
     read)
-        a_most=$one
+        a_most=$one a_within=${within:+$within $four}
         data; a_secret=$(printf %b "$d")
         data; printf %b "$d" | xargs -0 -n "$three" sh -c "$a_read" sh | head -c "$two"
         ;;
@@ -183,11 +186,12 @@ while IFS=' ' read -r verb one two three <&3; do
         while [ "$three" -gt 0 ]; do
             data; d=$(printf %b. "$d"); set -- "$@" "${d%.}"; three=$((three - 1))
         done
-        within=
-        if timeout -s KILL 9 true 2>/dev/null; then within="timeout -s KILL $two"; fi
         printf '%s o' "$a_n"
-        status=$({ { printf %b "$given" | $within sh -c "$script" sh "$@" 3>&- 4>&- 5>&-; echo "$?" >&5; } |
-            head -c "$one" >&4; } 5>&1)
+        a_within=${within:+$within $two}
+        status=$({
+            { printf %b "$given" | $a_within sh -c "$script" sh "$@" 3>&- 4>&- 5>&-; echo "$?" >&5; } |
+                head -c "$one" >&4
+        } 5>&1)
         printf '\n%s s%s\n' "$a_n" "$status"
         ;;
     esac

@@ -279,18 +279,33 @@ def test_missing_tools_are_named(tmp_path: Path) -> None:
     assert caught.value.cause == "unsupported"
 
 
+ACTS = {
+    "grows": ("echo more >>{file}", "undetermined", "changed while it was read"),
+    "shrinks": (": >{file}; echo y >>{file}.log; head -c $((70 - $(wc -l <{file}.log))) /dev/zero >{file}",
+                "undetermined", "changed while it was read"),
+    "vanishes": ("rm -f {file}", "absent", "does not exist"),
+    "becomes a folder": ("rm -f {file}; mkdir {file}", "unsupported", "no regular file"),
+}  # fmt: skip
+"""What happens to a file between its being summed and its being sent, and what is said of it then."""
+
+
 @pytest.mark.parametrize("kind", ["dash", "busybox"])
-def test_a_file_that_keeps_changing_is_an_error_and_the_others_are_read(tmp_path: Path, tree: Path, kind: str) -> None:
-    """A ``cat`` over there that always gives a byte more than was summed is a file that grows under the reader."""
-    growing = tmp_path / "growing.conf"
-    growing.write_text("Timeout 60\n")
+@pytest.mark.parametrize("act", ACTS)
+def test_a_file_that_changes_under_the_reader_is_an_error_and_the_others_are_read(
+    tmp_path: Path, tree: Path, kind: str, act: str
+) -> None:
+    does, cause, says = ACTS[act]
+    changing = tmp_path / "changing.conf"
+    changing.write_text("Timeout 60\n" * 10)
     far = far_shell(tmp_path / "far", kind)
-    real = (tmp_path / "far/there/cat").resolve()
-    (tmp_path / "far/there/cat").unlink()
     cat = tmp_path / "far/there/cat"
-    cat.write_text(f'#!/bin/sh\nfor one do [ "$one" != {growing} ] || echo more >>{growing}; done\nexec {real} "$@"\n')
-    if kind == "busybox":
-        cat.write_text(cat.read_text().replace(f'{real} "$@"', f'{real} cat "$@"'))
+    real = f"{cat.resolve()}{' cat' if kind == 'busybox' else ''}"
+    cat.unlink()
+    for_it = does.format(file=changing)
+    cat.write_text(
+        f"#!/bin/sh\nPATH=$PATH:/usr/bin:/bin\n"
+        f'for one do if [ "$one" = {changing} ]; then {for_it}; fi; done\nexec {real} "$@"\n'
+    )
     cat.chmod(0o755)
 
     async def run() -> None:
@@ -300,13 +315,13 @@ def test_a_file_that_keeps_changing_is_an_error_and_the_others_are_read(tmp_path
         reader = SshReader(connection, loop, withheld=PRIVATE_KEY, deadline=time.monotonic() + 60)
 
         def work() -> None:
-            paths = [str(tree / "conf/httpd.conf"), str(growing), str(tree / "limit")]
+            paths = [str(tree / "conf/httpd.conf"), str(changing), str(tree / "limit")]
             reader.fetch((), paths, LIMIT)
             assert reader.read(paths[0], LIMIT) == b"Timeout 60\n"
             assert reader.read(paths[2], LIMIT) == b"z" * LIMIT
-            with pytest.raises(CollectError, match="changed while it was read") as caught:
+            with pytest.raises(CollectError, match=says) as caught:
                 reader.read(paths[1], LIMIT)
-            assert caught.value.cause == "undetermined"
+            assert caught.value.cause == cause
 
         try:
             await asyncio.to_thread(work)
