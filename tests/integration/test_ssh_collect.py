@@ -106,7 +106,7 @@ def test_it_gives_the_documents_and_gaps_of_the_disk_in_few_round_trips(
     }
     assert b"planted" not in b"".join(document.content for document in far.documents)
     assert ssh_server.logins() == 1
-    assert ssh_server.processes() == ()
+    assert ssh_server.falls_quiet()
 
 
 def test_the_number_of_round_trips_does_not_depend_on_the_number_of_files(
@@ -291,4 +291,4 @@ def test_many_hosts_at_once_with_the_bad_ones_among_them(ssh_server: SshServer) 
     found = asyncio.run(run())
     assert sorted(found) == sorted([*names, "closed"])
     assert [host for host, gaps in found.items() if gaps] == ["closed"]
-    assert ssh_server.processes() == ()
+    assert ssh_server.falls_quiet()

@@ -268,7 +268,7 @@ def test_wherever_the_connection_is_cut_nothing_of_the_tree_counts(site: SshServ
             site.host(f"cut{eighth}", port=cut.port)
             gap = missed(f"cut{eighth}")
         assert gap.cause == "unreachable", (allowed, total, gap)
-    assert site.processes() == ()
+    assert site.falls_quiet()
 
 
 def test_a_connection_that_falls_silent_is_given_up(site: SshServer) -> None:
@@ -302,7 +302,7 @@ def test_a_file_that_becomes_a_fifo_holds_nothing_up_for_ever(tmp_path: Path, mo
         options = CollectOptions(SEALER, environment=dict(os.environ), deadline_s=3)
         collected = asyncio.run(collect(Target("web1", "httpd", SshTree("web1", "/etc/httpd")), options))
         assert [(gap.what, gap.cause) for gap in collected.gaps] == [(WHOLE_TARGET, "timed out")]
-        assert waits(lambda: server.processes() == ())
+        assert server.falls_quiet()
 
 
 # What is left
@@ -355,7 +355,7 @@ def test_a_run_that_is_ended_leaves_no_process_here_or_there(site: SshServer, en
             if end != signal.SIGINT:  # who dies so cannot tidy up; its client ends with the next byte that comes
                 slow.go.set()
             assert waits(lambda: not clients(site))
-    assert waits(lambda: site.processes() == ())
+    assert site.falls_quiet()
 
 
 def test_a_tree_that_is_not_there_is_an_input_error(site: SshServer) -> None:
