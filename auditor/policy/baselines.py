@@ -182,6 +182,25 @@ def examines(baselines: Sequence[Baseline], target: Target, interpretation: Inte
     )
 
 
+def unasked(
+    baselines: Sequence[Baseline], target: Target, interpretation: Interpretation
+) -> tuple[tuple[str, AgreedValue], ...]:
+    """What baselines agree of resources of which none is there: the baseline's name and the first such value.
+
+    Shape: one for each baseline, kind and pattern. Nothing was compared then, which is neither agreement nor drift. A
+    name without a star must be there, and where a gap may hide resources :func:`compare_baseline` says so.
+    """
+    found: dict[tuple[str, str, str], tuple[str, AgreedValue]] = {}
+    for baseline in baselines:
+        if not applies(baseline, target):
+            continue
+        for agreed in baseline.values:
+            asks = agreed.agreement != "unmanaged" and agreed.kind.split(".", 1)[0] == interpretation.surface
+            if asks and not _has_a_say(agreed, interpretation) and not hides(interpretation.gaps, agreed.kind):
+                found.setdefault((baseline.name, agreed.kind, agreed.name), (baseline.name, agreed))
+    return tuple(found.values())
+
+
 def _has_a_say(agreed: AgreedValue, interpretation: Interpretation) -> bool:
     if agreed.agreement == "unmanaged" or agreed.kind.split(".", 1)[0] != interpretation.surface:
         return False

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -14,20 +13,8 @@ from auditor.model.policy import Baseline
 from auditor.model.resource import Address, KindSpec, Resource
 from auditor.model.snapshot import Interpretation, hides
 from auditor.model.source import Source
-from auditor.model.value import (
-    Boolean,
-    Duration,
-    Many,
-    NoLimit,
-    Number,
-    Raw,
-    Secret,
-    Text,
-    Undetermined,
-    Value,
-    Version,
-    show,
-)
+from auditor.model.value import Many, Text, Undetermined, Value, show
+from auditor.services.adopted_text import Adopted, Agreed, NotAdopted, Outlier, cannot_tell, writable, write_baseline
 
 BEYOND_SETTABLE: Final[Mapping[str, frozenset[str]]] = {
     "httpd.server": frozenset(
@@ -107,25 +94,6 @@ LISTED: Final = frozenset({"httpd.module", "ilo.snmp_destination", "ilo.event_su
 """Kinds of which the set of resources itself is agreed: these and no other."""
 
 
-class Outlier(msgspec.Struct, frozen=True):
-    """One target that differs from what was adopted; ``value`` None: it has none, ``agreed`` None: others have none."""
-
-    address: Address
-    value: Value | None
-    agreed: Value | None
-    source: Source | None = None
-
-
-class NotAdopted(msgspec.Struct, frozen=True):
-    """An attribute that was not adopted, and why; ``votes`` are the values with the targets that have them."""
-
-    kind: str
-    name: str
-    attribute: str
-    reason: str
-    votes: tuple[tuple[str, tuple[str, ...]], ...] = ()
-
-
 class AdoptReport(msgspec.Struct, frozen=True):
     """A first baseline: its YAML text, what differs, what was not adopted, and what was not seen.
 
@@ -142,22 +110,14 @@ class AdoptReport(msgspec.Struct, frozen=True):
     not_seen: tuple[tuple[str, str], ...]
 
 
-class _Agreed(msgspec.Struct, frozen=True):
-    """What was adopted of one attribute: its value, by how many of how many targets, and who differs."""
-
-    value: Value
-    votes: int
-    voters: int
-    outliers: tuple[Outlier, ...]
-
-
 def adopt(
     group: str, interpretations: Sequence[Interpretation], kinds: Sequence[KindSpec] | None = None
 ) -> AdoptReport:
     """A baseline for a group from what its targets have.
 
     For each attribute that matters the value of more than half of the targets is agreed ``exactly``. A target that
-    differs is an outlier; without such a majority nothing is agreed. What could not be seen of a target has no vote.
+    differs is an outlier; without such a majority nothing is agreed. What could not be seen of a target has no vote,
+    and the text says who had none.
 
     Args:
         group: The group's name, which becomes the baseline's name too.
@@ -180,7 +140,8 @@ def adopt(
         )
     poll = _Poll(seen, kinds)
     poll.take()
-    text = _write(group, poll, not_seen)
+    kept = Adopted(poll.values, poll.names, tuple(poll.not_adopted), len(seen), not_seen)
+    text = write_baseline(group, kept)
     from auditor.policy.baselines import load_baseline
 
     baseline = load_baseline(f"baselines/{group}.yaml", text.encode(), kinds)
@@ -215,10 +176,12 @@ class _Poll:
     def __init__(self, seen: tuple[Interpretation, ...], kinds: Sequence[KindSpec]) -> None:
         self.seen = seen
         self.kinds = {kind.name: kind for kind in kinds}
-        self.values: dict[tuple[str, str], dict[str, _Agreed]] = {}
+        self.values: dict[tuple[str, str], dict[str, Agreed]] = {}
         self.names: dict[str, tuple[str, ...]] = {}
         self.outliers: list[Outlier] = []
         self.not_adopted: list[NotAdopted] = []
+        self.blind: tuple[str, ...] = ()
+        """Targets of which something was not seen that may hold resources of the kind in question."""
 
     def take(self) -> None:
         """Counts every kind that a target has."""
@@ -227,7 +190,9 @@ class _Poll:
             if spec is None:
                 continue
             surface = kind.split(".", 1)[0]
-            voters = [one for one in self.seen if one.surface == surface and not hides(one.gaps, kind)]
+            asked = [one for one in self.seen if one.surface == surface]
+            voters = [one for one in asked if not hides(one.gaps, kind)]
+            self.blind = tuple(one.target for one in asked if hides(one.gaps, kind))
             if voters:
                 self._kind(spec, voters)
 
@@ -258,7 +223,7 @@ class _Poll:
         undecided = sorted(name for name, have in there.items() if 2 * len(have) == len(targets))
         if undecided:
             self.not_adopted += (
-                NotAdopted(spec.name, name, "", "half of the targets have it", ((name, tuple(sorted(there[name]))),))
+                NotAdopted(spec.name, name, "", self._half(), ((name, tuple(sorted(there[name]))),))
                 for name in undecided
             )
             return
@@ -275,10 +240,13 @@ class _Poll:
     def _minority(self, kind: str, name: str, targets: list[str], by_target: dict[str, Resource]) -> None:
         if 2 * len(by_target) == len(targets):
             votes = ((name, tuple(sorted(by_target))),)
-            self.not_adopted.append(NotAdopted(kind, name, "", "half of the targets have it", votes))
+            self.not_adopted.append(NotAdopted(kind, name, "", self._half(), votes))
             return
         for target, resource in by_target.items():
             self.outliers.append(Outlier(Address(target, kind, name), Text(name), None, resource.source))
+
+    def _half(self) -> str:
+        return f"half of the targets {'that can tell ' if self.blind else ''}have it{cannot_tell(self.blind)}"
 
     def _attribute(
         self, spec: KindSpec, name: str, attribute: str, targets: list[str], by_target: dict[str, Resource]
@@ -286,13 +254,16 @@ class _Poll:
         """Agrees one attribute where more than half of those that can tell have the same value."""
         votes = {target: _value(by_target.get(target), attribute) for target in targets}
         known = {target: value for target, value in votes.items() if not _unknown(value)}
+        silent = (*self.blind, *(target for target in targets if target not in known))
         counts = Counter(known.values())
         if not counts:
             self._refuse(spec, name, attribute, "it could not be determined anywhere", votes)
             return
         value, count = counts.most_common(1)[0]
         if 2 * count <= len(known):
-            self._refuse(spec, name, attribute, "no value has more than half of the targets", votes)
+            whose = f"{len(known)} targets that can tell" if silent else "targets"
+            reason = f"no value has more than half of the {whose}{cannot_tell(silent)}"
+            self._refuse(spec, name, attribute, reason, votes)
             return
         outliers = tuple(
             Outlier(
@@ -304,11 +275,11 @@ class _Poll:
         if value is None:
             self.outliers += outliers
             return
-        if not _writable(value, spec, attribute):
+        if not writable(value, spec, attribute):
             self._refuse(spec, name, attribute, "its value cannot be written in a baseline", votes)
             return
         self.outliers += (one for one in outliers if one.address.target in by_target)
-        found = _Agreed(value, count, len(known), outliers)
+        found = Agreed(value, count, len(known), outliers, silent)
         self.values.setdefault((spec.name, name), {})[attribute] = found
 
     def _refuse(self, spec: KindSpec, name: str, attribute: str, reason: str, votes: dict[str, Value | None]) -> None:
@@ -351,149 +322,3 @@ def _unknown(value: Value | None) -> bool:
             return any(_unknown(item) for item in items)
         case _:
             return False
-
-
-# --- writing ----------------------------------------------------------------------------------------------------
-
-
-def _writable(value: Value, spec: KindSpec, attribute: str) -> bool:
-    """Whether the value, written down, reads back as itself."""
-    from auditor.policy.document import Item, Place
-    from auditor.policy.values import read_value
-
-    def item(one: Value) -> Item | None:
-        place = Place("", 1, 1)
-        match one:
-            case Many(items):
-                inner = [item(each) for each in items]
-                return None if None in inner else Item(place, items=tuple(each for each in inner if each))
-            case Secret() | Raw() | Undetermined():
-                return None
-            case _:
-                text, plain = _scalar(one)
-                return Item(place, text=text, plain=plain)
-
-    written = item(value)
-    found = spec.get(attribute)
-    try:
-        return written is not None and read_value(written, found.type if found else "any") == value
-    except ValueError:
-        return False
-
-
-def _scalar(value: Value) -> tuple[str, bool]:
-    """A single value's text, and whether it stands without quotes."""
-    match value:
-        case Duration(seconds):
-            return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s", True
-        case NoLimit():
-            return "no limit", True
-        case Number(number):
-            return str(number), True
-        case Boolean(flag):
-            return ("true" if flag else "false"), True
-        case Text(text) | Version(text):
-            return text, False
-        case _:
-            return show(value), False
-
-
-def _write(group: str, poll: _Poll, not_seen: tuple[tuple[str, str], ...]) -> str:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.comments import CommentedMap, CommentedSeq
-
-    from auditor.policy.globs import exact
-
-    resources = CommentedSeq()
-    by_kind = sorted({*(kind for kind, _ in poll.values), *poll.names})
-    for kind in by_kind:
-        if kind in poll.names:
-            names = CommentedSeq(_quoted(name) for name in poll.names[kind])
-            resources.append(CommentedMap(kind=kind, names=CommentedMap(exactly=names)))
-        for (of_kind, name), values in sorted(poll.values.items()):
-            if of_kind == kind:
-                resources.append(CommentedMap(kind=kind, name=_quoted(exact(name)), values=_values(values)))
-    if not resources:
-        raise InputError(
-            f"the targets of the group {group!r} have nothing in common that a baseline could agree on",
-            untouched="No baseline was written.",
-        )
-    document = CommentedMap(
-        format="auditor.baseline/v1",
-        name=_quoted(group),
-        description=_quoted(f"Adopted from {_counted(len(poll.seen))}."),
-        groups=CommentedSeq([_quoted(exact(group))]),
-        resources=resources,
-    )
-    document.yaml_set_start_comment(_head(poll, not_seen))
-    yaml = YAML()
-    yaml.width = 4096
-    yaml.allow_unicode = True
-    stream = io.StringIO()
-    yaml.dump(document, stream)
-    return stream.getvalue()
-
-
-def _head(poll: _Poll, not_seen: tuple[tuple[str, str], ...]) -> str:
-    lines = [
-        "A first baseline: what more than half of the targets have. Read it before you agree to it:",
-        "change a value, write at_least or one_of in place of exactly, or remove a line that nobody manages.",
-    ]
-    lines += (f"Not seen: {target} ({_comment(reason)})" for target, reason in not_seen)
-    lines += (
-        f"Not adopted: {_comment(str(Address('', one.kind, one.name, one.attribute)))}: {one.reason}"
-        for one in poll.not_adopted[:50]
-    )
-    if len(poll.not_adopted) > 50:
-        lines.append(f"… and {len(poll.not_adopted) - 50} more that were not adopted")
-    return "\n".join(lines)
-
-
-def _values(values: dict[str, _Agreed]) -> Any:
-    from ruamel.yaml.comments import CommentedMap
-
-    mapping = CommentedMap()
-    for attribute, agreed in values.items():
-        inner = CommentedMap(exactly=_yaml(agreed.value))
-        inner.fa.set_flow_style()
-        mapping[_quoted(attribute) if not attribute.isidentifier() else attribute] = inner
-        if agreed.outliers:
-            shown = "; ".join(
-                f"{one.address.target}: {_comment('not set' if one.value is None else show(one.value))}"
-                for one in agreed.outliers[:5]
-            )
-            more = f"; and {len(agreed.outliers) - 5} more" if len(agreed.outliers) > 5 else ""
-            mapping.yaml_add_eol_comment(f"{agreed.votes} of {agreed.voters}; {shown}{more}", attribute, column=0)
-    return mapping
-
-
-def _yaml(value: Value) -> Any:
-    from ruamel.yaml.comments import CommentedSeq
-    from ruamel.yaml.scalarstring import PlainScalarString
-
-    if isinstance(value, Many):
-        items = CommentedSeq(_yaml(item) for item in value.items)
-        items.fa.set_flow_style()
-        return items
-    if isinstance(value, Boolean):
-        return value.value
-    if isinstance(value, Number):
-        return value.value
-    text, plain = _scalar(value)
-    return PlainScalarString(text) if plain else _quoted(text)
-
-
-def _quoted(text: str) -> Any:
-    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
-
-    return DoubleQuotedScalarString(text)
-
-
-def _counted(targets: int) -> str:
-    return "one target as it was" if targets == 1 else f"{targets} targets as they were"
-
-
-def _comment(text: str) -> str:
-    """Foreign text made fit for a comment: one line, nothing unprintable, not long."""
-    line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    return line if len(line) <= 120 else f"{line[:119]}…"

@@ -13,7 +13,7 @@ from auditor.errors import InputError
 from auditor.evidence.attribution import attribute_drift
 from auditor.evidence.compare import State, compare
 from auditor.model.drift import AttributeChange, DriftReport, TargetDrift
-from auditor.model.policy import Baseline
+from auditor.model.policy import AgreedValue, Baseline
 from auditor.model.resource import Address
 from auditor.model.snapshot import Gap
 from auditor.model.target import StoredSnapshot, Target
@@ -149,7 +149,7 @@ def _with_baselines(
     drift: TargetDrift, observed: Observed, baselines: Sequence[Baseline], *, alone: bool
 ) -> TargetDrift:
     """The drift with what baselines agree on; ``alone``: there is no other state to compare with."""
-    from auditor.policy.baselines import applies, compare_baseline, examines
+    from auditor.policy.baselines import applies, compare_baseline, examines, unasked
 
     mine = [baseline for baseline in baselines if applies(baseline, observed.target)]
     if not mine or not drift.seen:
@@ -167,6 +167,7 @@ def _with_baselines(
             gaps += (
                 Gap(_AGREED_STATE, "absent", f"{names} agrees on nothing of this target, so nothing was compared"),
             )
+    gaps += tuple(_not_there(*one) for one in unasked(mine, observed.target, observed.interpretation))
     return msgspec.structs.replace(
         drift, changes=(*kept, *proven.values()), gaps=tuple(dict.fromkeys((*gaps, *unclear)))
     )
@@ -177,6 +178,18 @@ def _merged(change: AttributeChange, agreed: AttributeChange | None) -> Attribut
     if agreed is None:
         return change
     return msgspec.structs.replace(change, before=agreed.before, agreed_by=agreed.agreed_by)
+
+
+def _not_there(baseline: str, agreed: AgreedValue) -> Gap:
+    """A pattern of a baseline that fits nothing: what holds for every one of none was not looked at."""
+    place = f" ({agreed.file}:{agreed.line})" if agreed.file else ""
+    return Gap(
+        f"{agreed.kind} {agreed.name}",
+        "absent",
+        f"{baseline} agrees on values of it{place}, and there is none here: nothing was compared",
+        "Correct the name; or say with  unmanaged  that none need be there, or agree for the groups that have some.",
+        kinds=(agreed.kind,),
+    )
 
 
 def _undetermined(change: AttributeChange) -> Gap:

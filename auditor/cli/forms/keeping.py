@@ -14,7 +14,8 @@ from auditor.report.outline import source_text, value_text
 
 if TYPE_CHECKING:
     from auditor.model.snapshot import Gap
-    from auditor.services.adopt import AdoptReport, NotAdopted, Outlier
+    from auditor.services.adopt import AdoptReport
+    from auditor.services.adopted_text import NotAdopted, Outlier
     from auditor.services.init import InitReport
     from auditor.services.snapshot import SnapshotReport
     from auditor.store import TargetWritten

@@ -13,11 +13,12 @@ import msgspec
 
 from auditor.surfaces.httpd import marks
 from auditor.surfaces.httpd.answer import Failure, Governed, seconds_or_none
+from auditor.surfaces.httpd.balancing import attempts, in_turn
 from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.governing import Governing, Limit, Model
 from auditor.surfaces.httpd.marks import Mark
 from auditor.surfaces.httpd.servers import Server, readable
-from auditor.surfaces.httpd.workers import Balancer, attempts, balancer_flag, forces_recovery, in_turn
+from auditor.surfaces.httpd.workers import Balancer, balancer_flag, forces_recovery
 
 
 def failures(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from auditor.model.declared import Declaration
 from auditor.model.value import Number, Text, Undetermined
 from auditor.surfaces.httpd.attributes import Attributes, source_of
+from auditor.surfaces.httpd.balancing import attempts, in_turn
 from auditor.surfaces.httpd.capacity import MPMS, Capacity, capacity, capacity_whatever_mpm
 from auditor.surfaces.httpd.declared import Declared
 from auditor.surfaces.httpd.durations import atoi, seconds_value
@@ -20,7 +21,7 @@ from auditor.surfaces.httpd.governing import Governing, Model
 from auditor.surfaces.httpd.marks import Mark, timeout_mark
 from auditor.surfaces.httpd.request_time import is_loaded, stages
 from auditor.surfaces.httpd.servers import Server, readable
-from auditor.surfaces.httpd.workers import Balancer, ProxyWorker, attempts, balancer_flag, forces_recovery, in_turn
+from auditor.surfaces.httpd.workers import Balancer, ProxyWorker, balancer_flag, forces_recovery
 
 if TYPE_CHECKING:
     from auditor.surfaces.httpd.route_resources import VisibleRoute
@@ -227,7 +228,9 @@ class Hops:
         if math.isfinite(pool):
             note += f"; max= leaves {pool:g} connections"
         out.count("workers_held", held, source, note)
-        out.seconds("full_after", _round(effect.full_after), None, f"{found.workers} workers, all of them free before")
+        out.seconds(
+            "full_after", _round(effect.full_after), source, f"{found.workers} workers, all of them free before"
+        )
 
     def _pool(self, one: VisibleRoute, found: Capacity) -> tuple[float, float]:
         """Connections to a route's back ends in all processes, and how long a request waits for one."""

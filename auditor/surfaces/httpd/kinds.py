@@ -113,6 +113,7 @@ VHOST: Final = KindSpec(
     (
         *_SERVER_SETTINGS,
         _attribute("addresses", "list", "The addresses of <VirtualHost>, as written."),
+        _attribute("own_request_read_timeout", "boolean", "Whether it has a RequestReadTimeout of its own."),
         _attribute("server_aliases", "list", "ServerAlias names, as written."),
         _attribute("default_for", "list", "The addresses for which it answers requests of unknown names."),
         _attribute("tls", "boolean", "Whether SSLEngine is on."),
@@ -171,6 +172,9 @@ ROUTE: Final = KindSpec(
             "timeout_unit_dropped", "boolean", "Whether the setting that governs is written with a unit httpd drops."
         ),
         _attribute("ignored_parameters", "list", "Parameters on its line that httpd ignores, as written."),
+        _attribute(
+            "lost_parameters", "list", "Those of them whose value the worker that governs does not have; no timeout=."
+        ),
         _attribute("governed_by", "text", "The setting that governs the read time-out, as written; or ``default``."),
         _attribute(
             "governed_by_scope",
@@ -194,6 +198,11 @@ ROUTE: Final = KindSpec(
             "boolean",
             "Whether its worker is another route's that matches only as a string, not at a path's segment "
             "(/app takes /apple).",
+        ),
+        _attribute(
+            "captured_to_effect",
+            "boolean",
+            "Whether that worker also sets something that the route's own line does not say alike.",
         ),
         _attribute(
             "governed_by_main", "boolean", "Whether a worker of the main server governs a virtual host's own route."
@@ -295,7 +304,7 @@ BALANCER: Final = KindSpec(
         _attribute(
             "retry_without_effect",
             "boolean",
-            "Whether forcerecovery is on while members set retry=: it counts for nothing when all are in error.",
+            "Whether forcerecovery is on while members set a retry= above 0, which is nothing once all are in error.",
         ),
         _attribute("member_read_timeouts", "list", "The members' read time-outs, in order."),
         _attribute("members_differ", "boolean", "Whether the members' read time-outs differ."),
@@ -371,7 +380,6 @@ FILE: Final = KindSpec(
         _attribute("mode", "text", "Permission bits, octal."),
         _attribute("owner", "text", "Owner."),
         _attribute("group", "text", "Group."),
-        _attribute("selinux", "text", "SELinux label; absent where the machine has no SELinux."),
         _attribute("link", "text", "What it links to; absent where it is no symbolic link."),
         _attribute("digest", "text", "SHA-256 of the collected content (secrets replaced); absent for a link."),
         _attribute("holds_secrets", "boolean", "Whether secrets in it were replaced by keyed digests."),

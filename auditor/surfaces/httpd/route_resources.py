@@ -21,6 +21,7 @@ from auditor.surfaces.httpd.words import split_words
 from auditor.surfaces.httpd.workers import (
     BackEnd,
     Parameter,
+    Parameters,
     ProxyWorker,
     forces_recovery,
     is_balancer,
@@ -190,6 +191,7 @@ class RouteResources:
             out.seconds("own_timeout", atoi(own.value), source)
             out.flag("own_timeout_is_wait", is_balancer(one.route.real), source)
         out.names("ignored_parameters", [readable(parameter.written) for parameter in one.route.ignored], source)
+        out.names("lost_parameters", [readable(parameter.written) for parameter in _lost(one)], source)
 
     def _unknown(self, out: Attributes, one: VisibleRoute) -> None:
         cause = one.unclear or (
@@ -267,7 +269,9 @@ class RouteResources:
         else:
             out.flag("reuse", False)
         out.names("shared_with", shared, total=sharing)
-        out.flag("captured_by_prefix", worker is not None and beyond_segment(worker, governing.back_end))
+        captured = worker is not None and beyond_segment(worker, governing.back_end)
+        out.flag("captured_by_prefix", captured)
+        out.flag("captured_to_effect", captured and worker is not None and _sets_more(worker, one.route))
         out.flag("governed_by_main", worker is not None and not one.inherited and worker.server != self.server.name)
         socket = governing.back_end.socket or back_end_of(one.route)[1]
         out.flag("socket_ignored", bool(socket) and worker is not None and worker.back_end.socket != socket)
@@ -353,6 +357,27 @@ def _taking(fake: str) -> list[str]:
 
 def _width(widths: tuple[int, ...], group: int) -> int:
     return widths[group] if group < len(widths) else 0
+
+
+def _lost(one: VisibleRoute) -> list[Parameter]:
+    """The ignored parameters of a line whose values the worker does not have either; timeout= is told by itself."""
+    worker = one.governing.worker if one.governing is not None else one.route.worker
+    return [
+        parameter
+        for parameter in one.route.ignored
+        if parameter.key != "timeout" and not (worker is not None and _says(worker.parameters, parameter))
+    ]
+
+
+def _sets_more(worker: ProxyWorker, route: Route) -> bool:
+    """Whether a worker sets anything that the route's own line does not say alike."""
+    own = {parameter.key: parameter for parameter in route.parameters}
+    return not all(_says(own, parameter) for parameter in worker.parameters.values())
+
+
+def _says(parameters: Parameters, parameter: Parameter) -> bool:
+    found = parameters.get(parameter.key)
+    return found is not None and found.value.lower() == parameter.value.lower()
 
 
 def _seconds(limit: Limit | None) -> float:

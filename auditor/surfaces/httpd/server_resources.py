@@ -9,7 +9,7 @@ from auditor.model.value import Undetermined, Version
 from auditor.surfaces.httpd import effective
 from auditor.surfaces.httpd.attributes import Attributes, listed, source_of
 from auditor.surfaces.httpd.capacity import written_limit
-from auditor.surfaces.httpd.durations import atoi, drops_unit, is_plain, parse_interval
+from auditor.surfaces.httpd.durations import atoi, drops_unit, parse_interval
 from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.hops import NO_MPM, Hops
@@ -70,7 +70,7 @@ class ServerResources:
         if own is not None:
             written = first_word(own)
             out.text("timeout_written", written, own.source)
-            out.flag("timeout_valid", is_plain(written) and atoi(written) >= 1, own.source)
+            out.flag("timeout_valid", atoi(written) >= 1 and not drops_unit(written), own.source)
             out.flag("timeout_inherits", not server.is_main and atoi(written) == 0, own.source)
         out.flag("timeout_unit_dropped", own is not None and drops_unit(first_word(own)), source_of(own))
         proxy = effective.proxy_timeout(server, self.model.main)
@@ -148,6 +148,8 @@ class ServerResources:
 
     def _virtual_host(self, out: Attributes, server: Server, routes: RouteResources) -> None:
         out.add("addresses", listed(server.addresses), server.source)
+        limit = server.last("requestreadtimeout")
+        out.flag("own_request_read_timeout", limit is not None, source_of(limit))
         aliases = server.plain.get("serveralias", [])
         out.add("server_aliases", listed(server.words("serveralias")), source_of(aliases[0] if aliases else None))
         out.names("default_for", self.defaults.get(server.name, []))

@@ -141,7 +141,7 @@ class WorkerResources:
         out.names("hot_spares", [readable(one.back_end.url) for one in members if _is_spare(one)])
         out.names("routes", [one.name for one in self.routes[id(balancer)]])
         self._parameters(out, balancer)
-        retries = [one.parameters["retry"] for one in members if "retry" in one.parameters]
+        retries = [found for one in members if (found := one.parameters.get("retry")) and atoi(found.value) > 0]
         place = source_of(retries[0].directive if retries else None)
         out.flag("retry_without_effect", bool(retries) and forces_recovery(balancer), place)
         limits = [target.read.seconds for target in self.model.members(server, balancer)]

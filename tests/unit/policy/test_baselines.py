@@ -9,7 +9,7 @@ from auditor.model.resource import Resource
 from auditor.model.snapshot import Gap
 from auditor.model.target import LocalTree, Target
 from auditor.model.value import Boolean, Duration, Many, NoLimit, Number, Text, Undetermined, Value, Version, texts
-from auditor.policy.baselines import compare_baseline, load_baseline
+from auditor.policy.baselines import compare_baseline, examines, load_baseline, unasked
 from tests.unit.policy.kinds import KINDS, bios, route, seen
 
 WEB1 = Target("web1", "httpd", LocalTree("/etc/httpd"), groups=("all", "proxies"))
@@ -113,6 +113,25 @@ def test_a_pattern_asks_nothing_where_there_is_nothing_and_says_so_where_somethi
     assert _changes(baseline) == []
     (hidden,) = _changes(baseline, gaps=(Gap("conf.d/x.conf", "not permitted"),))
     assert isinstance(hidden.after, Undetermined)
+
+
+BOTH = (
+    "  - kind: httpd.route\n    name: 'shop*'\n    values: {read_timeout: 60s}\n"
+    "  - kind: httpd.route\n    name: 'old*'\n    values: {read_timeout: 9s}\n"
+)
+
+
+def test_a_pattern_that_fits_nothing_is_not_asked_however_much_else_is_compared() -> None:
+    baseline, found = _baseline(BOTH), seen(route(read_timeout=Duration(60)))
+    assert examines([baseline], WEB1, found)
+    ((name, agreed),) = unasked([baseline], WEB1, found)
+    assert (name, agreed.kind, agreed.name, agreed.line) == ("agreed", "httpd.route", "old*", 10)
+    # One entry however many of its values are agreed; an exact name, and what may be hidden, are told otherwise.
+    assert len(unasked([_values("{read_timeout: 60s, connect_timeout: 5s}")], WEB1, seen())) == 1
+    assert unasked([_values("{read_timeout: 60s}", "shop /api")], WEB1, seen()) == ()
+    assert unasked([_values("{read_timeout: unmanaged}")], WEB1, seen()) == ()
+    assert unasked([baseline], WEB1, seen(gaps=(Gap("conf.d/x.conf", "not permitted"),))) == ()
+    assert unasked([_values("{BootMode: Uefi}", "*", "ilo.bios")], WEB1, found) == ()
 
 
 @pytest.mark.parametrize(

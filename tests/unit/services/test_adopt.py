@@ -66,8 +66,25 @@ def test_what_was_not_seen_has_no_vote_and_is_named() -> None:
     report = adopt("proxies", [*hosts, blind, partly, odd], KINDS)
     assert report.not_seen == (("web3/httpd", "host key changed"),)
     assert "# Not seen: web3/httpd (host key changed)" in report.text
-    assert _agreed(report.text) == ["read_timeout: {exactly: 60s}"]
+    agreed = "read_timeout: {exactly: 60s} # 2 of 2 that can tell; web4/httpd, web5/httpd cannot"
+    assert _agreed(report.text) == [agreed]
     assert report.outliers == ()
+
+
+def test_a_majority_is_one_of_those_that_can_tell_and_the_words_say_so() -> None:
+    values: list[Value] = [Duration(60), Duration(60), Duration(90), Undetermined("odd"), Undetermined("odd")]
+    same = {"connect_timeout": Duration(5)}
+    hosts = [_host(n, _route(read_timeout=value, **same)) for n, value in enumerate(values, 1)]
+    report = adopt("proxies", hosts, KINDS)
+    assert _agreed(report.text)[1:] == [
+        "read_timeout: {exactly: 60s} # 2 of 3 that can tell; web3/httpd: 90 s; web4/httpd, web5/httpd cannot"
+    ]
+    hidden = _host(7, _route(read_timeout=Duration(90)), gaps=(Gap("x.conf", "not permitted"),))
+    report = adopt("proxies", [*hosts, _host(8, _route(read_timeout=Duration(90), **same)), hidden], KINDS)
+    (refused,) = report.not_adopted
+    assert refused.reason == (
+        "no value has more than half of the 4 targets that can tell; web4/httpd, web5/httpd, web7/httpd cannot"
+    )
 
 
 def test_where_nothing_was_seen_there_is_nothing_to_adopt() -> None:

@@ -12,7 +12,7 @@ from auditor.errors import InputError
 from auditor.model.drift import DriftReport
 from auditor.model.policy import AgreedValue, Baseline
 from auditor.model.target import LocalTree, Target
-from auditor.model.value import Duration
+from auditor.model.value import Boolean, Duration
 from auditor.services.drift import run_drift
 from auditor.services.fleet import Fleet, load_fleet
 from auditor.services.init import init_fleet
@@ -160,6 +160,19 @@ def test_without_a_fleet_a_baseline_is_enough_and_a_revision_is_not(world: World
     assert [one.agreed_by for one in report.targets[0].changes] == ["own"]
     with pytest.raises(InputError, match="--since"):
         run(since="yesterday")
+
+
+def test_a_pattern_of_a_baseline_that_fits_nothing_is_said_and_incomplete(world: World) -> None:
+    world.snapshot()
+    met = AgreedValue("httpd.server", "main", "keep_alive", "exactly", (Boolean(True),))
+    unmet = AgreedValue("httpd.balancer", "*", "force_recovery", "exactly", (Boolean(False),), "b.yaml", 7)
+    report = world.drift(baselines=(Baseline("web", (met,), groups=("web",)),))
+    assert report.complete
+    report = world.drift(baselines=(Baseline("web", (met, unmet), groups=("web",)),))
+    assert not report.complete
+    told = [(gap.what, gap.detail) for target in report.targets for gap in target.gaps if "balancer" in gap.what]
+    said = "web agrees on values of it (b.yaml:7), and there is none here: nothing was compared"
+    assert set(told) == {("httpd.balancer *", said)}
 
 
 def test_no_target_is_incomplete(world: World) -> None:
