@@ -220,6 +220,13 @@ class SshServer:
         """How many connections were accepted so far."""
         return self.log.read_bytes().count(b"Accepted publickey")
 
+    def falls_quiet(self) -> bool:
+        """Whether nothing runs over there any more, once what was left alone has ended."""
+        deadline = time.monotonic() + _ENDS_WITHIN_S
+        while self.processes() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return not self.processes()
+
     def processes(self) -> tuple[str, ...]:
         """The command lines of what runs over there, sshd itself left out."""
         assert self._process is not None

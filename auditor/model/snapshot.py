@@ -47,6 +47,7 @@ class Document(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True
     ``store_path`` is where it stands in the store, relative to the target's folder; unique, no ``..``.
     ``link`` is the target of a symbolic link, whose content is then empty. ``mode`` holds permission bits.
     ``fingerprint`` is the keyed digest of the true bytes of a file that holds sealed secrets, else empty.
+    ``selinux`` is its label on a machine with SELinux, else empty.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Document(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True
     group: str = ""
     link: str = ""
     fingerprint: str = ""
+    selinux: str = ""
 
 
 FactValue: TypeAlias = str | int | bool | tuple[str, ...]

@@ -41,6 +41,29 @@ class Archive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     built_in: tuple[str, ...] = ()
 
 
+class SshTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="ssh"):
+    """An httpd tree on another machine, read with the system's OpenSSH client.
+
+    ``host`` is a name or address, or a ``Host`` of ssh_config; ``user`` and ``port`` are left to ssh_config where they
+    are empty. ``path`` is absolute there; empty: find it. ``sudo`` reads as root, by ``sudo -n``. ``config`` is an
+    ssh_config to use instead of the user's own. The rest is as for a :class:`LocalTree`; ``server`` and its
+    ``environment`` are those of that machine.
+    """
+
+    host: str
+    path: str = ""
+    user: str = ""
+    port: int = 0
+    sudo: bool = False
+    config: str = ""
+    main_file: str = ""
+    server: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    defines: tuple[str, ...] = ()
+    httpd_version: str = ""
+    built_in: tuple[str, ...] = ()
+
+
 class StoredSnapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="snapshot"):
     """A state in the store: a revision of the branch ``snapshots`` (or a date) and the target's name there."""
 
@@ -63,7 +86,7 @@ class IloEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
     password_env: str = "AUDITOR_ILO_PASSWORD"  # noqa: S105 - the variable's name, no password
 
 
-Location: TypeAlias = LocalTree | Archive | StoredSnapshot | IloEndpoint
+Location: TypeAlias = LocalTree | Archive | SshTree | StoredSnapshot | IloEndpoint
 
 
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

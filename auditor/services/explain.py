@@ -79,7 +79,7 @@ async def run_explain(
     known = options.httpd_version or (version if isinstance(version, str) else "")
     explainer = Explainer(resolved, known, options)
     answers = tuple(explainer.explain(url) for url in urls)
-    found = collected.gaps + resolved.gaps + refusals(explainer.model)
+    found = collected.gaps + resolved.gaps + refusals(resolved, explainer.models)
     gaps = tuple(dict.fromkeys(gap for kind in _GOVERNING for gap in hides(found, kind)))
     complete = not gaps and not any(answer.undetermined for answer in answers)
     own = tuple(_own_timeout(answer, target.name, collected, options) for answer in answers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +12,14 @@ from urllib.parse import urlsplit
 
 from auditor.errors import InputError
 from auditor.model.declared import Declaration, Level
-from auditor.model.target import Archive, IloEndpoint, LocalTree, Location, Target
+from auditor.model.target import Archive, IloEndpoint, LocalTree, Location, SshTree, Target
 from auditor.policy.document import Item, load_document, suggestion
 from auditor.services.ansible import AnsibleInventory, read_inventory
 from auditor.services.declarations import read_declared, together
 from auditor.services.fleet_place import FILE_NAME, find_fleet
 from auditor.services.fleet_values import VARIABLE, ValueReader
 from auditor.services.naming import valid_host
+from auditor.services.ssh_places import parse_place
 
 FORMAT: Final = "auditor.fleet/v1"
 _IDENTITY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -34,6 +36,7 @@ class Fleet:
     ``listed`` are hosts that only the Ansible inventory names: it is not known how they are read.
     ``policy_names`` are shipped policies, the files are those that the globs find, sorted.
     ``declared`` is, by target, what is declared of the hops around it, its groups' and the fleet's words included.
+    ``ssh_config`` is used instead of the user's own; empty: that one.
     """
 
     root: Path
@@ -54,6 +57,7 @@ class Fleet:
     default_branch: str = "main"
     listed: tuple[str, ...] = ()
     declared: Mapping[str, tuple[Declaration, ...]] = field(default_factory=dict)
+    ssh_config: str = ""
 
     @property
     def plans_path(self) -> Path:
@@ -104,6 +108,7 @@ class _Reader(ValueReader):
     """Reads what a fleet is made of. ``declared`` holds what each level declares, by its name."""
 
     declared: dict[tuple[str, ...], tuple[Declaration, ...]] = field(default_factory=dict)
+    ssh_config: str = ""
 
     def fleet(self, top: Item) -> Fleet:
         known = [
@@ -113,6 +118,7 @@ class _Reader(ValueReader):
             "hosts",
             "groups",
             "ansible_inventory",
+            "ssh_config",
             "policies",
             "baselines",
             "waivers",
@@ -134,6 +140,8 @@ class _Reader(ValueReader):
         approvals = self.members(parts.get("approvals"), ["required", "expire_hours", "approvers", "default_branch"])
         ansible = self.ansible(parts.get("ansible_inventory"))
         self.declare("fleet", parts.get("declared"))
+        ssh_config = self.existing(parts.get("ssh_config"))
+        self.ssh_config = str(ssh_config) if ssh_config else ""
         hosts, memberships = self.hosts(parts.get("hosts"))
         groups = self.groups(parts.get("groups"), memberships, ansible, set(hosts))
         targets = _targets(hosts, groups)
@@ -156,6 +164,7 @@ class _Reader(ValueReader):
             default_branch=self.matching(approvals.get("default_branch"), _BRANCH, "main", "a branch's name"),
             listed=tuple(sorted(set(ansible.hosts) - set(hosts))),
             declared={one.name: self.declared_of(one, parts.get("hosts")) for one in targets if one.surface == "httpd"},
+            ssh_config=self.ssh_config,
         )
         if "id" not in fleet:
             self.wrong(parts.get("fleet", top), "fleet.id is missing", "It names the fleet's key; see auditor init.")
@@ -216,19 +225,18 @@ class _Reader(ValueReader):
             )
         return surfaces
 
-    def httpd(self, item: Item) -> LocalTree | Archive | None:
+    def httpd(self, item: Item) -> LocalTree | Archive | SshTree | None:
         both = ["main_file", "httpd_version", "built_in", "declared"]
-        parts = self.members(
-            item, ["tree", "archive", "root", "server", "probe", "state_dir", "defines", "environment", *both]
-        )
+        local = ["tree", "server", "probe", "state_dir", "defines", "environment", *both]
+        parts = self.members(item, ["ssh", "sudo", "archive", "root", *local])
+        if "ssh" in parts:
+            return self.ssh_tree(parts)
         if ("tree" in parts) == ("archive" in parts):
             self.wrong(item, "an httpd is either a tree or an archive", "Write  tree: /etc/httpd  or  archive: FILE")
             return None
         version = self.matching(parts.get("httpd_version"), _VERSION, "", "a version such as 2.4.6")
         main_file = self.text(parts.get("main_file"), "")
-        allowed = {"tree", "server", "probe", "state_dir", "defines", "environment", *both}
-        if "archive" in parts:
-            allowed = {"archive", "root", *both}
+        allowed = {"archive", "root", *both} if "archive" in parts else set(local)
         for name in parts.keys() - allowed:
             self.wrong(parts[name], f"{name} has no meaning for {'an archive' if 'archive' in parts else 'a tree'}")
         if "archive" in parts:
@@ -249,6 +257,34 @@ class _Reader(ValueReader):
             built_in=self.texts(parts.get("built_in")),
             state_dir=str(self.path(parts["state_dir"], "")) if "state_dir" in parts else "",
             probe=self.url(parts.get("probe"), ("http", "https")),
+        )
+
+    def ssh_tree(self, parts: Mapping[str, Item]) -> SshTree | None:
+        """A tree on another machine."""
+        here = {"archive", "root", "state_dir", "probe"}
+        for name in parts.keys() & here:
+            self.wrong(parts[name], f"{name} has no meaning for a tree that is read over SSH")
+        try:
+            place = parse_place(self.text(parts["ssh"], ""))
+        except InputError as error:
+            self.wrong(parts["ssh"], error.what, "Write  ssh: web1  or  ssh: audit@web1.example:2222")
+            return None
+        tree = self.text(parts.get("tree"), "")
+        if tree and not tree.startswith("/"):
+            self.wrong(parts["tree"], f"{tree!r}: a path on another machine starts with a slash")
+        return SshTree(
+            host=place.host,
+            path=posixpath.normpath(tree) if tree else "",
+            user=place.user,
+            port=place.port,
+            sudo=self.truth(parts.get("sudo"), False),
+            config=self.ssh_config,
+            main_file=self.text(parts.get("main_file"), ""),
+            server=self.texts(parts.get("server")),
+            environment=self.environment(parts.get("environment")),
+            defines=self.defines(parts.get("defines")),
+            httpd_version=self.matching(parts.get("httpd_version"), _VERSION, "", "a version such as 2.4.6"),
+            built_in=self.texts(parts.get("built_in")),
         )
 
     def ilo(self, item: Item) -> IloEndpoint | None:

@@ -40,6 +40,8 @@ hosts: {{}}
 #    groups: [proxies]
 #    httpd:
 #      tree: /etc/httpd                      # or, instead:  archive: collected/web1.tar.gz
+#      ssh: audit@web1                       # where it is: [USER@]HOST[:PORT]; without it the tree is on this machine
+#      sudo: true                            # reads as root there, by `sudo -n`
 #      server: [/usr/sbin/httpd]             # how it is started; needed to apply changes, not to audit
 #      probe: http://127.0.0.1/health        # must answer after a reload
 #      state_dir: /var/lib/auditor           # backups and the lock, for root alone
@@ -67,6 +69,7 @@ hosts: {{}}
 
 # groups:
 #   proxies: {{description: Reverse proxies, hosts: [web2], declared: {{front: {{timeout: 60s}}}}}}
+# ssh_config: ssh_config                     # instead of ~/.ssh/config
 # ansible_inventory: inventory.ini           # adds groups to the hosts above
 
 # The client's or load balancer's limits; groups, hosts and each httpd may say otherwise (docs/policy.md).

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from auditor.errors import InputError
-from auditor.model.target import Archive, IloEndpoint, LocalTree, StoredSnapshot, Target
+from auditor.model.target import Archive, IloEndpoint, LocalTree, SshTree, StoredSnapshot, Target
 from auditor.services.naming import valid_host
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _ENDINGS: Final = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".
 _PACKED: Final = (*_ENDINGS, ".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rpm", ".deb")
 _FORMS: Final = (
     "A target is a host, HOST/SURFACE, HOST/httpd@INSTANCE, a group, all, a path, an archive, "
-    "ilo://HOST[:PORT] or snapshot:REVISION:HOST/SURFACE."
+    "ssh://HOST/PATH, ilo://HOST[:PORT] or snapshot:REVISION:HOST/SURFACE."
 )
 
 
@@ -77,10 +77,7 @@ def _meant(word: str, fleet: Fleet | None, here: Path) -> tuple[Target, ...]:
     if word.lower().startswith("ilo://"):
         return (_ilo(word, fleet),)
     if word.lower().startswith("ssh://"):
-        raise InputError(
-            f"{word}: trees are not read over SSH yet",
-            next_step="Fetch an archive and name it:  ssh HOST tar -cf - -C / etc/httpd > web1.tar",
-        )
+        return (_over_ssh(word, fleet),)
     if "://" in word:
         raise InputError(f"{word}: {scheme}:// is not known", next_step=_FORMS)
     if fleet is not None and (named := _named(word, fleet)):
@@ -196,6 +193,23 @@ def _ilo(word: str, fleet: Fleet | None) -> Target:
         if isinstance(target.location, IloEndpoint) and target.location.url.lower() == url.lower():
             return target
     return Target(host + (f":{port}" if port else ""), "ilo", IloEndpoint(url))
+
+
+def _over_ssh(word: str, fleet: Fleet | None) -> Target:
+    from auditor.services.ssh_places import parse_uri, same_place
+
+    tree, name = parse_uri(word)
+    known = [
+        target
+        for target in (fleet.targets if fleet else ())
+        if isinstance(target.location, SshTree) and same_place(target.location, tree)
+    ]
+    if len(known) == 1:
+        return known[0]
+    if len(known) > 1:
+        names = ", ".join(target.name for target in known)
+        raise InputError(f"{word} may be any of {names}", next_step="Name one of them, or the tree's path.")
+    return Target(name, "httpd", msgspec.structs.replace(tree, config=fleet.ssh_config if fleet else ""))
 
 
 def _stored(word: str, fleet: Fleet | None) -> Iterator[Target]:

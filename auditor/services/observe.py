@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast, get_args
 
 from auditor.errors import AuditorError, CollectError, InputError
 from auditor.model.snapshot import Cause, Collected, Gap, Interpretation
-from auditor.model.target import Archive, LocalTree, Location, StoredSnapshot, Target
+from auditor.model.target import Archive, LocalTree, Location, SshTree, StoredSnapshot, Target
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 from auditor.surfaces.registry import surface
 
@@ -102,7 +102,7 @@ def interpret_options_for(target: Target, options: InterpretOptions, fleet: Flee
         options = replace(options, declared=(*options.declared, *fleet.declared.get(name, ())))
     if isinstance(location, Archive):
         return replace(options, httpd_version=options.httpd_version or location.httpd_version)
-    if not isinstance(location, LocalTree):
+    if not isinstance(location, LocalTree | SshTree):
         return options
     defines = dict(_define(text) for text in location.defines) | dict(options.defines)
     environment = dict(location.environment) | dict(options.environment)

@@ -1,7 +1,8 @@
 """A collection as files of its target's folder, and back. Pure.
 
-Beside the documents stand ``documents.json`` (name, place, mode, owner, group, link, fingerprint), ``facts.json`` and
-``gaps.json``; each holds one entry a line, so that a difference reads well. Nothing in them changes by itself.
+Beside the documents stand ``documents.json`` (name, place, mode, owner, group, link, fingerprint, selinux),
+``facts.json`` and ``gaps.json``; each holds one entry a line, so that a difference reads well. Nothing in them changes
+by itself.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     group: str = ""
     link: str = ""
     fingerprint: str = ""
+    selinux: str = ""
 
 
 _T = TypeVar("_T")
@@ -105,7 +107,7 @@ def build(collected: Collected) -> tuple[Tree, dict[bytes, bytes]]:
         content = to_bytes(document.link) if document.link else document.content
         put(places[document.store_path], mode_of(document), content)
     entries = [
-        _Entry(one.name, one.store_path, one.mode, one.owner, one.group, one.link, one.fingerprint)
+        _Entry(one.name, one.store_path, one.mode, one.owner, one.group, one.link, one.fingerprint, one.selinux)
         for one in sorted(collected.documents, key=lambda document: document.name)
     ]
     put((DOCUMENTS,), BLOB, encode_lines(entries))
@@ -125,9 +127,13 @@ def entries_of(content: bytes) -> tuple[tuple[Document, Path], ...]:
     entries = decode_lines(content, _Entry)
     places = place([entry.store_path for entry in entries])
     return tuple(
-        (Document(one.name, one.store_path, b"", one.mode, one.owner, one.group, one.link, one.fingerprint), at)
+        (
+            Document(
+                one.name, one.store_path, b"", one.mode, one.owner, one.group, one.link, one.fingerprint, one.selinux
+            ),
+            places[one.store_path],
+        )
         for one in entries
-        for at in [places[one.store_path]]
     )
 
 

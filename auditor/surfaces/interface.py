@@ -15,6 +15,7 @@ from auditor.model.resource import KindSpec
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected, Interpretation
 from auditor.model.target import Target
+from auditor.transport.ssh.logins import Logins
 
 Observe = Callable[[str], None]
 """Told, in a short sentence, what is being done; the core never prints."""
@@ -29,13 +30,14 @@ class CollectOptions:
     """How to collect.
 
     ``environment`` is where credentials are looked up (the process's own at the edge, a mapping in tests);
-    ``deadline_s`` bounds one target in seconds.
+    ``deadline_s`` bounds one target in seconds; ``logins`` are those of the whole run.
     """
 
     sealer: Sealer
     environment: Mapping[str, str] = field(default_factory=dict)
     deadline_s: float = 120.0
     observe: Observe = ignore
+    logins: Logins = field(default_factory=Logins)
 
 
 @dataclass(frozen=True)

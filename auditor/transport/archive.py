@@ -13,7 +13,7 @@ import os
 import posixpath
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Final, cast
 
@@ -175,6 +175,10 @@ class ArchiveReader:
                 if len(content) != member.size:
                     raise EOFError
                 self._kept[place] = content  # the last of several members with one name counts, as when unpacking
+
+    def fetch(self, looked: Iterable[str], read: Iterable[str], limit: int) -> None:  # noqa: ARG002 - all is known
+        """Fetches the files in one run; the entries are all known."""
+        self.load(tuple(read), limit)
 
     def files(self) -> tuple[str, ...]:
         """Every path in the archive, sorted."""

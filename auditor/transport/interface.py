@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, Protocol
 
 import msgspec
+
+from auditor.errors import CollectError
 
 FileType = Literal["file", "directory", "link", "other"]
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One entry of a tree. ``link`` is a symbolic link's text; ``size`` is in bytes; ``mode`` holds permission bits."""
+    """One entry of a tree. ``link`` is a symbolic link's text; ``size`` is in bytes; ``mode`` holds permission bits.
+
+    ``selinux`` is its label on a machine with SELinux, else empty; ``modified`` its time in seconds since 1970, 0 where
+    it is not known.
+    """
 
     path: str
     type: FileType
@@ -19,6 +26,12 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     group: str = ""
     link: str = ""
     size: int = 0
+    selinux: str = ""
+    modified: int = 0
+
+
+class WithheldError(CollectError):
+    """A file was not given because it holds what never leaves its machine: a private key."""
 
 
 class Reader(Protocol):
@@ -42,6 +55,14 @@ class Reader(Protocol):
 
     def read(self, path: str, limit: int) -> bytes:
         """The bytes of a regular file, links followed; more than ``limit`` bytes is the error ``too large``."""
+        ...
+
+    def fetch(self, looked: Iterable[str], read: Iterable[str], limit: int) -> None:
+        """Told what will be asked for soon, so that a distant place is asked once. Changes no answer.
+
+        ``looked`` are paths of which all but the bytes matters (of directories their entries too), ``read`` are files
+        whose bytes do, each up to ``limit``.
+        """
         ...
 
 

@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 import stat
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -13,15 +14,20 @@ from auditor.errors import CollectError
 from auditor.transport.interface import Entry, FileType
 
 _PIECE: Final = 1 << 20
+_SELINUX: Final = ("/sys/fs/selinux/enforce", "/selinux/enforce")
+"""One of them is there where SELinux is."""
 
 
 class LocalReader:
     """Reads this machine's disk. Never writes, never blocks on what is no regular file."""
 
+    def __init__(self) -> None:
+        self._labels = any(map(os.path.exists, _SELINUX))
+
     def entry(self, path: str) -> Entry | None:
         """The entry itself, or None where nothing stands there."""
         try:
-            return _entry(path, os.lstat(path))
+            return _entry(path, os.lstat(path), _label(path) if self._labels else "")
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
@@ -65,6 +71,9 @@ class LocalReader:
             raise CollectError(f"{_shown(path)} is larger than {limit:,} bytes", cause="too large")
         return content
 
+    def fetch(self, looked: Iterable[str], read: Iterable[str], limit: int) -> None:
+        """Does nothing: this disk is near."""
+
 
 def _content(descriptor: int, size: int, limit: int) -> bytes:
     """All that a file holds, but at most one byte more than ``limit``; ``size`` is what it is said to hold."""
@@ -79,7 +88,15 @@ def _content(descriptor: int, size: int, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def _entry(path: str, found: os.stat_result) -> Entry:
+def _label(path: str) -> str:
+    """A file's SELinux label; empty where it has none."""
+    try:
+        return os.getxattr(path, "security.selinux", follow_symlinks=False).decode("ascii", "replace").rstrip("\0")
+    except OSError:
+        return ""
+
+
+def _entry(path: str, found: os.stat_result, label: str) -> Entry:
     kind: FileType = "other"
     link = ""
     if stat.S_ISREG(found.st_mode):
@@ -97,6 +114,8 @@ def _entry(path: str, found: os.stat_result) -> Entry:
         group=_group(found.st_gid),
         link=link,
         size=found.st_size,
+        selinux=label,
+        modified=int(found.st_mtime),
     )
 
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import httpd_reading, startup, store_no_change
+from tests.benchmarks import httpd_reading, ssh_collect, startup, store_no_change
 
-MEASUREMENTS = {"startup": startup.run, "store": store_no_change.run, "httpd": httpd_reading.run}
+MEASUREMENTS = {
+    "startup": startup.run,
+    "store": store_no_change.run,
+    "httpd": httpd_reading.run,
+    "ssh": ssh_collect.run,
+}
 
 for name in sys.argv[1:] or MEASUREMENTS:
     print(MEASUREMENTS[name](), flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -10,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from auditor.cli.forms import changes as forms
 from auditor.errors import RefusedError
 from auditor.model.plan import DirectiveEdit
+from auditor.report.interface import Style
+from auditor.services.changes import show_plan
 from auditor.surfaces.httpd.carry_out import server
 from tests.fakes.sites import ROUTE, Site
 
@@ -105,6 +109,9 @@ def test_a_links_target_is_changed_and_rolled_back_and_the_link_stays(
         assert (step.change.file, step.change.links) == (name or str(real), links)
         for link in links:
             assert any(link in note and (name or str(real)) in note for note in made.plan.notes)
+        shown = forms.show_plan(asyncio.run(show_plan(site.fleet.desk(), made.id)), Style())
+        assert f"{name or real}:2-2" in shown
+        assert f"the server reads it by {', '.join(links)}" in " ".join(shown.split())
         site.approve(made.id)
         assert [one.outcome for one in site.apply(made.id).outcomes] == ["applied"]
         after = state(site)

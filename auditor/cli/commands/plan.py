@@ -35,7 +35,10 @@ def app(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="ADDRESS=VALUE", help="A wanted value; may be repeated. null: absent.", show_default=False
+            "--set",
+            metavar="ADDRESS=VALUE",
+            help="A wanted value; may be repeated. null: absent. A directive's present=false: commented out.",
+            show_default=False,
         ),
     ] = None,
     rule: Annotated[

@@ -141,7 +141,7 @@ def _governed(governed: Governed, words: Words) -> str:
 def _link(one: ChainEntry, words: Words) -> Iterable[str]:
     reason = one_line(one.reason)
     verdict = words(f"verdict.{one.verdict}")
-    text = f"{verdict}: {reason}" if reason and one.verdict != "governs" else verdict
+    text = f"{verdict}: {reason}" if reason else verdict
     source = source_text(one.source)
     setting = one_line(one.setting)
     column = 4 + _SETTING

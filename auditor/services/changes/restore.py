@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from auditor.errors import RefusedError
 from auditor.model.plan import DirectiveEdit, DocumentIs, Proposal, Step, Wish
 from auditor.model.resource import KindSpec
 from auditor.model.secret import SEALED, Sealer
@@ -67,9 +68,7 @@ def _edits(old: Document, new: Document, sealer: Sealer, refusals: list[str]) ->
     if max(len(before), len(after)) > _MOST_LINES:
         refusals.append(f"{new.name} has more than {_MOST_LINES} lines; restore it by hand")
         return []
-    is_now = DocumentIs(new.name, new.fingerprint or sealer.fingerprint(new.content))
-    was_then = DocumentIs(old.name, old.fingerprint or sealer.fingerprint(old.content))
-    steps: list[Step] = []
+    edits: list[DirectiveEdit] = []
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     for tag, start, end, old_start, old_end in reversed(matcher.get_opcodes()):
         if tag == "equal":
@@ -78,13 +77,35 @@ def _edits(old: Document, new: Document, sealer: Sealer, refusals: list[str]) ->
         if {match[0] for match in SEALED.finditer(there)} - {match[0] for match in SEALED.finditer(here)}:
             refusals.append(f"{new.name}:{start + 1}: a secret stood there that is not there now")
             return []
-        change = DirectiveEdit(new.name, start + 1, end, here.decode("latin-1"), there.decode("latin-1"))
-        count = old_end - old_start
-        undo = DirectiveEdit(new.name, start + 1, start + count, change.after, change.before)
-        name = f"{new.name}:{start + 1}"
-        why = f"{name} as it was"
-        steps.append(Step(name, why, change, undo, "reload", (is_now,), (was_then,)))
-    return steps
+        edits.append(DirectiveEdit(new.name, start + 1, end, here.decode("latin-1"), there.decode("latin-1")))
+    whole = DirectiveEdit(new.name, 1, len(before), new.content.decode("latin-1"), old.content.decode("latin-1"))
+    # Lines that differ may cut through a section, which only the file as a whole can do.
+    why_not = _unproven(new.content, edits) and _unproven(new.content, edits := [whole])
+    if why_not:
+        refusals.append(f"{why_not}; restore it by hand")
+        return []
+    is_now = DocumentIs(new.name, new.fingerprint or sealer.fingerprint(new.content))
+    was_then = DocumentIs(old.name, old.fingerprint or sealer.fingerprint(old.content))
+    return [_step(edit, is_now, was_then) for edit in edits]
+
+
+def _unproven(content: bytes, edits: Sequence[DirectiveEdit]) -> str:
+    """Why the edits cannot be made one after the other; empty where they can."""
+    from auditor.surfaces.httpd.operations import carry_out
+
+    try:
+        for edit in edits:
+            content = carry_out(content, edit)
+    except RefusedError as error:
+        return f"{error.where}: {error.what}"
+    return ""
+
+
+def _step(edit: DirectiveEdit, is_now: DocumentIs, was_then: DocumentIs) -> Step:
+    from auditor.surfaces.httpd.operations import undone
+
+    name = f"{edit.file}:{edit.line}"
+    return Step(name, f"{name} as it was", edit, undone(edit), "reload", (is_now,), (was_then,))
 
 
 def _lines(content: bytes) -> list[bytes]:

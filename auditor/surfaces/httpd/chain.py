@@ -91,7 +91,7 @@ def _entry(limit: Limit, *, governs: bool) -> ChainEntry:
     source = limit.directive.source if limit.directive is not None else None
     is_set = limit.scope != "default"
     reason = ""
-    if governs and limit.unit_dropped:
+    if limit.unit_dropped:
         reason = f"its unit is dropped: {limit.seconds:g} s"
     return ChainEntry(setting, is_set, "governs" if governs else "not reached", reason, source)
 

@@ -19,11 +19,12 @@ import msgspec
 from auditor.errors import CollectError, InputError
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Cause, Collected, Document, Fact, Gap
-from auditor.model.target import Archive, LocalTree, Target
+from auditor.model.target import Archive, LocalTree, SshTree, Target
 from auditor.surfaces.httpd.agreement import INFO, agreement
 from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.envvars import command_line_defines
 from auditor.surfaces.httpd.fileset import NOT_READ
+from auditor.surfaces.httpd.foresee import foresee
 from auditor.surfaces.httpd.gather import MAX_FILE, Gathered, Read
 from auditor.surfaces.httpd.includes import ResolveOptions, ask_for_every_file, resolve
 from auditor.surfaces.httpd.lines import tag_arguments
@@ -69,8 +70,10 @@ async def collect(target: Target, options: CollectOptions) -> Collected:
             gathered, facts = await _from_disk(location, options)
         elif isinstance(location, Archive):
             gathered, facts = await _from_archive(location, options)
+        elif isinstance(location, SshTree):
+            gathered, facts = await _from_ssh(location, options)
         else:
-            raise InputError(f"{target.name} is not a tree of httpd on this machine, nor an archive of one")
+            raise InputError(f"{target.name} is not a tree of httpd, nor an archive of one")
     except CollectError as error:
         cause = msgspec.convert(error.cause, Cause)
         gap = Gap(WHOLE_TARGET, cause, error.what, error.next_step or "")
@@ -186,7 +189,21 @@ async def _from_archive(location: Archive, options: CollectOptions) -> tuple[Gat
     return gathered, facts
 
 
-def _told(facts: list[Fact], location: LocalTree | Archive) -> list[Fact]:
+async def _from_ssh(location: SshTree, options: CollectOptions) -> tuple[Gathered, list[Fact]]:
+    from auditor.surfaces.httpd.remote import find_tree, reach, root_of
+
+    async with reach(location, options) as remote:
+        reader = remote.reader
+        located = await remote.do(partial(find_tree, reader, location))
+        rooted = await remote.do(partial(root_of, reader, location, located))
+        environment = tuple(f"{name}={value}" for name, value in location.environment)
+        defines = (*location.defines, *command_line_defines(" ".join(location.server)))
+        facts = _told(_facts(located, rooted, environment, defines, options.sealer), location)
+        gathered = await remote.do(partial(_gather, reader, located, rooted, facts, options, distant=True))
+    return gathered, facts
+
+
+def _told(facts: list[Fact], location: LocalTree | Archive | SshTree) -> list[Fact]:
     """The facts, with what the inventory says of the target in place of what was found."""
     told = []
     if location.httpd_version:
@@ -227,6 +244,7 @@ def _gather(
     options: CollectOptions,
     *,
     holds_all_of: Callable[[str], bool] | None = None,
+    distant: bool = False,
 ) -> Gathered:
     """Reads the tree: configuration first, so that it is known which files are keys before anything else is read."""
     view = View(reader, located, rooted, holds_all_of)
@@ -243,7 +261,7 @@ def _gather(
     if located.layout != "debian" and rooted.outside is not None:
         for path in SYSCONFIG:
             gathered.read(path)
-    resolved = _follow(gathered, located, rooted, facts)
+    resolved = _follow(gathered, located, rooted, facts, distant=distant)
     _learn_keys(gathered, resolved.server_root)
     for path in sorted(_keys_named(resolved, resolved.server_root)):
         gathered.keys.add(gathered.placed(path) or path)
@@ -255,10 +273,13 @@ def _gather(
     return gathered
 
 
-def _follow(gathered: Gathered, located: Located, rooted: Rooted, facts: list[Fact]) -> Resolved:
+def _follow(gathered: Gathered, located: Located, rooted: Rooted, facts: list[Fact], *, distant: bool) -> Resolved:
     """Follows every include of every branch, which reads what lies outside; gives the plain reading."""
     main = posixpath.join(rooted.root, located.main_file)
-    return ask_for_every_file(gathered, main, _options_of(gathered, rooted, facts), KEY_FILE_DIRECTIVES)
+    options = _options_of(gathered, rooted, facts)
+    if distant:
+        foresee(gathered, main, options)
+    return ask_for_every_file(gathered, main, options, KEY_FILE_DIRECTIVES)
 
 
 def _options_of(gathered: Gathered, rooted: Rooted, facts: list[Fact]) -> ResolveOptions:
@@ -349,7 +370,11 @@ def _documents(gathered: Gathered, facts: list[Fact], sealer: Sealer) -> tuple[D
         documents.append(_document(gathered, path, read, sealed, sealer))
     for path, entry in gathered.links.items():
         name = gathered.name(path)
-        documents.append(Document(name, f"files/{name}", b"", entry.mode, entry.owner, entry.group, link=entry.link))
+        documents.append(
+            Document(
+                name, f"files/{name}", b"", entry.mode, entry.owner, entry.group, link=entry.link, selinux=entry.selinux
+            )
+        )
     return tuple(sorted(documents, key=lambda document: document.name))
 
 
@@ -363,6 +388,7 @@ def _document(gathered: Gathered, path: str, read: Read, sealed: bytes, sealer: 
         owner=read.entry.owner,
         group=read.entry.group,
         fingerprint=sealer.fingerprint(read.content) if sealed != read.content else "",
+        selinux=read.entry.selinux,
     )
 
 

@@ -50,16 +50,17 @@ def edit_directive(content: bytes, line: int, last_line: int, new_line: bytes, f
         raise refused("the file's last line has no line end, so nothing can stand behind it", file, line)
     spliced = content[:start] + new_line + content[end:]
     _check_around(content, spliced, start, end, len(new_line), file, line)
+    first, last, added = _behind_the_end(content, start, end, new_line)
+    _check_sections(content, spliced, first, last, len(added), file, line)
     try:
         tree = ConfigTree(content)
-        tree.replace(*_behind_the_end(content, start, end, new_line))
+        tree.replace(first, last, added)
         through_tree = tree.dump()
         ConfigTree(spliced)
     except TreeError as error:
         raise refused(f"the edit cannot be proven: {error}", file, line) from error
     if through_tree != spliced:
         raise refused("the edit by bytes and the edit through the grammar do not agree", file, line)
-    _check_sections(content, spliced, start, end, len(new_line), file, line)
     return spliced
 
 
@@ -95,6 +96,8 @@ def _check_around(old: bytes, new: bytes, start: int, end: int, added: int, file
 
 def _check_sections(old: bytes, new: bytes, start: int, end: int, added: int, file: str, line: int) -> None:
     """Refuses where a half of a section would go, come, or belong to another one than before."""
+    if (start, end) == (0, len(old)):
+        return  # nothing is around it
     halves = _halves(old)
     if any(start <= place < end for place in halves):
         raise refused(

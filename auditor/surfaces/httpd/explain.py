@@ -22,11 +22,11 @@ from auditor.surfaces.httpd.routes import Route
 from auditor.surfaces.httpd.scripts import Script, Scripts
 from auditor.surfaces.httpd.servers import Server, readable, split_servers
 from auditor.surfaces.httpd.sharing import Shared, Sharing
-from auditor.surfaces.httpd.understanding import features
+from auditor.surfaces.httpd.understanding import features, in_world
 from auditor.surfaces.httpd.versions import behaviours
 from auditor.surfaces.httpd.vhosts import Choice, VirtualHosts
 from auditor.surfaces.httpd.workers import ProxyWorker, is_balancer
-from auditor.surfaces.httpd.worlds import VERSION_CAUSE, World, worlds
+from auditor.surfaces.httpd.worlds import World, worlds
 from auditor.surfaces.interface import InterpretOptions
 
 _MAX_HELD: Final = 200_000
@@ -52,21 +52,18 @@ class Explainer:
 
         def asked(world: World) -> _Asked:
             key = id(world.directives)
-            replaced = msgspec.structs.replace(resolved, directives=world.directives)
+            replaced = in_world(resolved, world)
             servers = made[key] = made.get(key) or split_servers(replaced)
             return _Asked(build_model(replaced, world.behaviour, servers))
 
         self._first = asked(ways.first)
-        self._others = (
-            ([asked(world) for world in ways.by_version], VERSION_CAUSE),
-            ([asked(world) for world in ways.by_doubt], ways.doubt_cause),
-        )
+        self._others = [(asked(world), world.cause) for world in ways.others]
         self._too_many = ways.too_many
 
     @property
-    def model(self) -> Model:
-        """The configuration where every condition that cannot be decided holds."""
-        return self._first.model
+    def models(self) -> list[Model]:
+        """The configuration in every world, first where each condition that cannot be decided holds."""
+        return [self._first.model, *(other.model for other, _ in self._others)]
 
     def explain(self, url: str) -> Answer:
         """The answer for a URL.
@@ -78,12 +75,11 @@ class Explainer:
         """
         first = self._first.answer(url)
         doubts = list(first.undetermined)
-        for others, cause in self._others:
-            for other in others:
-                answer = other.answer(url)
-                if _essence(answer) != _essence(first):
-                    doubts.append(_difference(first, answer, cause))
-                    break
+        found = set()
+        for other, cause in self._others:
+            if cause not in found and _essence(answer := other.answer(url)) != _essence(first):
+                found.add(cause)
+                doubts.append(_difference(first, answer, cause))
         if self._too_many:
             doubts.append("more conditionals cannot be decided than can be tried: name modules with --module")
         return msgspec.structs.replace(first, undetermined=tuple(dict.fromkeys(doubts)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import time
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -14,7 +15,7 @@ from auditor.model.snapshot import Cause, Gap
 from auditor.surfaces.httpd.fileset import NOT_READ, Name, Standing
 from auditor.surfaces.httpd.locate import View
 from auditor.surfaces.httpd.secrets import holds_private_key
-from auditor.transport.interface import Entry
+from auditor.transport.interface import Entry, WithheldError
 from auditor.transport.links import follow
 
 MAX_FILE: Final = 4 * 1024 * 1024
@@ -22,9 +23,9 @@ MAX_TOTAL: Final = 256 * 1024 * 1024
 MAX_ENTRIES: Final = 50_000
 MAX_DEPTH: Final = 64
 
-_APART: Final = frozenset({"modules", "logs", "run", "state", "build", "bin", "htdocs", "cgi-bin", "icons", "man"})
+APART: Final = frozenset({"modules", "logs", "run", "state", "build", "bin", "htdocs", "cgi-bin", "icons", "man"})
 """What stands beside the configuration and holds none: recorded as links, not looked into."""
-_KEY_NAME: Final = re.compile(
+KEY_NAME: Final = re.compile(
     r"\.key(?:[._~-]|$)|(?:^|[._-])priv(?:ate)?[._-]?key|-key\.pem|\.(?:p12|pfx|jks|keystore|kdb|sth|ticket)$"
     r"|^key\d*\.db$|^id_(?:rsa|dsa|ecdsa|ed25519)$",
     re.IGNORECASE,
@@ -105,7 +106,7 @@ class Gathered:
         elif entry.type == "file":
             self.waiting[entry.path] = entry
         elif entry.type == "directory":
-            if depth == 0 and self._skip_apart and name in _APART:
+            if depth == 0 and self._skip_apart and name in APART:
                 self.apart.add(entry.path)
             else:
                 self.walk(entry.path, depth + 1)
@@ -125,19 +126,46 @@ class Gathered:
 
     def read_configuration(self) -> None:
         """Reads what bears a name of configuration."""
-        for path in [path for path in self.waiting if CONFIGURATION.search(posixpath.basename(path))]:
+        paths = [path for path in self.waiting if CONFIGURATION.search(posixpath.basename(path))]
+        self.fetch((), paths)
+        for path in paths:
             self._take(path)
 
     def read_rest(self) -> None:
         """Reads all that is left, private keys excepted, and what the tree's links to files lead to outside."""
+        leading = self._leading_outside()
+        self.fetch([*(target for target, _ in leading), *(key for key in self.keys if self._is_far(key))], self.waiting)
         for path in list(self.waiting):
             self._take(path)
+        files = [(target, entry) for target, entry in leading if self._kind(target) == "file"]
+        self.fetch((), [target for target, entry in files if not self.is_key(entry.path)])
+        for target, entry in files:
+            self._outside(target, entry)
+
+    def _leading_outside(self) -> list[tuple[str, Entry]]:
+        """What the tree's links lead to outside of it, with the link."""
+        found = []
         for path, entry in self.links.items():
-            if self._skip_apart and posixpath.dirname(path) == self.root and posixpath.basename(path) in _APART:
+            if self._skip_apart and posixpath.dirname(path) == self.root and posixpath.basename(path) in APART:
                 continue
             target = self.placed(path)
-            if target is not None and not self.inside(target) and self._kind(target) == "file":
-                self._outside(target, entry)
+            if target is not None and not self.inside(target):
+                found.append((target, entry))
+        return found
+
+    def _is_far(self, path: str) -> bool:
+        return not self.inside(path) and path not in self.files and _is_text(path)
+
+    def fetch(self, looked: Iterable[str], paths: Iterable[str]) -> None:
+        """Tells the place what is read next; keys are not, nor more than is read of one target."""
+        read = []
+        total = self._total
+        for path in paths:
+            entry = self.waiting.get(path)
+            total += min(entry.size if entry is not None else 0, MAX_FILE)
+            if total <= MAX_TOTAL and not self.is_key(path) and path not in self.files and path not in self.gaps:
+                read.append(path)
+        self.view.fetch(looked, read, MAX_FILE)
 
     def present_key(self, path: str) -> None:
         """Records that a key stands outside of the tree, without reading it."""
@@ -153,7 +181,7 @@ class Gathered:
 
     def is_key(self, path: str) -> bool:
         """Whether a file is never read."""
-        return path in self.keys or _KEY_NAME.search(posixpath.basename(path)) is not None
+        return path in self.keys or KEY_NAME.search(posixpath.basename(path)) is not None
 
     def _take(self, path: str) -> bytes | None:
         """Reads one file of the tree, once."""
@@ -175,6 +203,9 @@ class Gathered:
             return None
         try:
             content = self.view.read(path, MAX_FILE)
+        except WithheldError:
+            self.files[path] = Read(entry, NOT_READ)
+            return None
         except CollectError as error:
             self.refuse(path, error)
             return None

@@ -380,6 +380,7 @@ FILE: Final = KindSpec(
         _attribute("mode", "text", "Permission bits, octal."),
         _attribute("owner", "text", "Owner."),
         _attribute("group", "text", "Group."),
+        _attribute("selinux", "text", "SELinux label; absent where the machine has no SELinux."),
         _attribute("link", "text", "What it links to; absent where it is no symbolic link."),
         _attribute("digest", "text", "SHA-256 of the collected content (secrets replaced); absent for a link."),
         _attribute("holds_secrets", "boolean", "Whether secrets in it were replaced by keyed digests."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal, Protocol
 
 import msgspec
@@ -309,6 +309,10 @@ class View:
         if physical is None:
             raise CollectError(f"{path} does not exist", cause="absent")
         return self._reader.read(physical, limit)
+
+    def fetch(self, looked: Iterable[str], read: Iterable[str], limit: int) -> None:
+        """Tells the reader what is asked for next."""
+        self._reader.fetch(filter(None, map(self._physical, looked)), filter(None, map(self._physical, read)), limit)
 
     def _physical(self, path: str) -> str | None:
         if path == self._root or path.startswith(self._root.rstrip("/") + "/"):

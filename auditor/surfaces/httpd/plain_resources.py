@@ -37,7 +37,8 @@ def module_resources(resolved: Resolved) -> list[Resource]:
 def file_resources(collected: Collected, resolved: Resolved) -> list[Resource]:
     """The files of the tree."""
     read = {*resolved.files, resolved.main_file}
-    files = CollectedFiles(collected)
+    links = any(document.link and document.name in read for document in collected.documents)
+    files = CollectedFiles(collected) if links else None
     found = []
     for document in collected.documents:
         source = FileSource(document.name, 1, 1)
@@ -46,6 +47,7 @@ def file_resources(collected: Collected, resolved: Resolved) -> list[Resource]:
             out.text("mode", f"{document.mode:04o}")
         out.text("owner", document.owner or None)
         out.text("group", document.group or None)
+        out.text("selinux", document.selinux or None)
         if document.link:
             out.text("link", document.link)
         else:
@@ -53,7 +55,7 @@ def file_resources(collected: Collected, resolved: Resolved) -> list[Resource]:
         out.flag("holds_secrets", bool(document.fingerprint) or SEALED.search(document.content) is not None)
         out.flag("read", document.name in read)
         if document.name in read:
-            held = files.document(files.absolute(document.name))
+            held = files.document(files.absolute(document.name)) if files is not None else document
             _add_swallowed(out, document.name, held.content if held is not None else b"")
         found.append(make_resource("httpd.file", document.name, out.items, source))
     return found

@@ -28,7 +28,9 @@ from auditor.surfaces.httpd.secretnames import (
 )
 from auditor.surfaces.httpd.words import BLANKS
 
-_PRIVATE_KEY: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
+PRIVATE_KEY: Final = "-----BEGIN [A-Z0-9 ]*PRIVATE KEY"
+"""What a line of a file with a private key matches, as Python and as ``grep`` understand it."""
+_PRIVATE_KEY: Final = re.compile(PRIVATE_KEY.encode())
 # A quick look at a whole file, then at its lines, before any rule is tried.
 _CLUES: Final = (
     b"passw",

@@ -219,13 +219,13 @@ class ConfigTree:
         """Puts new lines in the place of the lines between two byte offsets.
 
         Whole siblings are replaced, or nothing by new siblings, or the line that starts a section by another start of
-        such a section.
+        such a section; or all of the file.
 
         Errors:
             TreeError: the lines are no such thing, or the new ones are not.
         """
         text = new.decode("latin-1")
-        if self._root is None:
+        if self._root is None or (start, end) == (0, len(self._text)):
             self._root = _parsed(text)
             return
         try:
@@ -338,17 +338,17 @@ def _tag_text(node: Any) -> str:
 
 def _replace_tag(node: Any, old: str, text: str) -> None:
     """Gives a section another start; its name, and the blanks around it, stay as they are in the tree."""
-    tokens = list(_tokens(text, half=True))
-    tags = [token for token in tokens if token.type not in ("NEWLINE", "WHITESPACE")]
+    text, behind = _cut_behind(text)
+    old, old_behind = _cut_behind(old)
+    if behind != old_behind:
+        raise TreeError("what stands behind the section's start would change")
+    tags = [token for token in _tokens(text, half=True) if token.type not in ("NEWLINE", "WHITESPACE")]
     if len(tags) != 1 or tags[0].type != "OPEN_TAG":
         raise TreeError("a section's start can only be replaced by one start of a section")
     parts = cast(tuple[str, ...], tags[0].value)
     if parts[0] != node.tag:
         raise TreeError("the section would get another name than its end has")
-    body, old_body = text.strip(BLANKS), old.strip(BLANKS)
-    lead, tail = text[: text.index(body)], text[text.index(body) + len(body) :]
-    if tail != old[old.index(old_body) + len(old_body) :]:
-        raise TreeError("the line would end otherwise than before")
+    lead, old_body = text[: text.index("<")], old[old.index("<") :]
     if len(parts) != 3 or node.arguments is None:
         raise TreeError("a section's start without arguments cannot be changed")
     written = old_body[1 + len(node.tag) : old_body.rindex(">")]
@@ -356,6 +356,12 @@ def _replace_tag(node: Any, old: str, text: str) -> None:
         raise TreeError("the blanks behind the section's name would change")
     node.arguments = parts[2]
     node.whitespace = node.whitespace[: node.whitespace.rfind("\n") + 1] + lead
+
+
+def _cut_behind(text: str) -> tuple[str, str]:
+    """A section's start up to its last bracket, and what stands behind that."""
+    end = text.rfind(">") + 1
+    return text[:end], text[end:]
 
 
 def _set_blanks(parent: Any, index: int, blanks: str) -> None:

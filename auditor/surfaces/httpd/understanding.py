@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeAlias
 
 import msgspec
 
 from auditor.model.resource import Resource
 from auditor.model.snapshot import Gap
 from auditor.surfaces.httpd.declared import Declared
-from auditor.surfaces.httpd.directive import Directive, Resolved
+from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.governing import Model, build_model
 from auditor.surfaces.httpd.hops import Hops
 from auditor.surfaces.httpd.logs import log_resources
@@ -20,11 +21,12 @@ from auditor.surfaces.httpd.since import refused_directives
 from auditor.surfaces.httpd.versions import behaviours
 from auditor.surfaces.httpd.vocabulary import invalid_commands
 from auditor.surfaces.httpd.worker_resources import WorkerResources
-from auditor.surfaces.httpd.worlds import VERSION_CAUSE, World, reconcile, worlds
+from auditor.surfaces.httpd.worlds import World, loaded_in, reconcile, worlds
 
 UNDERSTOOD: Final = ("httpd.server", "httpd.vhost", "httpd.route", "httpd.worker", "httpd.balancer", "httpd.log")
 """The kinds that rest on the whole configuration being understood."""
 
+_Refusal: TypeAlias = tuple[str, str, tuple[str, ...]]
 _ROUTING: Final = ("httpd.route", "httpd.worker", "httpd.balancer")
 
 MAX_INHERITED: Final = 20_000
@@ -64,9 +66,13 @@ def understood(
     model = _model(resolved, ways.first)
     known = (version, mpm, declared or Declared())
     first = model_resources(model, *known)
-    others = [(model_resources(_model(resolved, one), *known), VERSION_CAUSE) for one in ways.by_version]
-    others += [(model_resources(_model(resolved, one), *known), ways.doubt_cause) for one in ways.by_doubt]
-    gaps = _refused(model)
+    models = [model]
+    others = []
+    for one in ways.others:
+        other = _model(resolved, one)
+        models.append(other)
+        others.append((model_resources(other, *known), one.cause))
+    gaps = list(refusals(resolved, models))
     if _too_many_inherited(model):
         gaps.append(
             Gap(
@@ -90,31 +96,43 @@ def understood(
     return reconcile(first, others), gaps
 
 
-def refusals(model: Model) -> tuple[Gap, ...]:
-    """The lines that httpd would not start with, as gaps: what else is said of the configuration then never holds."""
-    return tuple(_refused(model))
+def refusals(resolved: Resolved, models: Sequence[Model]) -> tuple[Gap, ...]:
+    """The lines that httpd would not start with, as gaps: what else is said of the configuration then never holds.
 
-
-def _refused(model: Model) -> list[Gap]:
-    lines: list[tuple[Directive, str, tuple[str, ...]]] = [
-        (*one, _ROUTING) for found in model.routes.values() for one in found.refused
-    ]
-    lines += [(*one, UNDERSTOOD) for one in invalid_commands(model.resolved)]
-    lines += [(*one, UNDERSTOOD) for one in refused_directives(model.resolved.directives, model.behaviour)]
-    return [
+    ``models`` are of all worlds, the first first; what only some of them refuse is undetermined.
+    """
+    certain: dict[_Refusal, int] = {}
+    for model in models:
+        here: list[_Refusal] = [
+            (str(line.source), why, _ROUTING) for found in model.routes.values() for line, why in found.refused
+        ]
+        refused = refused_directives(model.resolved.directives, model.behaviour)
+        here += [(str(line.source), why, UNDERSTOOD) for line, why in refused]
+        for one in dict.fromkeys(here):
+            certain[one] = certain.get(one, 0) + 1
+    lines = [(*one, count == len(models)) for one, count in certain.items()]
+    lines += [(str(one.source), why, UNDERSTOOD, sure) for one, why, sure in invalid_commands(resolved)]
+    return tuple(
         Gap(
-            what=f"{directive.source}",
-            cause="malformed",
-            detail=reason,
-            next_step="Correct the line; httpd's own check (httpd -t) names it too.",
+            what=place,
+            cause="malformed" if sure else "undetermined",
+            detail=why if sure else f"{why}, where the conditions around it hold that cannot be decided",
+            next_step="Correct the line; httpd's own check (httpd -t) names it too."
+            if sure
+            else "Name the version with --httpd-version, definitions with --define, or run on the host.",
             kinds=kinds,
         )
-        for directive, reason, kinds in lines[:MAX_REFUSED]
-    ]
+        for place, why, kinds, sure in lines[:MAX_REFUSED]
+    )
 
 
 def _model(resolved: Resolved, world: World) -> Model:
-    return build_model(msgspec.structs.replace(resolved, directives=world.directives), world.behaviour)
+    return build_model(in_world(resolved, world), world.behaviour)
+
+
+def in_world(resolved: Resolved, world: World) -> Resolved:
+    """The configuration as it is in one world: its directives, and the modules that these load."""
+    return msgspec.structs.replace(resolved, directives=world.directives, modules=loaded_in(resolved, world))
 
 
 def model_resources(model: Model, version: str, mpm: str, declared: Declared) -> list[Resource]:

@@ -10,22 +10,11 @@ from auditor.surfaces.httpd.servers import readable
 from auditor.surfaces.httpd.words import split_words
 
 _WHOLE: Final = frozenset(
-    {
-        "timeout",
-        "proxytimeout",
-        "gracefulshutdowntimeout",
-        "fcgidiotimeout",
-        "fcgidconnecttimeout",
-        "fcgidbusytimeout",
-        "fcgididletimeout",
-        "fcgidprocesslifetime",
-        "ldapconnectiontimeout",
-        "sslsessioncachetimeout",
-        "sslocsprespondertimeout",
-    }
+    """timeout proxytimeout gracefulshutdowntimeout fcgidiotimeout fcgidconnecttimeout fcgidbusytimeout
+    fcgididletimeout fcgidprocesslifetime ipccommtimeout ipcconnecttimeout busytimeout idletimeout processlifetime
+    ldapconnectiontimeout ldaptimeout sslsessioncachetimeout sslocsprespondertimeout""".split()  # noqa: SIM905 - read as a list of words
 )
-"""Directives whose first argument is read by ``atoi`` or its like; others honour the unit or refuse it."""
-_KEYED: Final = frozenset({"proxypass", "proxypassmatch", "balancermember", "proxyset"})
+_KEYED: Final = frozenset({"proxypass", "proxypassmatch", "balancermember", "proxyset", "<proxy", "<proxymatch"})
 _WHOLE_KEYS: Final = frozenset({"timeout", "retry", "ttl"})
 
 

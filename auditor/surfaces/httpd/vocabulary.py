@@ -241,33 +241,38 @@ def _modules() -> Mapping[str, tuple[str, ...]]:
     return MappingProxyType(found)
 
 
-def invalid_commands(resolved: Resolved) -> Iterator[tuple[Directive, str]]:
-    """Directives that httpd would not know, each name or module once, with the reason; those in doubt are left out.
+def invalid_commands(resolved: Resolved) -> Iterator[tuple[Directive, str, bool]]:
+    """Directives that httpd would not know, each name or module once, with the reason, and whether that is certain.
 
-    Nothing is said where the modules are not known, as in a part of a configuration that loads none. A name that no
-    module of the table brings may be one of a module of others, where such a module is loaded.
+    It is not where a conditional that cannot be decided loads the module, or holds the directive. Nothing is said
+    where the modules are not known, as in a part of a configuration that loads none. A name that no module of the table
+    brings may be one of a module of others, where such a module is loaded.
     """
-    asked = {
-        words[0]
-        for one in resolved.directives
-        if one.name.lower() == "loadmodule" and (words := split_words(one.arguments))
-    }
-    if not asked or not resolved.modules_known:
+    loads: dict[str, list[frozenset[str]]] = {}
+    for one in resolved.directives:
+        if one.name.lower() == "loadmodule" and (words := split_words(one.arguments)):
+            loads.setdefault(words[0], []).append(frozenset(doubt.text for doubt in one.doubts))
+    if not loads or not resolved.modules_known:
         return
-    there = asked | {name for name, _ in resolved.modules}
+    there = loads.keys() | {name for name, _ in resolved.modules}
+    certain = {name for name, _ in resolved.modules} | {name for name, under in loads.items() if frozenset() in under}
     all_known = there <= _modules().keys()
     table, said = brought_by(), set(_FORMER)
-    missed: set[tuple[str, ...]] = set()
+    missed: set[tuple[tuple[str, ...], bool]] = set()
     for directive in resolved.directives:
         name = directive.name.lower()
-        if name in said or directive.doubts:
-            continue
         modules = table.get(name)
+        sure = not directive.doubts
         if modules is None:
-            if all_known:
+            if all_known and name not in said and not name.startswith("</"):
                 said.add(name)
-                yield directive, f"no loaded module knows {readable(directive.name)}: httpd does not start"
-        elif modules not in missed and there.isdisjoint(modules):
-            missed.add(modules)
+                yield directive, f"no loaded module knows {readable(directive.name)}: httpd does not start", sure
+        elif name not in said and certain.isdisjoint(modules) and (modules, sure) not in missed:
+            # A line under the very conditions that load the module always finds it.
+            here = {doubt.text for doubt in directive.doubts}
+            if any(under <= here for module in modules for under in loads.get(module, ())):
+                continue
+            missed.add((modules, sure))
             belongs = " or ".join(modules)
-            yield directive, f"{directive.name} belongs to {belongs}, which is not loaded: httpd does not start"
+            reason = f"{directive.name} belongs to {belongs}, which is not loaded: httpd does not start"
+            yield directive, reason, sure and there.isdisjoint(modules)

@@ -1,34 +1,32 @@
 """What holds whatever is not known: conditionals that cannot be decided, and the version of httpd.
 
-Each unknown is tried both ways. An attribute that comes out the same is certain; one that differs is undetermined,
-with the cause. So nothing is guessed, and nothing is held back that does not depend on the unknown.
+Unknowns that could act together are tried in every combination. An attribute that always comes out the same is
+certain; one that differs is undetermined, with the cause. So nothing is guessed, and nothing is held back that does
+not depend on the unknown.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import product
+from itertools import islice, product
 from typing import Final
 
 import msgspec
 
 from auditor.model.resource import Attribute, Resource, make_resource
 from auditor.model.value import Undetermined
+from auditor.surfaces.httpd.decisive import decides, family
 from auditor.surfaces.httpd.directive import Directive, Doubt, Resolved
 from auditor.surfaces.httpd.versions import Behaviour
+from auditor.surfaces.httpd.words import readable, split_words
 
-MAX_UNKNOWNS: Final = 10
-_ALL_COMBINATIONS: Final = 3
+_LEAST_WORLDS: Final = 8
+_MOST_WORLDS: Final = 256
+_BUDGET: Final = 400_000
+"""Directives that are understood over again, in all worlds together."""
+_TRIED_ALONE: Final = 10
 _ANY_VALUE: Final = "86399"
-
-# The directives that decide anything beside themselves.
-_DECISIVE: Final = re.compile(
-    r"<virtualhost|<proxy(?:match)?|timeout|proxy(?:timeout|pass|passmatch|set|requests|passinherit)|balancer(?:member|inherit)"
-    r"|rewrite(?:rule|cond|engine|options)|sethandler|server(?:name|alias|root|tokens|signature)|documentroot|listen"
-    r"|keepalive(?:timeout)?|maxkeepaliverequests|requestreadtimeout|loglevel|errorlog|errorlogformat|customlog"
-    r"|transferlog|globallog|logformat|logiotrackttfb|maxrequestworkers|maxclients|serverlimit|threadsperchild|threadlimit|sslengine|traceenable|user|group"
-)
 
 
 def _variable(doubt: Doubt) -> tuple[str, bool]:
@@ -40,22 +38,21 @@ def _variable(doubt: Doubt) -> tuple[str, bool]:
 
 
 class World(msgspec.Struct, frozen=True, gc=False):
-    """One way things may be. ``directives`` are those that count in it."""
+    """One way things may be. ``directives`` are those that count in it; ``cause`` says what it depends on."""
 
     directives: tuple[Directive, ...]
     behaviour: Behaviour
+    cause: str = ""
 
 
 class Worlds(msgspec.Struct, frozen=True, gc=False):
-    """Every way that could matter: ``first`` and the others by what they depend on.
+    """Every way that could matter: ``first``, where each unknown conditional holds, and the others.
 
-    ``too_many`` says that there were more unknown conditionals than can be tried.
+    ``too_many`` says that there were more than can be tried.
     """
 
     first: World
-    by_version: tuple[World, ...]
-    by_doubt: tuple[World, ...]
-    doubt_cause: str
+    others: tuple[World, ...]
     too_many: bool
 
 
@@ -64,31 +61,57 @@ VERSION_CAUSE: Final = "it depends on the version of httpd, which is not known: 
 
 def worlds(resolved: Resolved, behaviours: Sequence[Behaviour]) -> Worlds:
     """The worlds of a configuration."""
-    unknowns: dict[str, Doubt] = {}
+    allowed = min(_MOST_WORLDS, _BUDGET // max(1, len(resolved.directives) * len(behaviours)))
+    allowed = max(_LEAST_WORLDS, allowed)
+    groups = _together(resolved)
+    hold = {name: True for unknowns in groups for name in unknowns}
+    first = _kept(resolved, hold)
+    others = [World(first, one, VERSION_CAUSE) for one in behaviours[1:]]
+    too_many = False
+    for unknowns in groups:
+        cause = "; ".join(dict.fromkeys(f"{one.text}: {one.cause}" for one in list(unknowns.values())[:4]))
+        ways = _ways(len(unknowns), allowed)
+        too_many = too_many or ways is None
+        for way in ways or _some(len(unknowns)):
+            kept = _kept(resolved, hold | dict(zip(unknowns, way, strict=True)))
+            others += [World(kept, one, f"it depends on {cause}") for one in behaviours]
+        allowed = max(_LEAST_WORLDS, allowed - 2 ** min(len(unknowns), 20))
+    return Worlds(World(first, behaviours[0]), tuple(others), too_many)
+
+
+def _ways(count: int, allowed: int) -> Iterable[tuple[bool, ...]] | None:
+    """Every way to decide some unknowns but the first, where all hold; None where they are too many."""
+    return None if count > 20 or 2**count > allowed else islice(product((True, False), repeat=count), 1, None)
+
+
+def _together(resolved: Resolved) -> list[dict[str, Doubt]]:
+    """The unknowns that decide anything, by groups: nothing that is said depends on unknowns of two groups."""
+    doubts: dict[str, Doubt] = {}
+    above: dict[str, str] = {}
+
+    def top(name: str) -> str:
+        while above.setdefault(name, name) != name:
+            name = above[name]
+        return name
+
     for directive in resolved.directives:
-        if directive.doubts and _DECISIVE.fullmatch(directive.name.lower()):
+        name = directive.name.lower()
+        if directive.doubts and decides(name):
+            joined = top(f"family {family(name)}")
             for doubt in directive.doubts:
-                unknowns.setdefault(_variable(doubt)[0], doubt)
-    names = list(unknowns)
-    too_many = len(names) > MAX_UNKNOWNS
-    ways = [_kept(resolved, dict(zip(names, way, strict=True))) for way in _ways(len(names))]
-    cause = "; ".join(dict.fromkeys(f"{one.text}: {one.cause}" for one in list(unknowns.values())[:4]))
-    return Worlds(
-        first=World(ways[0], behaviours[0]),
-        by_version=tuple(World(ways[0], one) for one in behaviours[1:]),
-        by_doubt=tuple(World(way, behaviours[0]) for way in ways[1:]),
-        doubt_cause=f"it depends on {cause}" if cause else "",
-        too_many=too_many,
-    )
+                variable = _variable(doubt)[0]
+                doubts.setdefault(variable, doubt)
+                above[top(variable)] = joined
+    groups: dict[str, dict[str, Doubt]] = {}
+    for variable, doubt in doubts.items():
+        groups.setdefault(top(variable), {})[variable] = doubt
+    return list(groups.values())
 
 
-def _ways(count: int) -> Iterable[tuple[bool, ...]]:
-    """Ways to decide the unknowns: all of them where few, else all, none, and each one alone either way."""
-    if count <= _ALL_COMBINATIONS:
-        return product((True, False), repeat=count)
-    alone = range(min(count, MAX_UNKNOWNS))
+def _some(count: int) -> Iterable[tuple[bool, ...]]:
+    """Where there are too many ways to decide the unknowns: none of them, and some alone either way."""
+    alone = range(min(count, _TRIED_ALONE))
     return [
-        (True,) * count,
         (False,) * count,
         *(tuple(index != one for index in range(count)) for one in alone),
         *(tuple(index == one for index in range(count)) for one in alone),
@@ -118,6 +141,17 @@ def _held(directive: Directive, way: dict[str, bool]) -> Directive | None:
         written = directive.written.replace(name, _ANY_VALUE)
         directive = msgspec.structs.replace(directive, arguments=written, written=written)
     return directive
+
+
+def loaded_in(resolved: Resolved, world: World) -> tuple[tuple[str, str], ...]:
+    """The modules of a world: those that are certainly there, and what its own doubtful lines load."""
+    found = dict(resolved.modules)
+    for directive in world.directives:
+        if directive.doubts and directive.name.lower() == "loadmodule":
+            words = split_words(directive.arguments)
+            if len(words) == 2:
+                found.setdefault(words[0], readable(words[1]))
+    return tuple(found.items())
 
 
 def reconcile(first: list[Resource], others: Sequence[tuple[list[Resource], str]]) -> list[Resource]:

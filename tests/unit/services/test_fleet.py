@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import InputError
-from auditor.model.target import Archive, IloEndpoint, LocalTree
+from auditor.model.target import Archive, IloEndpoint, LocalTree, SshTree
 from auditor.services.fleet import Fleet, find_fleet, load_fleet
 from auditor.services.naming import valid_host
 
@@ -107,6 +107,35 @@ def test_little_is_enough(tmp_path: Path) -> None:
     assert (found.required_approvals, found.expiry_hours, found.default_branch) == (1, 72, "main")
 
 
+def test_a_tree_on_another_machine(tmp_path: Path) -> None:
+    (tmp_path / "own_config").write_text("")
+    (tmp_path / "auditor.yaml").write_text(
+        "format: auditor.fleet/v1\nfleet: {id: f}\nssh_config: own_config\nhosts:\n"
+        "  web1: {httpd: {ssh: web1}}\n"
+        "  web2:\n    httpd_instances:\n      blue:\n        ssh: ops1@web2.example:2222\n"
+        "        tree: /opt//rh/httpd24/root/etc/httpd/\n        sudo: true\n        server: [/opt/sbin/httpd, -D, B]\n"
+        "        defines: [SSL]\n        environment: {LANG: C}\n        httpd_version: 2.4.6\n"
+        "        built_in: [core]\n"
+    )
+    web1, web2 = load_fleet(tmp_path).targets
+    config = str(tmp_path / "own_config")
+    assert web1.location == SshTree("web1", config=config)
+    assert web2.name == "web2/httpd@blue"
+    assert web2.location == SshTree(
+        host="web2.example",
+        path="/opt/rh/httpd24/root/etc/httpd",
+        user="ops1",
+        port=2222,
+        sudo=True,
+        config=config,
+        server=("/opt/sbin/httpd", "-D", "B"),
+        environment=(("LANG", "C"),),
+        defines=("SSL",),
+        httpd_version="2.4.6",
+        built_in=("core",),
+    )
+
+
 def test_a_fleet_is_found_from_below(tmp_path: Path) -> None:
     fleet(tmp_path, "")
     (tmp_path / "a" / "b").mkdir(parents=True)
@@ -135,6 +164,13 @@ MISTAKES = [
     ("hosts:\n  web1: {httpd: {tree: /a, server: /usr/sbin/httpd -f x}}\n", "4:36", "[/usr/sbin/httpd, -f, x]"),
     ("hosts:\n  web1: {httpd: {tree: /a, httpd_version: two}}\n", "4:43", "version such as"),
     ("hosts:\n  web1: {httpd: {tree: /a, environment: {DB_PASSWORD: x}}}\n", "4:55", "no secret"),
+    ("hosts:\n  web1: {httpd: {ssh: -oProxyCommand=x}}\n", "4:23", "no host that is read over SSH"),
+    ("hosts:\n  web1: {httpd: {ssh: 'ops:x@web1'}}\n", "4:23", "no credentials"),
+    ("hosts:\n  web1: {httpd: {ssh: web1, tree: etc/httpd}}\n", "4:35", "starts with a slash"),
+    ("hosts:\n  web1: {httpd: {ssh: web1, archive: a.tar}}\n", "4:38", "no meaning for a tree that is read over SSH"),
+    ("hosts:\n  web1: {httpd: {ssh: web1, sudo: maybe}}\n", "4:35", "true or false"),
+    ("hosts:\n  web1: {httpd: {tree: /a, sudo: true}}\n", "4:34", "no meaning for a tree"),
+    ("ssh_config: nowhere\n", "3:13", "there is no file"),
     ("hosts:\n  web1: {groups: web, httpd: {tree: /a}}\n", "4:18", "a list is expected"),
     ("hosts:\n  web1: {groups: [web1], httpd: {tree: /a}}\n", None, "both a host and a group"),
     ("groups: {g: {hosts: [web9]}}\n", "3:22", "there is no host 'web9'"),

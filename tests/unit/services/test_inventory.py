@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import InputError
-from auditor.model.target import Archive, IloEndpoint, LocalTree, StoredSnapshot
+from auditor.model.target import Archive, IloEndpoint, LocalTree, SshTree, StoredSnapshot
 from auditor.services.fleet import Fleet, load_fleet
 from auditor.services.inventory import resolve_targets
 from auditor.store import Store
@@ -61,7 +61,13 @@ def test_names_of_the_inventory(fleet: Fleet, words: list[str], names: list[str]
         ("proxy", "did you mean proxies"),
         ("empty", "has no hosts"),
         ("web9", "does not say how it is read"),
-        ("ssh://web1/etc/httpd", "not read over SSH yet"),
+        ("ssh://", "no host that is read over SSH"),
+        ("ssh://-oProxyCommand=x/etc/httpd", "no host that is read over SSH"),
+        ("ssh://web1:0/etc/httpd", "no port from 1 to 65535"),
+        ("ssh://web1:x/etc/httpd", "no port from 1 to 65535"),
+        ("ssh://@web1/etc/httpd", "names no user"),
+        ("ssh://ops:hunter2@web1/etc/httpd", "no credentials"),
+        ("ssh://[::1/etc/httpd", "is no address"),
         ("ftp://x", "ftp:// is not known"),
         ("/no/such/tree", "there is no /no/such/tree"),
         ("ilo://", "not the address of an iLO"),
@@ -169,3 +175,38 @@ def test_without_a_fleet_only_paths_and_addresses_mean_something() -> None:
     for word in ("web1", "all", "snapshot:latest:web1/httpd"):
         with pytest.raises(InputError, match="auditor init"):
             resolve_targets([word], None)
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "tree"),
+    [
+        ("ssh://web1/etc/httpd", "web1/httpd", SshTree("web1", "/etc/httpd")),
+        ("ssh://web1", "web1/httpd", SshTree("web1")),
+        ("ssh://web1/", "web1/httpd", SshTree("web1")),
+        ("SSH://Web1//opt/../opt/a b/%20/", "Web1/httpd", SshTree("Web1", "/opt/a b/%20")),
+        ("ssh://ops1@web1:2222/etc/httpd", "web1:2222/httpd", SshTree("web1", "/etc/httpd", "ops1", 2222)),
+        ("ssh://[2001:db8::1]:22/etc/httpd", "2001:db8::1:22/httpd", SshTree("2001:db8::1", "/etc/httpd", "", 22)),
+    ],
+)
+def test_a_machine_that_is_read_over_ssh(word: str, name: str, tree: SshTree) -> None:
+    (target,) = resolve_targets([word], None)
+    assert (target.name, target.location) == (name, tree)
+
+
+def test_a_tree_that_the_inventory_has_is_the_inventorys(tmp_path: Path) -> None:
+    hosts = (
+        "  web1:\n    httpd: {ssh: ops1@web1, tree: /etc/httpd, sudo: true}\n"
+        "  web2:\n    httpd_instances:\n      a: {ssh: web2, tree: /opt/a}\n      b: {ssh: web2, tree: /opt/b}\n"
+    )
+    (tmp_path / "auditor.yaml").write_text(f"format: auditor.fleet/v1\nfleet: {{id: fleet-1}}\nhosts:\n{hosts}")
+    fleet = load_fleet(tmp_path)
+
+    def named(word: str) -> str:
+        (target,) = resolve_targets([word], fleet)
+        return target.name
+
+    assert named("ssh://web1/etc/httpd") == named("ssh://web1") == named("ssh://ops1@web1:22") == "web1/httpd"
+    assert named("ssh://web2/opt/b") == "web2/httpd@b"
+    assert named("ssh://ops2@web1/etc/httpd") == named("ssh://web1/opt/other") == "web1/httpd"
+    with pytest.raises(InputError, match="may be any of web2/httpd@a, web2/httpd@b"):
+        resolve_targets(["ssh://web2"], fleet)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import RefusedError
 from auditor.model.plan import Direction, Step
-from auditor.model.target import LocalTree, Target
+from auditor.model.target import LocalTree, SshTree, Target
 from auditor.surfaces.interface import ActOptions
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ def begin(target: Target, steps: tuple[Step, ...], direction: Direction, options
     from auditor.surfaces.httpd.carry_out.transaction import HttpdTransaction
 
     tree = target.location
+    if isinstance(tree, SshTree):
+        raise RefusedError(
+            f"{target.name} cannot be changed from here: trees that are read over SSH can be audited, not applied to.",
+            untouched="Nothing was changed.",
+            next_step=f"Run the auditor on {tree.host} itself, where this is a tree of its own machine.",
+        )
     if not isinstance(tree, LocalTree):
         raise RefusedError(
             f"{target.name} cannot be changed from here: it is no tree of this machine.",

@@ -227,3 +227,47 @@ def test_sections_without_contents_count() -> None:
     found = route(seen, "a.example:80 /a")
     assert of(found, "read_timeout", "own_timeout_ignored", "overridden_by_proxyset") == (9, True, True)
     assert [one.name for one in seen.of_kind("httpd.vhost")] == ["*:81", "a.example:80", "z.example:80"]
+
+
+@pytest.mark.parametrize(
+    ("line", "meaning_of"),
+    [
+        ("Timeout 2min", "Timeout 2min means 2 s"),
+        ("Timeout 0.5", "Timeout 0.5 means 0 s"),
+        ("ProxyTimeout 3min", "ProxyTimeout 3min means 3 s"),
+        ("ProxyPass /a http://b/ timeout=500ms", "timeout=500ms means 500 s"),
+        ("ProxyPass /a http://b/ retry=1h ttl=2min", "retry=1h means 1 s; ttl=2min means 2 s"),
+        ("ProxyPassMatch ^/a http://b/ timeout=2min", "timeout=2min means 2 s"),
+        ("ProxyPass /a balancer://p/ timeout=500ms", "timeout=500ms means 500 s"),
+        ("BalancerMember balancer://p http://b timeout=2min", "timeout=2min means 2 s"),
+        ("<Proxy http://b/ timeout=2min>\n</Proxy>", "timeout=2min means 2 s"),
+        ("<Proxy http://b/>\nProxySet timeout=2min\n</Proxy>", "timeout=2min means 2 s"),
+        ("FcgidIOTimeout 2min", "FcgidIOTimeout 2min means 2 s"),
+        ("LDAPConnectionTimeout 500ms", "LDAPConnectionTimeout 500ms means 500 s"),
+        ("SSLOCSPResponderTimeout 1min", "SSLOCSPResponderTimeout 1min means 1 s"),
+    ],
+)
+def test_1_every_place_that_drops_units_tells_what_httpd_takes_it_for(line: str, meaning_of: str) -> None:
+    found = [one for one in meaning(f"Listen 80\n{line}\n").of_kind("httpd.directive") if of(one, "unit_dropped")]
+    assert [of(one, "meaning") for one in found] == [meaning_of]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Timeout 60s",
+        "ProxyPass /a http://b/ timeout=60 connectiontimeout=500ms ping=500ms acquire=2s",
+        "KeepAliveTimeout 500ms",
+        "RequestReadTimeout header=20-40,MinRate=500",
+        "CGIDScriptTimeout 2min",
+    ],
+)
+def test_1_no_unit_is_dropped_where_httpd_honours_it(line: str) -> None:
+    assert not [one for one in meaning(f"Listen 80\n{line}\n").of_kind("httpd.directive") if of(one, "unit_dropped")]
+
+
+def test_1_the_chain_explains_a_dropped_unit() -> None:
+    answer = ask("Listen 80\nProxyTimeout 3min\nProxyPass /a http://b/ timeout=500ms\n", "http://x/a")
+    reasons = {entry.setting: entry.reason for entry in answer.chain}
+    assert reasons["timeout=500ms on /a"] == "its unit is dropped: 500 s"
+    assert reasons["ProxyTimeout 3min, in force where the worker was made"] == "its unit is dropped: 3 s"

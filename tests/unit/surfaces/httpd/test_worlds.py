@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from auditor.model.value import Undetermined
+from auditor.surfaces.httpd.explain import explain
+from auditor.surfaces.httpd.resolving import resolve_collected
 from auditor.surfaces.interface import InterpretOptions
 from tests.unit.surfaces.httpd.trees import ask, collected, meaning, of, one, route
 
@@ -129,4 +131,42 @@ def test_a_directive_whose_module_is_not_loaded_is_refused() -> None:
     assert [gap.what for gap in gaps] == ["conf/httpd.conf:2"]
     assert not [gap for gap in meaning(text, built_in=None).gaps if "proxy_module" in gap.detail]
     doubtful = "<IfVersion > 9>\nLoadModule proxy_module m.so\n</IfVersion>\n" + text
-    assert not [gap for gap in meaning(doubtful, version="").gaps if "proxy_module" in gap.detail]
+    (gap,) = (gap for gap in meaning(doubtful, version="").gaps if "proxy_module" in gap.detail)
+    assert (gap.what, gap.cause) == ("conf/httpd.conf:5", "undetermined")
+
+
+def test_what_only_one_world_refuses_is_undetermined() -> None:
+    text = "Listen 80\n<IfModule {}mod_own.c>\nProxyPass /a nonsense\n</IfModule>\n"
+    for negated in ("", "!"):
+        gaps = meaning(text.format(negated), built_in=None).gaps
+        assert [(gap.what, gap.cause) for gap in gaps] == [("conf/httpd.conf:3", "undetermined")]
+
+
+def test_a_line_under_the_condition_that_loads_its_module_is_not_refused() -> None:
+    head = "LoadModule alias_module m.so\n<IfVersion > 2.4.6>\nLoadModule proxy_module m.so\n</IfVersion>\n"
+    inside = "<IfVersion > 2.4.6>\nProxyTimeout 5\n</IfVersion>\n"
+    assert not [gap for gap in meaning(head + inside, version="").gaps if "proxy_module" in gap.detail]
+
+
+def asked_in_doubt(text: str, url: str) -> tuple[str, ...]:
+    seen = collected(text, built_in=None)
+    return explain(resolve_collected(seen, InterpretOptions()), url, "2.4.62").undetermined
+
+
+@pytest.mark.parametrize(
+    ("line", "url"),
+    [("MergeSlashes Off", "/a//b"), ("ProxyExpressEnable On", "/x"), ("AllowEncodedSlashes NoDecode", "/a/b%2Fc")],
+)
+def test_every_directive_that_is_asked_for_is_in_doubt_where_it_stands_in_doubt(line: str, url: str) -> None:
+    text = f"Listen 80\nProxyPassMatch ^/a/b http://b\n<IfModule mod_own.c>\n{line}\n</IfModule>\n"
+    assert asked_in_doubt(text, f"http://h{url}")
+
+
+def test_a_route_that_hangs_on_four_conditions_at_once_is_undetermined() -> None:
+    """No pair of them and no single one gives it away."""
+    head = "".join(f"<IfModule {'!' * (n > 1)}mod_x{n}.c>\n" for n in range(4))
+    text = f"Listen 80\nTimeout 60\n{head}ProxyPass /a http://b/ timeout=5\n" + "</IfModule>\n" * 4
+    text += "ProxyPass /a http://c/\n"
+    seen = meaning(text, built_in=None)
+    assert Undetermined in [of(one, "read_timeout") for one in seen.of_kind("httpd.route")]
+    assert asked_in_doubt(text, "http://h/a")

@@ -1,0 +1,101 @@
+"""Far sides without a network: an ``ssh`` first in PATH that runs what it is asked to in a shell of this machine.
+
+Each has a PATH of its own that holds nothing but the tools of one kind of machine: Debian's with dash, with bash,
+busybox's applets alone, and RHEL 7's, where every option is refused that its older tools lack.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests import servers
+
+KINDS: Final = ("dash", "bash", "busybox", "rhel7")
+TOOLS: Final = ("find", "xargs", "stat", "readlink", "sha256sum", "cat", "grep", "head")
+
+RHEL7: Final = {
+    # coreutils 8.22: stat has no --cached (8.31), head no -z (8.25), sha256sum no -z (8.25), timeout no -v (8.29)
+    "stat": "-L -c -f -t",
+    "readlink": "-f -e -m -n -z",
+    "head": "-c -n",
+    "sha256sum": "-b -c -t",
+    "cat": "-A -n -v",
+    "timeout": "-s -k",
+    # findutils 4.5.11: find has no -files0-from (4.9), xargs no -o (4.7)
+    "find": "-H -L -P -mindepth -maxdepth -type -name -path -prune -print -print0 -printf -ls -o",
+    "xargs": "-0 -n -r -s -I -P",
+    # grep 2.20
+    "grep": "-q -e -l -E -F -a -i -v -c -s",
+}
+"""The short options of RHEL 7's tools that the script may use; any other, and every long one, is refused."""
+
+
+@dataclass(frozen=True)
+class FarShell:
+    """A stand-in for ``ssh``: pass ``environment`` to the connection that opens it.
+
+    ``refusals`` names each call that the tools refused, one a line.
+    """
+
+    environment: Mapping[str, str]
+    refusals: Path
+
+
+def far_shell(folder: Path, kind: str, *, user: int | None = None, without: str = "") -> FarShell:
+    """A stand-in of a kind; ``user`` is the number of the account that is logged in to, ``without`` a missing tool."""
+    there, here = folder / "there", folder / "here"
+    refusals = folder / "refusals"
+    for place in (there, here):
+        place.mkdir(parents=True)
+    refusals.touch()
+    refusals.chmod(0o666)
+    shell = _busybox(there) if kind == "busybox" else _gnu(there, refusals, kind)
+    if without:
+        (there / without).unlink()
+    login = f"{shutil.which('setpriv')} --reuid={user} --regid={user} --clear-groups " if user is not None else ""
+    _script(
+        here / "ssh",
+        f'while [ "$#" -gt 1 ]; do shift; done\nexport PATH={there}; unset LC_ALL\nexec {login}{shell} -c "$1"\n',
+    )
+    return FarShell({"PATH": str(here)}, refusals)
+
+
+def _script(path: Path, text: str) -> None:
+    path.write_text(f"#!/bin/sh\n{text}")
+    path.chmod(0o755)
+
+
+def _busybox(there: Path) -> str:
+    binary = shutil.which("busybox")
+    if binary is None:
+        servers.missing("busybox")
+    for name in subprocess.run([binary, "--list"], capture_output=True, text=True, check=True).stdout.split():
+        (there / name).symlink_to(binary)
+    return str(there / "sh")
+
+
+def _gnu(there: Path, refusals: Path, kind: str) -> str:
+    shell = "/bin/bash" if kind in ("bash", "rhel7") else "/bin/dash"
+    (there / "sh").symlink_to(shell)
+    for tool in (*TOOLS, "timeout", "true"):
+        found = shutil.which(tool)
+        assert found is not None
+        if kind != "rhel7" or tool == "true":
+            (there / tool).symlink_to(found)
+            continue
+        allowed = "|".join(RHEL7[tool].split()) or "-"
+        takes_words = tool in ("timeout", "xargs")  # what comes after is a command of its own
+        _script(
+            there / tool,
+            "for word do\n  case $word in\n"
+            + ("  [!-]*) break ;;\n" if takes_words else "")
+            + f"  {allowed}) ;;\n  -----BEGIN*) ;;\n"
+            + f'  -*) echo "{tool} $*" >>{refusals}; echo "{tool}: unrecognized option $word" >&2; exit 2 ;;\n'
+            + f'  esac\ndone\nexec {found} "$@"\n',
+        )
+    return str(there / "sh")
