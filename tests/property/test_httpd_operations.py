@@ -137,6 +137,8 @@ def append(content: bytes, chance: random.Random) -> Outcome | None:
 
 
 OPERATIONS = (word, parameter, arguments, remove, comment_out, insert, append)
+LEAST = {append: 0.85}
+"""The share that has to be done, where it is not 95 of 100: behind the end of a file that leaves a section open."""
 
 
 def check(outcome: Outcome) -> None:
@@ -177,20 +179,8 @@ def test_nearly_every_operation_on_the_corpus_is_done_and_does_what_it_says(oper
         else:
             found["done"] += 1
     tried = found.total() - found["nothing to do"]
-    print(operation.__name__, dict(found.most_common()))
     assert tried > 400
-    assert found["done"] >= SHARE[operation.__name__] * tried, found
-
-
-SHARE = {
-    "word": 0.8,
-    "parameter": 0.9,
-    "arguments": 0.9,
-    "remove": 0.9,
-    "comment_out": 0.9,
-    "insert": 0.9,
-    "append": 0.8,
-}
+    assert found["done"] >= LEAST.get(operation, 0.95) * tried, found
 
 
 @given(st.data())

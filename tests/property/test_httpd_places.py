@@ -47,7 +47,7 @@ def test_the_words_of_a_line_are_those_that_httpd_reads_each_in_its_place(text: 
         alone = places(f"x {raw[word.start : word.end]}")[1]
         assert (alone.text, alone.quote) == (word.text, word.quote)
         assert word.start <= word.inner <= word.inner_end <= word.end
-        assert raw[word.start : word.inner] == word.quote
+        assert joined(raw[word.start : word.inner])[0] == word.quote  # a line may end behind the quote
 
 
 @given(st.text("ab\"'\\ \t#=\x95>", max_size=8), st.sampled_from(["", '"', "'"]))

@@ -135,6 +135,11 @@ def _reworded(content: bytes, line: int, file: str, reword: Callable[[str], str]
     return lines.edit(one.start, one.end, new)
 
 
+def _goes_on(text: str) -> bool:
+    """Whether httpd takes what follows into the last line."""
+    return text.endswith(("\\\n", "\\\r\n"))
+
+
 class _Lines:
     """The lines of one file, and edits of them."""
 
@@ -185,19 +190,21 @@ class _Lines:
                 line,
             )
         end = self._neighbours_end(at)
-        before = self.text[:at]
-        if at == len(self.text) and before.rstrip("\r\n").endswith("\\") and before.endswith("\n"):
-            raise refused(
-                "the file's last line ends in a backslash (byte 5C), and httpd would take the new line in",
-                self.file,
-                self.lines[-1].line,
-            )
-        if not before or before.endswith("\n"):
-            return self.edit(at, at, f"{indent}{text}{end}")
+        if at == len(self.text) and self.text and (not self.text.endswith("\n") or _goes_on(self.text)):
+            return self._behind_the_last(f"{indent}{text}", end)
+        return self.edit(at, at, f"{indent}{text}{end}")
+
+    def _behind_the_last(self, text: str, end: str) -> DirectiveEdit:
+        """A line behind a last line that has no line end, or goes on; there a blank one ends it and changes nothing."""
         last = self.lines[-1]
-        if self.text.endswith("\\"):
+        raw = self.text[last.start :]
+        closed = raw.endswith("\n")
+        blank = end if closed or raw.endswith("\\") else ""
+        new = f"{raw}{blank if closed else end + blank}{text}{end if closed else ''}"
+        wanted = [one for one in (last.text, text.strip(BLANKS)) if not one.startswith("#")]
+        if [one.text for one in read_lines(new.encode("latin-1")) if not one.comment] != wanted:
             raise refused("the file ends in a backslash, and httpd would take the new line in", self.file, last.line)
-        return self.edit(last.start, last.end, f"{self.text[last.start :]}{end}{indent}{text}")
+        return self.edit(last.start, last.end, new)
 
     def _neighbours_end(self, at: int) -> str:
         """The line end in front of the place, else behind it; a line feed where there is none."""
