@@ -239,6 +239,7 @@ class ArchiveReader:
             member.gname or str(member.gid),
             link,
             size,
+            modified=int(member.mtime),
         )
         if kind == "directory":
             self._children.setdefault(path, {})

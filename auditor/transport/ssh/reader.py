@@ -21,6 +21,8 @@ MAX_NAMES: Final = 8 * 1024 * 1024
 """Bytes of names that one walk or one directory may have over there."""
 MAX_LISTING: Final = 64 * 1024 * 1024
 """Bytes that a listing may have in all."""
+MAX_TOTAL: Final = 320 * 1024 * 1024
+"""Bytes of files that are fetched from one machine."""
 MAX_AT_ONCE: Final = 32 * 1024 * 1024
 """Bytes of files that are fetched by one request."""
 _FILES_AT_ONCE: Final = 200
@@ -57,6 +59,7 @@ class SshReader:
         self._listed: dict[str, tuple[str, ...] | CollectError] = {}
         self._contents: dict[str, bytes | CollectError] = {}
         self._tree = ""
+        self._total = 0
 
     # Reader
 
@@ -101,6 +104,8 @@ class SshReader:
             CollectError: it cannot be read.
         """
         if path not in self._contents:
+            if self._total > MAX_TOTAL:
+                raise CollectError(f"more than {MAX_TOTAL:,} bytes were read of this target already", cause="too large")
             self._ask_for((), (path,), limit)
         content = _given(self._contents[path])
         if content is None or len(content) > limit:
@@ -111,7 +116,7 @@ class SshReader:
         """Asks for all of it that is not known yet, as a rule in one round trip."""
         wanted = [path for path in dict.fromkeys(looked) if not self._looked(path)]
         files = [path for path in dict.fromkeys(read) if path not in self._contents]
-        while wanted or files:
+        while wanted or (files and self._total <= MAX_TOTAL):
             number = size = 0
             for path in files:
                 size += min(self._size(path, limit), limit) + _PER_FILE
@@ -173,6 +178,7 @@ class SshReader:
             found.add(contents_of(self._ask((request,), most)[0], single=True))
         for path in files:
             self._contents[path] = self._content(path, found, limit)
+        self._total += sum(map(len, found.read.values()))
 
     def _look(self, paths: Sequence[str], *, listed: bool = True) -> None:
         (records,) = self._ask((self._look_request(paths, listed=listed),), MAX_LISTING)

@@ -351,3 +351,23 @@ def test_names_that_are_too_many_are_asked_for_by_folder_and_one_folder_too_larg
     (few, error), _ = reading(tmp_path, "dash", work)
     assert [entry.path for entry in few] == [str(root / "few/a")]
     assert error.cause == "undetermined"
+
+
+def test_no_more_is_fetched_than_a_target_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [str(tmp_path / f"{number}.conf") for number in range(20)]
+    for path in paths:
+        Path(path).write_bytes(b"x" * 1000)
+    monkeypatch.setattr("auditor.transport.ssh.reader.MAX_TOTAL", 4000)
+    monkeypatch.setattr("auditor.transport.ssh.reader.MAX_AT_ONCE", 3000)
+
+    def work(reader: SshReader) -> None:
+        reader.walk(str(tmp_path), frozenset(), 3)
+        reader.fetch((), paths, LIMIT)
+        came = [path for path in paths if path in reader._contents]
+        assert 4 <= len(came) < 8
+        assert reader.read(came[0], LIMIT) == b"x" * 1000
+        with pytest.raises(CollectError, match="already") as caught:
+            reader.read(paths[-1], LIMIT)
+        assert caught.value.cause == "too large"
+
+    reading(tmp_path, "dash", work)
