@@ -16,6 +16,7 @@ import pytest
 
 from tests.timeouts.cases import CORPUS, load_cases
 from tests.timeouts.compare import differences
+from tests.timeouts.random_server import random_outcomes
 from tests.timeouts.run import outcomes
 
 pytestmark = pytest.mark.integration
@@ -48,3 +49,11 @@ def test_every_case_comes_as_expected_and_as_explained(httpd: Path, folder: Path
 def test_every_folder_is_a_case() -> None:
     folders = {path.name for path in CORPUS.iterdir() if path.is_dir() and not path.name.startswith("_")}
     assert folders == {case.name for case in load_cases()}
+
+
+@pytest.mark.parametrize("seed", [20, 21])
+def test_virtual_hosts_made_at_random_wait_as_long_as_explained(httpd: Path, folder: Path, seed: int) -> None:
+    found = random_outcomes(seed, 60, folder, version_of(httpd))
+    certain = [one for one in found if not one.said.undetermined]
+    assert len(certain) > len(found) * 0.9
+    assert "\n".join(text for one in certain if (text := one.difference())) == ""

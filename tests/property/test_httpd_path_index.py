@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from auditor.model.source import FileSource
 from auditor.surfaces.httpd.directive import Section
-from auditor.surfaces.httpd.mapping import alias_length, location_matches
 from auditor.surfaces.httpd.path_index import PathIndex, one_slash
+from auditor.surfaces.httpd.sections import alias_length, location_matches
 
 _PIECES = st.lists(st.sampled_from(["/", "a", "b", "//", "/a", "/ab", "."]), max_size=8).map("".join)
 _PATHS = _PIECES.map(lambda text: f"/{text}")

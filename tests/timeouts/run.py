@@ -34,7 +34,7 @@ async def _outcomes(
         for referee in referees:
             said |= await asyncio.to_thread(referee.say, version)
         places = [(referee, case) for referee in referees for case in referee.cases]
-        async with _running(referees):
+        async with running(referees):
             await asyncio.gather(*(referee.prepare(case) for referee, case in places))
             started = {case.name: len(referee.log(case)) for referee, case in places}
             measured = await asyncio.gather(*(referee.ask(case) for referee, case in places))
@@ -46,11 +46,13 @@ async def _outcomes(
 
 
 @asynccontextmanager
-async def _running(referees: list[Referee]) -> AsyncIterator[None]:
-    """All servers at once: one that still waits for a back end takes its time to stop."""
+async def running(referees: list[Referee]) -> AsyncIterator[None]:
+    """All servers at once."""
     servers = [referee.running() for referee in referees]
     try:
         await asyncio.gather(*(asyncio.to_thread(server.__enter__) for server in servers))
         yield
     finally:
+        for server in servers:
+            server.let_nobody_finish()
         await asyncio.gather(*(asyncio.to_thread(server.__exit__) for server in servers))

@@ -63,6 +63,18 @@ class Referee:
         template = (CORPUS / f"_servers/{name}.conf").read_text(encoding="utf-8")
         (self.tree / "conf/httpd.conf").write_text(self._filled(template), encoding="utf-8")
 
+    def fill(self, template: Path, bodies: Mapping[str, str], main: str) -> None:
+        """Writes the tree for virtual hosts, ``NAME.example`` each, and lines of the main server."""
+        for name, body in {**bodies, "main": main}.items():
+            (self.tree / f"cases/{name}.conf").write_text(self._filled(body) + "\n", encoding="utf-8")
+        self.names["mains"] = "Include cases/main.conf\n"
+        self.names["vhosts"] = "".join(
+            f"<VirtualHost *:{self.ports['port']}>\n  ServerName {name}.example\n  Include cases/{name}.conf\n"
+            "</VirtualHost>\n"
+            for name in bodies
+        )
+        (self.tree / "conf/httpd.conf").write_text(self._filled(template.read_text(encoding="utf-8")), encoding="utf-8")
+
     def _filled(self, text: str, **more: str) -> str:
         """The text with its placeholders filled; ``@load NAME…@`` loads modules."""
         text = re.sub(r"@load ([^@]*)@", lambda found: load_modules(*found[1].split()), text)
@@ -114,13 +126,17 @@ class Referee:
         url = request.url
         return request, url if "://" in url else f"http://{case.name}.example:{self.ports['port']}{url}"
 
-    def say(self, version: str) -> dict[str, Answer]:
-        """What ``explain`` says of each case."""
+    def explainer(self, version: str) -> Explainer:
+        """The tree as we understand it."""
         target = Target("web1", "httpd", LocalTree(str(self.tree), main_file="conf/httpd.conf"))
         options = InterpretOptions()
         resolved = resolve_collected(asyncio.run(collect(target, CollectOptions(Sealer(b"k" * 32)))), options)
         assert resolved.gaps == ()
-        explainer = Explainer(resolved, version)
+        return Explainer(resolved, version)
+
+    def say(self, version: str) -> dict[str, Answer]:
+        """What ``explain`` says of each case."""
+        explainer = self.explainer(version)
         return {case.name: explainer.explain(self.place(case)[1]) for case in self.cases}
 
     def running(self) -> RunningHttpd:

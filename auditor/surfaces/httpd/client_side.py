@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from auditor.surfaces.httpd import effective
 from auditor.surfaces.httpd.answer import Failure, Governed, seconds_or_none
 from auditor.surfaces.httpd.directive import Directive
@@ -34,7 +36,9 @@ def client_failures(model: Model, first: Server, server: Server, protocol: str, 
     if tls:
         yield _slow(model, first, _in_force(model, first), "handshake", Mark(None))
     stages = _in_force(model, first)
-    yield _slow(model, first, stages, "header", Mark(408))
+    header = _slow(model, first, stages, "header", Mark(408))
+    # What never waits takes an unfinished header for a whole one.
+    yield header if header.seconds != 0 else msgspec.structs.replace(header, status=400)
     mark = slow_client_mark(protocol, model.behaviour)
     if mark is not None:
         yield _slow(model, server, None if stages is None else _stages(model, server), "body", mark)

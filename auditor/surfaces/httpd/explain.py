@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ from auditor.surfaces.interface import InterpretOptions
 
 _MAX_HELD: Final = 200_000
 """Routes that are kept in memory with what governs them; beyond, they are found out again."""
+_NO_PORT: Final = re.compile(r"(?i)(?!unix:)[^:/]+://(?:[^@/]*@)?(?:\[[^\]]*\]|[^:/]*):\d*[^/\d?]")
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -147,12 +149,12 @@ class _Asked:
         choice = self.hosts.choose(host, port)
         server = choice.server
         asked = self._request_path(server, written)
-        mapped = Mapped(note=asked.refused) if asked.refused else map_path(self._place(server), asked.path)
+        mapped = Mapped(note=asked.refused, ended=True) if asked.refused else map_path(self._place(server), asked.path)
         doubts = (*choice.doubts, *beyond.proxied_by_host(self.model, server), *mapped.doubts)
-        if mapped.route is None:
-            if not mapped.note:
+        if mapped.route is None or (_NO_PORT.match(mapped.url) and not is_balancer(mapped.url)):
+            if not mapped.note and mapped.route is None:
                 doubts += tuple(beyond.perhaps_proxied(self.model, server, by_name=choice.by_name))
-            script = None if asked.refused else self._script(server, asked.path)
+            script = None if mapped.ended or mapped.route else self._script(server, asked.path)
             if script is not None:
                 return self._run(url, choice, script, doubts)
             return Answer(
@@ -160,7 +162,7 @@ class _Asked:
                 virtual_host=readable(server.name),
                 virtual_host_source=server.source,
                 proxied=False,
-                why_not=readable(mapped.note) or "no ProxyPass, RewriteRule [P] or proxy handler takes this path",
+                why_not=_why_not(mapped),
                 undetermined=tuple(readable(doubt) for doubt in doubts),
                 failures=self._client(url, choice, ""),
             )
@@ -283,6 +285,15 @@ class _Asked:
     def _client(self, url: str, choice: Choice, protocol: str) -> tuple[Failure, ...]:
         tls = url.lower().startswith(("https:", "wss:"))
         return tuple(client_failures(self.model, choice.first, choice.server, protocol, tls=tls))
+
+
+def _why_not(mapped: Mapped) -> str:
+    """Why a path is not handed to a back end."""
+    if mapped.route is not None:
+        place = f"{mapped.route.directive.name} ({mapped.route.directive.source})"
+        ended = f"{place} makes {mapped.url} of it, which is no URL: httpd answers 500. "
+        return readable(ended) + "Either both of its paths should end in a slash, or neither."
+    return readable(mapped.note) or "no ProxyPass, RewriteRule [P] or proxy handler takes this path"
 
 
 def _on_timeout(failure: Failure) -> OnTimeout:

@@ -72,7 +72,7 @@ class _Failures:
         """With Timeout 0 no connection is waited for, so none comes about."""
         mark = marks.connect_mark(self.scheme, unix=False, member=self.balancer is not None)
         text = "Timeout 0 answers at once, before any back end can."
-        for when in ("connect", "read"):
+        for when in ("refused", "connect", "read"):
             yield Failure(when, 0, mark.status, mark.log_ids, governed(limit), text)
 
     def _connecting(self) -> Iterator[Failure]:

@@ -6,7 +6,7 @@ Source: ``translate_alias_redir`` of mod_alias (own lines first, then the main s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -15,40 +15,41 @@ from auditor.surfaces.httpd import regexes
 from auditor.surfaces.httpd.directive import Directive, Section
 from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.governing import Model
-from auditor.surfaces.httpd.mapping import alias_length, file_matches, location_matches
+from auditor.surfaces.httpd.sections import alias_length, holds
 from auditor.surfaces.httpd.servers import Server
 from auditor.surfaces.httpd.words import split_words
 
 _ALIASES: Final = frozenset({"alias", "aliasmatch", "scriptalias", "scriptaliasmatch"})
 _REDIRECTS: Final = frozenset({"redirect", "redirectmatch", "redirectpermanent", "redirecttemp"})
+_STATUSES: Final = frozenset({"permanent", "temp", "seeother", "gone"})
+_MAPPING: Final = _ALIASES | _REDIRECTS
 _CONDITIONS: Final = frozenset({"if", "elseif", "else", "limit", "limitexcept"})
-_WILD: Final = frozenset("*?[")
 _Kind = Literal["server", "directory", "files", "location", "condition"]
 _ORDER: Final = {"server": 0, "directory": 1, "files": 2, "location": 3, "condition": 4}
 
 
 class FilePlace(msgspec.Struct, frozen=True):
-    """The file that a path names. ``alias`` is the line that maps it, None: DocumentRoot. Empty: nobody can say."""
+    """The file that a path names, empty: nobody can say. ``base`` is the directory that surely is above it.
+
+    ``alias`` is the line that maps it; None: DocumentRoot.
+    """
 
     file: str
+    base: str = ""
     alias: Directive | None = None
 
 
 class Settings:
-    """Settings of one server that may stand in directories, files and locations."""
+    """Settings of one server that may stand in directories, files and locations; ``nested``: only those that do."""
 
-    def __init__(self, model: Model, server: Server, names: Iterable[str]) -> None:
+    def __init__(self, model: Model, server: Server, names: Iterable[str], *, nested: bool = False) -> None:
         wanted = frozenset(names)
         self.server = server
         self.main = model.main
         servers = (model.main,) if server.is_main else (model.main, server)
-        self.found = [one for each in servers for one in each.all if one.name.lower() in wanted]
-        self.mapping = [
-            one
-            for each in reversed(servers)
-            for one in each.all
-            if one.name.lower() in _ALIASES | _REDIRECTS and not _sections(one)
-        ]
+        found = ((one, tuple(_sections(one))) for each in servers for one in each.everywhere(wanted))
+        self.found = [one for one in found if one[1] or not nested]
+        self.mapping = [one for each in reversed(servers) for one in each.everywhere(_MAPPING) if not _sections(one)]
 
     def place(self, path: str) -> FilePlace | None:
         """The file of a path; None where a redirect takes it."""
@@ -59,16 +60,19 @@ class Settings:
                 if _redirects(name, words, path):
                     return None
             elif len(words) > 1 and (file := _aliased(name, words, path)) is not None:
-                return FilePlace(file, directive)
+                return FilePlace(file, words[1].rstrip("/") if not name.endswith("match") else "", directive)
+        return self.below_root(path)
+
+    def below_root(self, path: str) -> FilePlace:
+        """The file of a path that no Alias maps: below DocumentRoot."""
         root = first_word(self.server.last("documentroot")) or first_word(self.main.last("documentroot"))
-        return FilePlace(f"{root.rstrip('/')}{path}" if root.startswith("/") else "")
+        return FilePlace(f"{root.rstrip('/')}{path}", root.rstrip("/")) if root.startswith("/") else FilePlace("")
 
     def counting(self, path: str, file: str) -> Iterator[tuple[Directive, bool]]:
         """The settings that count for a path and its file, weakest first; False: whether it counts is not certain."""
         order: list[tuple[int, int, int, Directive, bool]] = []
-        for index, directive in enumerate(self.found):
-            sections = _sections(directive)
-            verdicts = [_holds(one, path, file) for one in sections]
+        for index, (directive, sections) in enumerate(self.found):
+            verdicts = [holds(one, path, file) for one in sections]
             if False in verdicts:
                 continue
             kind, depth = _rank(sections)
@@ -81,7 +85,7 @@ def _sections(directive: Directive) -> list[Section]:
     return [one for one in directive.within if one.name.lower() != "virtualhost"]
 
 
-def _rank(sections: list[Section]) -> tuple[_Kind, int]:
+def _rank(sections: Sequence[Section]) -> tuple[_Kind, int]:
     """The kind of place that decides when a setting is merged, and how deep a directory is."""
     names = [one.name.lower() for one in sections]
     if _CONDITIONS & set(names):
@@ -97,23 +101,9 @@ def _rank(sections: list[Section]) -> tuple[_Kind, int]:
     return "server", 0
 
 
-def _holds(section: Section, path: str, file: str) -> bool | None:
-    """Whether a section holds a path and its file; None where that cannot be said."""
-    match section.name.lower():
-        case "location" | "locationmatch":
-            return location_matches(section, path)
-        case "files" | "filesmatch":
-            return file_matches(section, path)
-        case "directory":
-            words = split_words(section.arguments)
-            if not words or not file or words[0] == "~" or _WILD & set(words[0]):
-                return None
-            return f"{file}/".startswith(f"{words[0].rstrip('/')}/")
-    return None
-
-
 def _redirects(name: str, words: tuple[str, ...], path: str) -> bool:
-    words = words[1:] if name in ("redirect", "redirectmatch") and len(words) > 2 else words
+    if words and (words[0].isdigit() or words[0].lower() in _STATUSES):
+        words = words[1:]
     if not words:
         return False
     if name == "redirectmatch":
@@ -130,3 +120,14 @@ def _aliased(name: str, words: tuple[str, ...], path: str) -> str | None:
         return regexes.substituted(words[1], match) if match is not None else None
     length = alias_length(path, words[0])
     return f"{words[1]}{path[length:]}" if length else None
+
+
+def depends(directive: Directive) -> str:
+    """Why a setting of a section cannot be tried against a path alone."""
+    for one in directive.within:
+        if one.name.lower() in _CONDITIONS:
+            written = f"<{one.name} {one.arguments}>".replace(" >", ">")
+            return f"{directive.name} ({directive.source}) stands in {written}, decided per request"
+    section = directive.within[-1] if directive.within else None
+    place = f" in <{section.name} {section.arguments}>" if section is not None else ""
+    return f"{directive.name}{place} ({directive.source}) depends on the file the request names"

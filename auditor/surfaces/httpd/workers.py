@@ -213,10 +213,12 @@ class WorkerSet:
         self._by_name: dict[str, ProxyWorker] = {}
         self._lengths: dict[str, list[int]] = {}
         self._patterns: list[ProxyWorker] = []
+        self._rank: dict[int, int] = {}
         self._sorted: list[str] | None = None
 
     def add(self, worker: ProxyWorker) -> None:
         """Adds one; of two with the same name the earlier is found."""
+        self._rank[id(worker)] = len(self.workers)
         self.workers.append(worker)
         if worker.matchable:
             self._patterns.append(worker)
@@ -243,9 +245,15 @@ class WorkerSet:
                     break
         if patterns:
             for worker in self._patterns:
-                if len(worker.name) > (len(best.name) if best else end - 1) and pattern_matches(url, worker.name, end):
+                if (best is None or self._goes_before(worker, best)) and pattern_matches(url, worker.name, end):
                     best = worker
         return best
+
+    def _goes_before(self, pattern: ProxyWorker, best: ProxyWorker) -> bool:
+        """Whether a pattern's worker is found before another: the longer name, of equal lengths the one made first."""
+        if len(pattern.name) != len(best.name):
+            return len(pattern.name) > len(best.name)
+        return self._rank[id(pattern)] < self._rank[id(best)]
 
     def named(self, name: str) -> bool:
         """Whether there is a worker of exactly that name."""
