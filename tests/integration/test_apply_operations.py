@@ -80,3 +80,24 @@ def test_what_cannot_be_is_said_and_no_plan_is_written(
     with pytest.raises(error, match=says):
         site.propose(setting)
     assert list((site.fleet.root / "plans").glob("*/plan.json")) == []
+
+
+def test_a_file_of_shift_jis_keeps_every_other_byte_and_what_it_swallows(site: Site) -> None:
+    file = site.root / "conf.d/api.conf"
+    file.write_bytes(
+        "# 予定表\r\nTimeout 5\r\n# ソ\n\nProxyPass /api http://127.0.0.1:9/ \\\r\n\ttimeout=300\n"
+        "RequestHeader set X-Plan 予定\n# 能".encode("cp932")
+    )
+    before = site.files()
+    plan, report = applied(
+        site,
+        f"{PASS}=/api http://127.0.0.1:9/ timeout=7",
+        START.replace("StartServers", "KeepAlive") + ".arguments=Off",
+    )
+    assert [one.outcome for one in report.outcomes] == ["applied"], report
+    after = site.files()
+    assert after[str(file)] == before[str(file)].replace(b"timeout=300", b"timeout=7")
+    main = str(site.root / "httpd.conf")
+    assert after[main] == before[main] + b"KeepAlive Off\n"
+    assert [one.outcome for one in site.rollback(plan).outcomes] == ["rolled back"]
+    assert site.files() == before

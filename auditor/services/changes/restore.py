@@ -32,7 +32,7 @@ def restore_files(
         elif old.link != new.link:
             refusals.append(f"{old.name} leads elsewhere now; links are not restored by a plan yet")
         elif old.content != new.content:
-            found = _edits(old, new, sealer, refusals)
+            found = _edits(old, new, _links(now, new), sealer, refusals)
             steps += found
             if found:
                 documents[old.name] = msgspec.structs.replace(new, content=old.content, fingerprint=old.fingerprint)
@@ -62,9 +62,18 @@ def restore_values(
     return tuple(wishes), tuple(refusals)
 
 
-def _edits(old: Document, new: Document, sealer: Sealer, refusals: list[str]) -> list[Step]:
+def _links(now: Collected, document: Document) -> tuple[str, ...]:
+    from auditor.surfaces.httpd.edited_files import links_to
+
+    return links_to(now, document)
+
+
+def _edits(old: Document, new: Document, links: tuple[str, ...], sealer: Sealer, refusals: list[str]) -> list[Step]:
     """Edits from the last line to the first, so that the line numbers of the present file hold for each."""
     before, after = _lines(new.content), _lines(old.content)
+    if new.name.startswith("/") and not links:
+        refusals.append(f"{new.name} lies outside of the tree, and no link of the tree leads to it; restore it by hand")
+        return []
     if max(len(before), len(after)) > _MOST_LINES:
         refusals.append(f"{new.name} has more than {_MOST_LINES} lines; restore it by hand")
         return []
@@ -77,8 +86,9 @@ def _edits(old: Document, new: Document, sealer: Sealer, refusals: list[str]) ->
         if {match[0] for match in SEALED.finditer(there)} - {match[0] for match in SEALED.finditer(here)}:
             refusals.append(f"{new.name}:{start + 1}: a secret stood there that is not there now")
             return []
-        edits.append(DirectiveEdit(new.name, start + 1, end, here.decode("latin-1"), there.decode("latin-1")))
-    whole = DirectiveEdit(new.name, 1, len(before), new.content.decode("latin-1"), old.content.decode("latin-1"))
+        edits.append(DirectiveEdit(new.name, start + 1, end, here.decode("latin-1"), there.decode("latin-1"), links))
+    texts = new.content.decode("latin-1"), old.content.decode("latin-1")
+    whole = DirectiveEdit(new.name, 1, len(before), *texts, links)
     # Lines that differ may cut through a section, which only the file as a whole can do.
     why_not = _unproven(new.content, edits) and _unproven(new.content, edits := [whole])
     if why_not:

@@ -85,6 +85,18 @@ class EditedFiles:
         )
 
 
+def links_to(collected: Collected, document: Document) -> tuple[str, ...]:
+    """The symbolic links below the root that lead to a document, sorted."""
+    files = CollectedFiles(collected)
+    return tuple(
+        sorted(
+            one.name
+            for one in collected.documents
+            if one.link and not one.name.startswith("/") and files.document(files.absolute(one.name)) is document
+        )
+    )
+
+
 def _check_encoding(document: Document, wish: Wish) -> None:
     """Refuses letters for a file in which nobody knows how they are written."""
     if not isinstance(wish.value, Text) or wish.value.value.isascii():

@@ -11,7 +11,7 @@ from typing import Final
 
 from auditor.surfaces.httpd.lines import read_lines
 from auditor.surfaces.httpd.places import encoded, joined, places
-from auditor.surfaces.httpd.words import BLANKS
+from auditor.surfaces.httpd.words import BLANKS, readable
 
 _INDENT: Final = re.compile(r"[ \t\v\f]*")
 
@@ -101,16 +101,18 @@ def with_arguments(raw: str, arguments: str, now: str | None = None) -> str:
     """A directive's lines with these arguments.
 
     Only the words that differ are written anew, where their number is the same; else all, on one line. ``arguments``
-    are as httpd holds them, quotes included; ``now`` are its present ones, where variables make them another text than
-    the lines have.
+    are as httpd holds them, quotes included; a present word that is not UTF-8 may stand there as people read it, its
+    bytes escaped. ``now`` are the present ones, where variables make them another text than the lines have.
 
     Errors:
         WordingError: httpd would not read the lines so.
     """
-    old, new = places(raw), _spoken(f"x {arguments}")
+    old = places(raw)
     if not old:
         raise WordingError("there is no directive")
     present = _spoken(raw)
+    arguments = _with_bytes(arguments, present)
+    new = _spoken(f"x {arguments}")
     expanded = present if now is None else _spoken(f"x {now}")
     if len(new) == len(present) == len(expanded):
         changed, wanted = raw, [one.text for one in old]
@@ -138,6 +140,17 @@ def commented(raw: str) -> str:
     if any(one.name for one in read_lines(new.encode("latin-1"))):
         raise WordingError("not all of it would be a comment")
     return new
+
+
+def _with_bytes(arguments: str, present: list[str]) -> str:
+    """The arguments with the bytes of words that are there already and that people can only read escaped."""
+    escaped = {readable(word): word for word in present if "\\x" in readable(word) and "\\x" not in word}
+    line = f"x {arguments}"
+    for one in reversed(places(line)):
+        found = escaped.get(line[one.start : one.end])
+        if found is not None:
+            line = line[: one.start] + found + line[one.end :]
+    return line[2:]
 
 
 def same_arguments(one: str, other: str) -> bool:

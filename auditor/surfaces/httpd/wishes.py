@@ -186,6 +186,8 @@ class _Asked(msgspec.Struct, frozen=True):
         """Another format, where its text stands: in LogFormat or in CustomLog itself."""
         if log.holder is None:
             raise RefusedWish(f"{self.what}: its format is httpd's own; name a LogFormat in {log.directive.name} first")
+        if "\\x" in readable(log.format) and "\\x" not in log.format:
+            raise RefusedWish(f"{self.what}: its format holds bytes that are not UTF-8: change it by hand")
         why = f"the format {readable(log.nickname)}" if log.nickname else f"the format of {readable(log.path)}"
         return self.word_change(log.holder, 1 if log.holder is log.directive else 0, wanted, why)
 

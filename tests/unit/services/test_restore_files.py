@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from auditor.model.plan import DirectiveEdit, Proposal
+from auditor.model.snapshot import Collected, Document
 from auditor.services.changes.restore import restore_files
 from auditor.surfaces.httpd.operations import carry_out
 from auditor.surfaces.httpd.surface import SURFACE
@@ -47,3 +49,21 @@ def test_the_bytes_are_those_of_then(then: str, now: str, lines: list[int]) -> N
 def test_each_step_names_file_and_line() -> None:
     proposal, _ = restored("Listen 80\nTimeout 60\n", "Listen 80\nTimeout 6\n")
     assert [step.why for step in proposal.steps] == [f"{MAIN}:2 as it was"]
+
+
+def test_a_file_outside_of_the_tree_is_restored_through_a_link_alone() -> None:
+    def seen(content: bytes, *links: str) -> Collected:
+        tree = collected("Listen 80\n")
+        outside = Document("/srv/shared/a.conf", "outside/srv/shared/a.conf", content)
+        linked = (Document(name, f"files/{name}", b"", link="/srv/shared/a.conf") for name in links)
+        return msgspec.structs.replace(tree, documents=(outside, *tree.documents, *linked))
+
+    def proposed(*links: str) -> Proposal:
+        then, now = seen(b"Timeout 5\n", *links), seen(b"Timeout 6\n", *links)
+        return restore_files(then, now, SURFACE, InterpretOptions(), SEALER)
+
+    (step,) = proposed("on/a.conf", "on/b.conf").steps
+    assert isinstance(step.change, DirectiveEdit)
+    assert (step.change.file, step.change.links) == ("/srv/shared/a.conf", ("on/a.conf", "on/b.conf"))
+    assert proposed().steps == ()
+    assert "lies outside of the tree" in proposed().refusals[0]

@@ -42,9 +42,8 @@ def read_live(root: Path, name: str, links: tuple[str, ...] = (), *, kept: bool 
         RefusedError: it lies outside the tree, is missing, no regular file, has further names, or cannot be read; or
             one of the links does not lead to it.
     """
-    below = [one for one in (name, *links) if one != name or not one.startswith("/")]
-    outside = name.startswith("/") and not links and not kept
-    if outside or not name or any(one.startswith("/") or ".." in Path(one).parts for one in below):
+    reached = _below(name) or (name.startswith("/") and (bool(links) or kept))
+    if not reached or not all(_below(link) for link in links):
         raise _refused(name, "it lies outside the tree and cannot be changed from here")
     try:
         real = (root / name).resolve(strict=True)
@@ -70,6 +69,11 @@ def read_live(root: Path, name: str, links: tuple[str, ...] = (), *, kept: bool 
     finally:
         os.close(descriptor)
     return LiveFile(name, real, content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, xattrs, links)
+
+
+def _below(name: str) -> bool:
+    """Whether a name can only mean something below the root, links aside."""
+    return bool(name) and not name.startswith("/") and ".." not in Path(name).parts
 
 
 def temporary_for(real: Path, plan_id: str) -> Path:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from auditor.errors import ApplyError, AuditorError, RefusedError
@@ -369,6 +370,16 @@ def test_a_file_that_is_not_as_planned_is_refused(tmp_path: Path, spoil, why: st
         carry_out(world)
     assert "Nothing was changed" in str(caught.value)
     assert world.state() == before
+
+
+@pytest.mark.parametrize("links", [("/etc/hostname",), ("../hostname",), ("httpd.conf",), ("",), ("gone",)])
+def test_a_crafted_plan_reaches_no_file_by_links_that_do_not_lead_to_it(tmp_path: Path, links: tuple[str, ...]) -> None:
+    step = edit("/etc/hostname", 1, "a\n", "b\n")
+    change = msgspec.structs.replace(step.change, links=links)
+    with pytest.raises(RefusedError, match=r"outside the tree|does not lead to it|No such file") as caught:
+        carry_out(make_world(tmp_path, (msgspec.structs.replace(step, change=change),)))
+    assert "/etc/hostname" in str(caught.value)
+    assert "Nothing was changed" in str(caught.value)
 
 
 @pytest.mark.parametrize("file", ["../etc/httpd.conf", "/etc/passwd", "a/../../x", ""])

@@ -419,3 +419,24 @@ def test_a_file_outside_of_the_tree_is_changed_only_through_a_link_of_the_tree()
     seen = collected({MAIN: "Listen 80\nInclude /srv/shared/a.conf\n"})
     plain = msgspec.structs.replace(seen, documents=(outside, *seen.documents))
     assert "/srv/shared/a.conf:1 lies outside of the tree" in propose((wished,), plain, InterpretOptions()).refusals[0]
+
+
+def test_a_word_of_another_encoding_keeps_its_bytes_where_it_is_asked_for_as_people_read_it() -> None:
+    seen = collected(TREE)
+    (document,) = seen.documents
+    content = document.content.replace(b"Timeout 60", b'SetEnv \x95\x5c "\x8e\xa6\x83\x5c\x5c" \xe9')
+    seen = msgspec.structs.replace(seen, documents=(msgspec.structs.replace(document, content=content),))
+    meaning = interpret(seen, InterpretOptions())
+    (name,) = [one.name for one in meaning.of_kind("httpd.directive") if one.name.startswith("main > SetEnv")]
+    resource = meaning.find("httpd.directive", name)
+    assert resource is not None
+    now = resource.value("arguments")
+    assert now is not None
+    for wanted, after in (
+        (show(now).replace("\\xe9", "x"), b'SetEnv \x95\x5c "\x8e\xa6\x83\x5c\x5c" x\n'),
+        (show(now).replace("\\xe9", "x y"), b'SetEnv \x95\x5c "\x8e\xa6\x83\x5c\x5c" x y\n'),
+    ):
+        asked = wish(f"httpd.directive[{json.dumps(name)}].arguments", Text(wanted))
+        (step,) = propose((asked,), seen, InterpretOptions()).steps
+        assert isinstance(step.change, DirectiveEdit)
+        assert step.change.after.encode("latin-1") == after
