@@ -260,6 +260,8 @@ class SshReader:
         children: dict[str, list[str]] = {real: []}
         moved = {}
         for one, entry in found.entries.items():
+            if not one.startswith(f"{path.rstrip('/')}/"):
+                raise CollectError(f"{self.connection.address}: the reply is not about this tree", cause="malformed")
             place = posixpath.join(real, one[inside:])
             moved[place] = msgspec.structs.replace(entry, path=place)
             children.setdefault(posixpath.dirname(place), []).append(place)

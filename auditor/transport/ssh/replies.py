@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import stat
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
@@ -28,7 +29,7 @@ def records_of(reply: bytes, mark: bytes) -> list[Record]:
     """
     parts = (b"\n" + reply.removeprefix(b"\n")).split(b"\n" + mark)
     if parts[0].strip(b"\n"):
-        raise CollectError("the far side's reply is not understood", cause="malformed")
+        raise _not_understood()
     parts[-1] = parts[-1].removesuffix(b"\n")
     return [(part[:1].decode("ascii", "replace"), part[1:]) for part in parts[1:]]
 
@@ -43,7 +44,7 @@ def entry_of(body: bytes) -> Entry:
         mode_hex, uid, user, gid, group, size, modified, label, path = body.split(b"/", 8)
         mode = int(mode_hex, 16)
         return Entry(
-            path=text_of(path),
+            path=_place(text_of(path)),
             type=_type_of(mode),
             mode=stat.S_IMODE(mode),
             owner=_name_of(user, uid),
@@ -54,6 +55,13 @@ def entry_of(body: bytes) -> Entry:
         )
     except ValueError as error:
         raise CollectError("the far side's description of a file is not understood", cause="malformed") from error
+
+
+def _place(path: str) -> str:
+    """A path that names one place only: whoever sends another might mean to leave the tree with it."""
+    if not path.startswith("/") or posixpath.normpath(path) != path or "\0" in path:
+        raise ValueError
+    return path
 
 
 def text_of(path: bytes) -> str:
@@ -119,6 +127,8 @@ def listing_of(records: Iterable[Record]) -> Listing:
                 entry = entry_of(body)
                 found.entries.setdefault(entry.path, entry)
                 if directory:
+                    if posixpath.dirname(entry.path) != directory:
+                        raise _not_understood()
                     found.listed[directory].append(entry.path)
             case "l":
                 link = text
@@ -134,7 +144,10 @@ def listing_of(records: Iterable[Record]) -> Listing:
             case "p":
                 asked, directory = text, ""
             case "r":
-                found.leads[asked] = text
+                try:
+                    found.leads[asked] = _place(text)
+                except ValueError as error:
+                    raise _not_understood() from error
             case "x":
                 found.nowhere[asked] = text
             case "d":
@@ -142,8 +155,12 @@ def listing_of(records: Iterable[Record]) -> Listing:
                 found.listed[directory] = []
                 found.unsure.add(directory)
             case _:
-                raise CollectError("the far side's reply is not understood", cause="malformed")
+                raise _not_understood()
     return found
+
+
+def _not_understood() -> CollectError:
+    return CollectError("the far side's reply is not understood", cause="malformed")
 
 
 def _reason(text: str) -> tuple[str, str]:
@@ -209,7 +226,7 @@ def contents_of(records: Sequence[Record], *, single: bool) -> Contents:
                 _part(found, paths, sizes, sums, body)
                 paths, sizes, sums = [], [], []
             case _:
-                raise CollectError("the far side's reply is not understood", cause="malformed")
+                raise _not_understood()
     return found
 
 

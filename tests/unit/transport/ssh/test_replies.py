@@ -94,7 +94,19 @@ def test_a_byte_that_changed_is_noticed(files: dict[str, bytes], data: st.DataOb
 
 @pytest.mark.parametrize(
     "reply",
-    [b"noise\nmark e", b"mark ?", b"mark e1/2\n", b"mark ezz/0/r/0/r/0/0///t\n", b"mark eff/0/r/0/r/x/0///t\n"],
+    [
+        b"mark e81a4/0/r/0/r/0/0///t/../x\n",
+        b"mark e81a4/0/r/0/r/0/0//t/x\n",
+        b"mark e81a4/0/r/0/r/0/0///t//x\n",
+        b"mark e81a4/0/r/0/r/0/0///t/x\0\n",
+        b"mark p/t\nmark r../x\n",
+        b"mark p/t\nmark r/t\nmark d/t\nmark e81a4/0/r/0/r/0/0///etc/x\n",
+        b"noise\nmark e",
+        b"mark ?",
+        b"mark e1/2\n",
+        b"mark ezz/0/r/0/r/0/0///t\n",
+        b"mark eff/0/r/0/r/x/0///t\n",
+    ],
 )
 def test_what_the_script_does_not_write_is_an_error(reply: bytes) -> None:
     with pytest.raises(CollectError, match="not understood"):
