@@ -8,7 +8,7 @@ counts; the name in a TLS handshake changes nothing in that.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -16,15 +16,14 @@ import msgspec
 from auditor.surfaces.httpd import effective
 from auditor.surfaces.httpd.answer import Failure, Governed, seconds_or_none
 from auditor.surfaces.httpd.directive import Directive
-from auditor.surfaces.httpd.durations import atoi, parse_interval
+from auditor.surfaces.httpd.durations import parse_interval
 from auditor.surfaces.httpd.effective import Setting, first_word
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.marks import Mark, slow_client_mark
+from auditor.surfaces.httpd.request_time import Stage, stages
 from auditor.surfaces.httpd.servers import Server, readable
-from auditor.surfaces.httpd.words import split_words
 
 _KEEP_ALIVE: Final = 5
-_DEFAULTS: Final = {"header": ("20-40,MinRate=500", 20), "body": ("20,MinRate=500", 20), "handshake": ("0", 0)}
 
 
 def client_failures(model: Model, first: Server, server: Server, protocol: str, *, tls: bool) -> Iterator[Failure]:
@@ -35,50 +34,34 @@ def client_failures(model: Model, first: Server, server: Server, protocol: str, 
     """
     if tls:
         yield _slow(model, first, _in_force(model, first), "handshake", Mark(None))
-    stages = _in_force(model, first)
-    header = _slow(model, first, stages, "header", Mark(408))
+    in_force = _in_force(model, first)
+    header = _slow(model, first, in_force, "header", Mark(408))
     # What never waits takes an unfinished header for a whole one.
     yield header if header.seconds != 0 else msgspec.structs.replace(header, status=400)
     mark = slow_client_mark(protocol, model.behaviour)
     if mark is not None:
-        yield _slow(model, server, None if stages is None else _stages(model, server), "body", mark)
+        yield _slow(model, server, None if in_force is None else stages(model, server)[0], "body", mark)
     yield _idle(model, first, server)
 
 
-_Stage = tuple[str, int, Directive | None]
-
-
-def _in_force(model: Model, first: Server) -> dict[str, _Stage] | None:
+def _in_force(model: Model, first: Server) -> Mapping[str, Stage] | None:
     """What mod_reqtimeout does on the connection; None where it is not loaded, or all of it is off for that server."""
     if not model.loads("reqtimeout_module", unknown=False):
         return None
-    stages = _stages(model, first)
-    return stages if any(seconds for _, seconds, _ in stages.values()) else None
+    found, _ = stages(model, first)
+    return found if any(stage.first for stage in found.values()) else None
 
 
-def _stages(model: Model, server: Server) -> dict[str, _Stage]:
-    """What RequestReadTimeout gives each stage: as written, in seconds (0: no limit) and where."""
-    defaults = _DEFAULTS if model.behaviour.request_limits else dict.fromkeys(_DEFAULTS, ("0", 0))
-    stages: dict[str, _Stage] = {name: (*default, None) for name, default in defaults.items()}
-    for one in (server,) if server.is_main else (model.main, server):
-        for directive in one.plain.get("requestreadtimeout", ()):
-            for word in split_words(directive.arguments):
-                key, equals, value = word.partition("=")
-                if equals and key.lower() in stages and (key.lower() != "handshake" or model.behaviour.handshake_limit):
-                    stages[key.lower()] = (value, atoi(value), directive)
-    return stages
-
-
-def _slow(model: Model, server: Server, stages: dict[str, _Stage] | None, stage: str, mark: Mark) -> Failure:
+def _slow(model: Model, server: Server, in_force: Mapping[str, Stage] | None, stage: str, mark: Mark) -> Failure:
     """A client that stops in the middle of a stage: RequestReadTimeout or Timeout, whichever is over first."""
     when = f"client {stage}"
     timeout = effective.timeout(server, model.main, model.behaviour)
     seconds = math.inf if timeout.seconds < 0 else timeout.seconds
-    if stages is not None:
-        written, limit, directive = stages[stage]
-        if limit and limit <= seconds:
-            by = _governed(directive, f"{stage}={written}")
-            return Failure(when, limit, mark.status, mark.log_ids, by, mark.text)
+    if in_force is not None:
+        found = in_force[stage]
+        if found.first and found.first <= seconds:
+            by = _governed(found.directive, f"{stage}={found.written}")
+            return Failure(when, found.first, mark.status, mark.log_ids, by, mark.text)
     return Failure(when, seconds_or_none(seconds), mark.status, mark.log_ids, _timeout(timeout), mark.text)
 
 

@@ -1,4 +1,4 @@
-"""RequestReadTimeout in effect: how long a client may take for the header and the body of a request."""
+"""RequestReadTimeout in effect: how long a client may take for TLS, for the header and for the body of a request."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ _VALUE: Final = re.compile(r"\s*(\d+)(?:-(\d+))?(?:,minrate=(\d+))?", re.IGNOREC
 class Stage:
     """The limit of one stage: ``first`` seconds, then a second more for each ``rate`` bytes, up to ``most``.
 
-    ``first`` 0 is no limit at all; ``most`` and ``rate`` 0 are none. ``directive`` None is mod_reqtimeout's default.
+    ``first`` 0 is no limit at all; ``most`` and ``rate`` 0 are none. ``written`` is the value as it stands in
+    ``directive``; None is mod_reqtimeout's default.
     """
 
+    written: str
     first: int
     most: int = 0
     rate: int = 0
@@ -45,8 +47,12 @@ class Stage:
         return min(end, self.most) if self.most else end
 
 
-DEFAULTS: Final = {"header": Stage(20, 40, 500), "body": Stage(20, 0, 500)}
-"""What mod_reqtimeout does as soon as it is loaded."""
+DEFAULTS: Final = {
+    "handshake": Stage("0", 0),
+    "header": Stage("20-40,MinRate=500", 20, 40, 500),
+    "body": Stage("20,MinRate=500", 20, 0, 500),
+}
+"""What mod_reqtimeout of 2.4 does as soon as it is loaded."""
 
 
 def stages(model: Model, server: Server) -> tuple[dict[str, Stage], tuple[Directive, ...]]:
@@ -58,14 +64,15 @@ def stages(model: Model, server: Server) -> tuple[dict[str, Stage], tuple[Direct
         *(() if server.is_main else model.main.plain.get("requestreadtimeout", ())),
         *server.plain.get("requestreadtimeout", ()),
     )
-    found = dict(DEFAULTS)
+    found = dict(DEFAULTS if model.behaviour.request_limits else dict.fromkeys(DEFAULTS, Stage("0", 0)))
+    known = found.keys() if model.behaviour.handshake_limit else found.keys() - {"handshake"}
     for directive in written:
         for word in split_words(directive.arguments):
             stage, _, value = word.partition("=")
             numbers = _VALUE.match(value)
-            if stage.lower() in found and numbers is not None:
+            if stage.lower() in known and numbers is not None:
                 first, most, rate = (int(one[:9]) if one else 0 for one in numbers.groups())
-                found[stage.lower()] = Stage(first, most, rate, directive)
+                found[stage.lower()] = Stage(value, first, most, rate, directive)
     return found, written
 
 

@@ -99,7 +99,8 @@ class ServerResources:
         if written:
             out.text("request_read_timeout", " ".join(one.arguments for one in written), written[-1].source)
         loaded = is_loaded(self.model, written)
-        for name, stage in found.items():
+        for name in ("header", "body"):
+            stage = found[name]
             if loaded:
                 out.seconds(f"request_read_timeout_{name}", stage.longest, source_of(stage.directive))
             elif loaded is False:

@@ -258,7 +258,7 @@ def test_a_balancer_refuses_for_the_shortest_retry_of_its_members() -> None:
 def test_a_client_is_cut_when_its_time_and_what_it_earned_by_sending_are_over(
     first: int, more: int, minimum: int, rate: float, size: float
 ) -> None:
-    stage = Stage(first, first + more if more else 0, minimum)
+    stage = Stage("", first, first + more if more else 0, minimum)
     cut, takes = stage.cut_after(rate), size / rate
     assert cut >= first
     assert cut <= stage.most or not stage.most
