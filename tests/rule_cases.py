@@ -62,7 +62,8 @@ def observe_case(folder: Path) -> SeenCase:
 def _httpd(folder: Path, about: dict[str, Any]) -> SeenCase:
     target = Target("web1", "httpd", LocalTree(str(folder)))
     collected = asyncio.run(collect_httpd(target, CollectOptions(SEALER)))
-    said = {name: Fact(name, tuple(value), "the case") for name, value in about.get("facts", {}).items()}
+    told = {name: tuple(value) if isinstance(value, list) else value for name, value in about.get("facts", {}).items()}
+    said = {name: Fact(name, value, "the case") for name, value in told.items()}
     facts = {fact.name: fact for fact in collected.facts} | said
     collected = msgspec.structs.replace(collected, facts=tuple(facts[name] for name in sorted(facts)))
     options = InterpretOptions(about.get("httpd_version", "2.4.57"), declared=_declared(folder / "declared.yaml"))

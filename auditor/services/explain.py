@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -139,7 +140,7 @@ async def _collected(target: Target, options: CollectOptions, fleet: Fleet | Non
 
         if not isinstance(target.location, LocalTree | Archive):
             need_loop()
-        found = await collect(target, options)
+        found = await collect(target, replace(options, whole_state=False))
     whole = next((gap for gap in found.gaps if gap.what == WHOLE), None)
     if whole is not None and not found.documents:
         raise CollectError(

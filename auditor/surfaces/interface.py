@@ -30,7 +30,9 @@ class CollectOptions:
     """How to collect.
 
     ``environment`` is where credentials are looked up (the process's own at the edge, a mapping in tests);
-    ``deadline_s`` bounds one target in seconds; ``logins`` are those of the whole run.
+    ``deadline_s`` bounds one target in seconds; ``logins`` are those of the whole run. ``whole_state`` asks also what
+    the running server has loaded and whether packages are as delivered, which an answer about the configuration alone
+    can do without.
     """
 
     sealer: Sealer
@@ -38,6 +40,7 @@ class CollectOptions:
     deadline_s: float = 120.0
     observe: Observe = ignore
     logins: Logins = field(default_factory=Logins)
+    whole_state: bool = True
 
 
 @dataclass(frozen=True)

@@ -201,8 +201,12 @@ def target_event(kind: EventKind, stored_id: str, plan: Plan, time: str, outcome
 
 
 def traces_of(plan: Plan, target: Target) -> frozenset[tuple[str, str, str]]:
-    """What a change leaves by itself on a target: the digest of an edited file, the word of the last POST."""
+    """What a change leaves by itself on a target: the digest of an edited file, the word of the last POST.
+
+    What a running server has loaded and would need another start for follows from every edit, and is no setting.
+    """
     found = {("ilo.bios", "", name) for name in ("pending", "verdict", "rejected")}
+    found |= {("httpd.server", "", name) for name in ("changed_not_loaded", "restart_needed")}
     if not isinstance(target.location, LocalTree):
         return frozenset(found)
     root = Path(target.location.path).resolve()

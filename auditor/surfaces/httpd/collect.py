@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import posixpath
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -53,6 +53,9 @@ from auditor.surfaces.interface import CollectOptions
 from auditor.transport.interface import Reader
 from auditor.transport.local import LocalReader
 from auditor.transport.threads import aside, need_loop
+
+if TYPE_CHECKING:
+    from auditor.surfaces.httpd.machine.survey import Survey
 
 _BINARIES: Final = {"/etc/httpd": "/usr/sbin/httpd", "/etc/apache2": "/usr/sbin/apache2"}
 WHOLE_TARGET: Final = "whole target"
@@ -106,20 +109,27 @@ async def _from_disk(location: LocalTree, options: CollectOptions) -> tuple[Gath
     environment = tuple(f"{name}={value}" for name, value in location.environment)
     defines = (*location.defines, *command_line_defines(" ".join(location.server)))
     facts = _facts(located, rooted, environment, defines, options.sealer)
-    server = location.server or ((binary,) if (binary := _binary_of(rooted.root)) and rooted.outside == "" else ())
-    runs = False
-    if server:
+    survey = await aside(_survey_here, location, located, rooted, reader, options.sealer)
+    if survey is not None:
         need_loop()
+        options.observe("asking this machine about its httpd")
+        facts = _joined(facts, await survey.before())
+    server = location.server or ((binary,) if (binary := _binary_of(rooted.root)) and rooted.outside == "" else ())
+    runs = any(fact.name == "version" for fact in facts)
+    if location.server:
         from auditor.surfaces.httpd import host
 
-        options.observe(f"asking {server[0]} for its version")
-        said = await host.ask_server(server, dict(location.environment))
+        said = await host.ask_server(location.server, dict(location.environment))
         runs = any(fact.name == "version" for fact in said)
-        facts = [fact for fact in facts if fact.name not in {one.name for one in said}] + list(said)
+        facts = _joined(facts, said)
     facts = _told(facts, location)
-    gathered = await aside(_gather, reader, located, rooted, facts, options)
-    if runs:
+    named = () if survey is None else survey.environment_files()
+    gathered = await aside(_gather, reader, located, rooted, facts, options, named=named)
+    if server and runs:
         await _compare(server, gathered, located, rooted, facts, options)
+    if survey is not None and options.whole_state:
+        facts = _joined(facts, await survey.after(gathered))
+        gathered.gaps.update((gap.what, gap) for gap in survey.gaps)
     return gathered, facts
 
 
@@ -158,6 +168,35 @@ async def _compare(
 
 def _asks_for_info(content: bytes) -> bool:
     return b"mod_info" in content or INFO.encode() in content
+
+
+def _survey_here(
+    location: LocalTree, located: Located, rooted: Rooted, reader: LocalReader, sealer: Sealer
+) -> Survey | None:
+    """Asks this machine about a tree that it runs, or that is where a distribution's server runs one; no other."""
+    from auditor.surfaces.httpd.machine.local import may_serve
+
+    program = location.server[0] if location.server else _binary_of(rooted.root)
+    if rooted.outside != "" or not (program or may_serve(rooted.root)):
+        return None
+    from auditor.surfaces.httpd.machine.asking import Tree
+    from auditor.surfaces.httpd.machine.survey import Survey
+    from auditor.transport.local_shell import LocalShell
+
+    tree = Tree(rooted.root, located.main_file, program)
+    return Survey(LocalShell(), tree, reader.resolve, partial(_sealed_pair, sealer=sealer))
+
+
+def _joined(facts: list[Fact], *others: Iterable[Fact]) -> list[Fact]:
+    """The facts with others: of those that hold several texts all are kept, of any other the later one."""
+    found = {fact.name: fact for fact in facts}
+    for fact in (one for some in others for one in some):
+        before = found.get(fact.name)
+        if fact.name == "defines" and before and isinstance(before.value, tuple) and isinstance(fact.value, tuple):
+            both = tuple(dict.fromkeys((*before.value, *fact.value)))
+            fact = Fact(fact.name, both, f"{before.how}, {fact.how}" if both != before.value else before.how)
+        found[fact.name] = fact
+    return list(found.values())
 
 
 async def _from_archive(location: Archive, options: CollectOptions) -> tuple[Gathered, list[Fact]]:
@@ -245,6 +284,7 @@ def _gather(
     *,
     holds_all_of: Callable[[str], bool] | None = None,
     distant: bool = False,
+    named: tuple[str, ...] = (),
 ) -> Gathered:
     """Reads the tree: configuration first, so that it is known which files are keys before anything else is read."""
     view = View(reader, located, rooted, holds_all_of)
@@ -259,7 +299,7 @@ def _gather(
     gathered.read_configuration()
     _learn_keys(gathered, rooted.root)
     if located.layout != "debian" and rooted.outside is not None:
-        for path in SYSCONFIG:
+        for path in (*SYSCONFIG, *named):
             gathered.read(path)
     resolved = _follow(gathered, located, rooted, facts, distant=distant)
     _learn_keys(gathered, resolved.server_root)
@@ -270,6 +310,7 @@ def _gather(
     for path in sorted(gathered.keys):
         gathered.present_key(path)
     _close(gathered, resolved, facts)
+    gathered.resolved = resolved
     return gathered
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from auditor.errors import CollectError
 from auditor.model.snapshot import Cause, Gap
+from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.fileset import NOT_READ, Name, Standing
 from auditor.surfaces.httpd.locate import View
 from auditor.surfaces.httpd.secrets import holds_private_key
@@ -49,7 +50,8 @@ class Gathered:
 
     ``files`` are read files by absolute path, ``links`` the links of the tree, ``folders`` empty directories,
     ``apart`` the directories of the tree that are not walked; ``absent`` and ``present`` are paths outside of the tree
-    or in these that were looked for, in vain or not; ``gaps`` what could not be read by path.
+    or in these that were looked for, in vain or not; ``gaps`` what could not be read by path. ``asked`` are the files,
+    and ``searched`` the folders, that resolving asked for; ``resolved`` is the plain reading, once all was read.
     """
 
     def __init__(self, view: View, root: str, *, deadline: float, skip_apart: bool) -> None:
@@ -63,8 +65,10 @@ class Gathered:
         self.present: dict[str, bool] = {}  # whether a directory
         self.gaps: dict[str, Gap] = {}
         self.asked: set[str] = set()
+        self.searched: set[str] = set()
         self.keys: set[str] = set()
         self.waiting: dict[str, Entry] = {}
+        self.resolved: Resolved | None = None
         self._children: dict[str, dict[str, bool]] = {}
         self._placed: dict[str, str | None] = {}
         self._total = 0
@@ -321,6 +325,7 @@ class Gathered:
         place = self.placed(path)
         if place is None:
             return ()
+        self.searched.add(place)
         if self.walked(place):
             return tuple(Name(name, directory) for name, directory in self._children.get(place, {}).items())
         if self._kind(place) != "directory":

@@ -104,6 +104,28 @@ SERVER: Final = KindSpec(
         _attribute(
             "request_ids", "boolean", "Whether mod_unique_id is loaded, so that a request can be named to the back end."
         ),
+        _attribute(
+            "running",
+            "boolean",
+            "Whether a running server was started from this tree; absent where that was not asked (copies, archives).",
+        ),
+        _attribute(
+            "changed_not_loaded",
+            "list",
+            "Files that the running server reads and that were changed after it loaded its configuration; folders "
+            "(ending with /) in which names came or went, unless a changed file in it is named already.",
+        ),
+        _attribute(
+            "restart_needed",
+            "list",
+            "What is written and that only another start brings into force, with what runs; absent while files wait to "
+            "be loaded and nothing is proven.",
+        ),
+        _attribute(
+            "replaced_code",
+            "list",
+            "Program, modules and libraries that the running server uses and that were replaced or removed on disk.",
+        ),
     ),
 )
 
@@ -402,13 +424,29 @@ FILE: Final = KindSpec(
             "list",
             "Directives, with file and line, that lose half of such a letter at their end; what follows is blank.",
         ),
+        _attribute(
+            "package_leftovers", "list", "What a package manager left beside it (``.rpmnew``, ``.dpkg-dist`` …)."
+        ),
+        _attribute(
+            "changed_since_package",
+            "boolean",
+            "True where it is a package's configuration file and no longer as delivered; absent otherwise.",
+        ),
     ),
 )
 
 PACKAGE: Final = KindSpec(
     "httpd.package",
     "An installed package that the server depends on.",
-    (_attribute("version", "version", "Its version and release."),),
+    (
+        _attribute("version", "version", "Its version and release."),
+        _attribute(
+            "changed_files",
+            "list",
+            "Its files, configuration left out, that are no longer as delivered, with what differs; absent where the "
+            "package manager was not asked.",
+        ),
+    ),
 )
 
 KINDS: Final = (SERVER, VHOST, ROUTE, WORKER, BALANCER, LOG, MODULE, DIRECTIVE, FILE, PACKAGE)

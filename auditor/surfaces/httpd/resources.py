@@ -8,6 +8,7 @@ from auditor.surfaces.httpd.directive_resources import directive_resources
 from auditor.surfaces.httpd.plain_resources import file_resources, module_resources, package_resources
 from auditor.surfaces.httpd.resolving import known_version, resolve_collected
 from auditor.surfaces.httpd.servers import split_servers
+from auditor.surfaces.httpd.state_resources import with_state
 from auditor.surfaces.httpd.understanding import understood
 from auditor.surfaces.interface import InterpretOptions
 
@@ -27,6 +28,7 @@ def interpret(collected: Collected, options: InterpretOptions) -> Interpretation
     resources += module_resources(resolved)
     resources += file_resources(collected, resolved)
     resources += package_resources(collected)
+    resources = with_state(resources, collected, resolved)
     resources.sort(key=lambda one: (one.kind, one.name))
     every_gap = dict.fromkeys((*collected.gaps, *resolved.gaps, *gaps))
     return Interpretation(collected.target, collected.surface, tuple(resources), tuple(every_gap))

@@ -37,6 +37,7 @@ EXPECTED_MESSAGES = {
     "HTTPD-TIMEOUT-004": "timeout=60 on /api has no effect; 300 s governs (timeout=300)",
     "HTTPD-TIMEOUT-008": "Timeout 0 of the main server means 0 s",
     "HTTPD-TIMEOUT-020": "Limit for an idle tunnel on main /live: no limit",
+    "HTTPD-STATE-002": "needs a restart, a reload does not suffice: ServerLimit 32 is written, 16 runs",
     "ILO-ALERT-001": "No SNMP destination, mail, syslog server or event subscription gets this machine's alerts",
     "ILO-BIOS-001": "AutoPowerOn of BIOS 1 is set and does not count before the next boot",
 }
@@ -50,6 +51,9 @@ EXPECTED_PLACES = {
     "HTTPD-TIMEOUT-004": "httpd.conf:9",  # the line without effect; the governing one is evidence
     "HTTPD-TIMEOUT-007": "httpd.conf:9",
     "HTTPD-TIMEOUT-008": "httpd.conf:7",
+    "HTTPD-STATE-001": "httpd.conf:1",
+    "HTTPD-STATE-002": "httpd.conf:4",
+    "HTTPD-STATE-003": "replaced_code (the case)",
     "ILO-ALERT-002": "/redfish/v1/Managers/1/SnmpService/SNMPAlertDestinations#/Members",
     "ILO-ALERT-006": "/redfish/v1/Managers/1#/Oem/Hpe/ConfigurationSettings",
 }

@@ -58,7 +58,7 @@ async def survey(target: Target, tree: LocalTree, sealer: Sealer) -> LiveSurvey:
     Errors:
         InputError: it is not there.
     """
-    return LiveSurvey(target, tree, await collect(target, CollectOptions(sealer)), sealer)
+    return LiveSurvey(target, tree, await collect(target, CollectOptions(sealer, whole_state=False)), sealer)
 
 
 def main_file_of(tree: LocalTree) -> str:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from auditor.model.declared import Declaration
 from auditor.model.resource import Resource
+from auditor.model.snapshot import Fact, FactValue
 from auditor.model.source import InventorySource
 from auditor.model.value import Boolean, Duration, Many, NoLimit, Number, Raw, Secret, Text, Undetermined, Version
 from auditor.surfaces.httpd.kinds import KINDS
+from auditor.surfaces.httpd.resources import interpret
 from auditor.surfaces.httpd.surface import SURFACE
+from auditor.surfaces.interface import InterpretOptions
 from auditor.surfaces.registry import surface
-from tests.unit.surfaces.httpd.trees import meaning
+from tests.unit.surfaces.httpd.trees import collected, meaning
 
 FULL = """ServerRoot /etc/httpd
 Listen 80
@@ -68,8 +72,24 @@ CLASSES = {
 }
 
 
+STATE: dict[str, FactValue] = {
+    "running": True,
+    "changed_not_loaded": ("httpd.conf",),
+    "replaced_code": ("/usr/sbin/httpd",),
+    "refused_limits": ("ServerLimit 16",),
+    "packages": ("httpd 2.4.62-1",),
+    "packages_verified": ("httpd",),
+    "packages_changed": ("httpd /usr/sbin/httpd: content",),
+    "package_configuration_changed": ("/etc/httpd/conf/httpd.conf",),
+}
+
+
 def resources() -> tuple[Resource, ...]:
+    seen = collected(FULL)
+    state = tuple(Fact(name, value) for name, value in STATE.items())
+    running = interpret(msgspec.structs.replace(seen, facts=(*seen.facts, *state)), InterpretOptions())
     return (
+        *running.resources,
         *meaning(FULL).resources,
         *meaning(FULL, version="", built_in=None).resources,
         *meaning(FULL.replace("Workers 100", "Workers 110"), declared=DECLARED).resources,
@@ -86,7 +106,10 @@ def test_every_attribute_is_described_and_has_the_type_it_is_said_to_have() -> N
             assert isinstance(attribute.value, (*CLASSES[spec.type], Undetermined)), (resource.kind, attribute)
 
 
-@pytest.mark.parametrize("kind", ["httpd.server", "httpd.route", "httpd.worker", "httpd.balancer", "httpd.log"])
+@pytest.mark.parametrize(
+    "kind",
+    ["httpd.server", "httpd.route", "httpd.worker", "httpd.balancer", "httpd.log", "httpd.package"],
+)
 def test_what_is_described_occurs(kind: str) -> None:
     described = {spec.name for one in KINDS if one.name == kind for spec in one.attributes}
     seen = {attribute.name for resource in resources() if resource.kind == kind for attribute in resource.attributes}

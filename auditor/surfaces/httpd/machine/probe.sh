@@ -1,0 +1,255 @@
+# What a machine says of its httpd. It only reads, and runs in dash, busybox and bash 4.2, with the tools of RHEL 7.
+#
+# Arguments: the parts to answer (server, packages, state, tools; blanks between), the tree, its main file, and the
+# server's program where it is known. Standard input: one path a line, behind `F ` for a file whose times are asked,
+# `P ` for a pid file, `L ` for an error log.
+#
+# Every answer stands between `begin NAME` and `end NAME STATUS`, each of its lines behind a blank; the last line is
+# `done`. STATUS: ok, absent (no such tool), refused, timed out, or the tool's own code.
+set -u
+PATH=$PATH:/usr/sbin:/sbin:/usr/bin:/bin
+LC_ALL=C
+export PATH LC_ALL
+parts=" $1 " root=$2 main=$3 program=$4
+given=$(cat)
+begun=$(date +%s)
+
+wanted() { case $parts in *" $1 "*) return 0 ;; esac; return 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+timer=
+if have timeout && timeout 5 id -u >/dev/null 2>&1; then timer=1; fi
+limited() { seconds=$1; shift; if [ "$timer" ]; then timeout "$seconds" "$@"; else "$@"; fi; }
+say() {
+    printf 'begin %s\n' "$1"
+    if [ -n "$out" ]; then printf '%s\n' "$out" | sed 's/^/ /'; fi
+    case $2 in 0) word=ok ;; 124 | 143) word='timed out' ;; 126) word=refused ;; 127) word=absent ;; *) word=$2 ;; esac
+    printf 'end %s %s\n' "$1" "$word"
+}
+ask() {
+    name=$1 seconds=$2
+    shift 2
+    out=
+    if ! have "$1"; then say "$name" 127; return; fi
+    out=$(limited "$seconds" "$@" 2>/dev/null </dev/null)
+    say "$name" $?
+}
+paths() { printf '%s\n' "$given" | sed -n "s/^$1 //p"; }
+
+# A program is run only where nobody but its owner (root, or who asks) could have put it there.
+trusted() {
+    [ -x "$1" ] && [ -n "$(find -L "$1" -prune -type f \( -user 0 -o -user "$(id -u)" \) ! -perm -020 ! -perm -002 2>/dev/null)" ]
+}
+
+usual_programs() {
+    for one in "$program" $runs /usr/sbin/httpd /usr/sbin/apache2 /usr/sbin/httpd-prefork /usr/sbin/httpd-worker \
+        /usr/sbin/httpd-event /usr/sbin/httpd2 /opt/rh/*/root/usr/sbin/httpd /opt/jbcs-*/root/usr/sbin/httpd \
+        /usr/local/apache2/bin/httpd /usr/local/sbin/httpd; do
+        case $one in /*) if [ -f "$one" ]; then printf '%s\n' "$one"; fi ;; esac
+    done | awk '!seen[$0]++' | head -n 12
+}
+
+list_processes() {
+    if [ ! -e /proc/self/stat ]; then out=; say processes 127; return; fi
+    found=' '
+    every=
+    for at in /proc/[0-9]*; do
+        { IFS= read -r line <"$at/stat"; } 2>/dev/null || continue
+        case $line in *' (httpd'*') '* | *' (apache2'*') '*) ;; *) continue ;; esac
+        case ${line##*) } in Z* | X*) continue ;; esac
+        pid=${at#/proc/}
+        set -- ${line##*) }
+        found="$found$pid "
+        every="$every$pid $2 ${20}
+"
+    done
+    parents=
+    runs=
+    out=$(
+        if [ -r /proc/1/stat ] && { read -r line </proc/1/stat; } 2>/dev/null; then echo sees all; else echo sees own; fi
+        echo "clock $(date +%s.%N) $(cut -d ' ' -f 1 /proc/uptime) $(getconf CLK_TCK 2>/dev/null || echo 100)"
+        printf '%s' "$every" | while read -r pid parent start; do
+            case $found in
+            *" $parent "*) echo "child $pid $parent $start" ;;
+            *)
+                echo "parent $pid $start"
+                echo "exe $pid $(readlink "/proc/$pid/exe" 2>/dev/null)"
+                echo "cwd $pid $(readlink "/proc/$pid/cwd" 2>/dev/null)"
+                tr '\000\012' '\012\040' <"/proc/$pid/cmdline" 2>/dev/null | head -n 200 | sed "s/^/arg $pid /"
+                sed -n "s/^NSpid:/nspid $pid/p" "/proc/$pid/status" 2>/dev/null
+                sed "s/^/cgroup $pid /" "/proc/$pid/cgroup" 2>/dev/null
+                ;;
+            esac
+        done
+    )
+    say processes 0
+    parents=$(printf '%s\n' "$out" | sed -n 's/^parent \([0-9]*\) .*/\1/p' | head -n 20)
+    runs=$(printf '%s\n' "$out" | sed -n 's/^exe [0-9]* \(\/[^ ]*\)$/\1/p')
+}
+
+ask_programs() {
+    usual_programs | while IFS= read -r one; do
+        if trusted "$one"; then
+            ask "version $one" 10 "$one" -v
+            ask "builtin $one" 10 "$one" -l
+            ask "settings $one" 10 "$one" -V -f /dev/null
+        else
+            out=
+            say "version $one" 126
+        fi
+    done
+}
+
+list_units() {
+    out=$(
+        for unit in httpd apache2 httpd24-httpd jbcs-httpd24-httpd; do
+            for folder in /usr/lib/systemd/system /lib/systemd/system /etc/systemd/system /run/systemd/system; do
+                for file in "$folder/$unit.service" "$folder/$unit@.service" "$folder/$unit.service.d"/*.conf; do
+                    [ -f "$file" ] || continue
+                    echo "file $file"
+                    head -c 65536 "$file" 2>/dev/null | sed -n 's/^[[:blank:]]*\(EnvironmentFile\|ExecStart\|PIDFile\)[[:blank:]]*=[[:blank:]]*/\1=/p'
+                done
+            done
+        done
+    )
+    say units 0
+}
+
+list_trees() {
+    out=$(
+        for file in /etc/httpd/conf/httpd.conf /etc/apache2/apache2.conf /etc/apache2/httpd.conf \
+            /etc/apache2-*/apache2.conf /opt/rh/*/root/etc/httpd/conf/httpd.conf \
+            /opt/jbcs-*/root/etc/httpd/conf/httpd.conf /usr/local/apache2/conf/httpd.conf /opt/*/conf/httpd.conf \
+            /etc/httpd-*/conf/httpd.conf; do
+            if [ -f "$file" ]; then printf '%s\n' "$file"; fi
+        done
+    )
+    say trees 0
+}
+
+read_memory() {
+    for pid in $parents; do
+        out=
+        if { read -r line <"/proc/$pid/maps"; } 2>/dev/null; then
+            out=$(sed -n 's/^[^ ]* *\(..x.\) [^/]*\(\/.*\)$/\1 \2/p' "/proc/$pid/maps" | awk '!seen[$0]++' | head -n 2000)
+            say "memory $pid" 0
+        else
+            say "memory $pid" 126
+        fi
+        out=
+        if ls "/proc/$pid/fd" >/dev/null 2>&1; then
+            out=$(ls -l "/proc/$pid/fd" 2>/dev/null | sed -n 's/.* socket:\[\([0-9]*\)\]$/\1/p')
+            say "sockets $pid" 0
+        else
+            say "sockets $pid" 126
+        fi
+    done
+}
+
+read_times() {
+    format='%Y %Z'
+    case $(stat -c %.9Y / 2>/dev/null) in *[0-9].[0-9]*) format='%.9Y %.9Z' ;; esac
+    out=$(
+        paths F | tr '\n' '\000' | xargs -0 stat -c "own $format %n" 2>/dev/null
+        paths F | tr '\n' '\000' | xargs -0 stat -L -c "to $format %n" 2>/dev/null
+    )
+    have stat && have xargs
+    say times $(($? ? 127 : 0))
+    out=$(
+        paths P | while IFS= read -r one; do
+            if [ ! -f "$one" ] || [ ! -r "$one" ]; then
+                # What is not there does not count; what cannot be looked for does.
+                near=$one
+                while [ ! -e "$near" ] && [ "$near" != / ]; do near=$(dirname "$near"); done
+                if [ "$near" = "$one" ] || [ ! -x "$near" ]; then echo "hidden $one"; fi
+                continue
+            fi
+            moment=$(stat -L -c "$format" "$one") || continue
+            second=${moment%%[. ]*}
+            echo "pid $(head -c 20 "$one" | tr -dc 0-9) $moment $one"
+            echo "local $(date -d "@$second" '+%b %d %H:%M:%S' 2>/dev/null)"
+        done
+    )
+    say pidfiles 0
+}
+
+read_logs() {
+    paths L | while IFS= read -r log; do
+        out=
+        if [ ! -f "$log" ] || [ ! -r "$log" ]; then say "log $log" 126; continue; fi
+        before=$(ls -t "$log".1 "$log"-* 2>/dev/null | grep -v '\.[gxb]z2*$' | head -n 1)
+        out=$(
+            for one in "$before" "$log"; do
+                if [ -n "$one" ] && [ -f "$one" ] && [ -r "$one" ]; then
+                    tail -c 2097152 "$one" | tr -d '\000' |
+                        grep -E 'resuming normal operations|Doing graceful restart|Graceful restart requested|Attempting to restart|not allowed during restart|shutting down' |
+                        cut -c 1-600 | tail -n 200
+                fi
+            done
+        )
+        say "log $log" 0
+    done
+}
+
+time_left() { [ $(($(date +%s) - begun)) -lt 25 ]; }
+
+verify_with() {
+    # Arguments: the answer's name, then the command to which a package's name is added. Packages: standard input.
+    answer=$1
+    shift
+    grep -E '^(httpd|httpd-[a-z]+|httpd24-httpd.*|jbcs-httpd24-.*|mod_.*|apache2.*|libapache2-.*|openssl|openssl-libs|libssl[0-9.]+|apr|apr-util|libapr1|libaprutil1)$' |
+        grep -v -E -e '-(devel|dev|doc|manual|debuginfo|debugsource)$' | awk '!seen[$0]++' | head -n 40 | while IFS= read -r one; do
+        out=
+        if time_left; then ask "$answer $one" 10 "$@" "$one"; else say "$answer $one" 124; fi
+    done
+}
+
+list_packages() {
+    if have dpkg-query && [ -r /var/lib/dpkg/status ]; then
+        ask debs 15 dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n' 'apache2*' 'libapache2-mod*' openssl \
+            'libssl*' 'libapr*'
+        printf '%s\n' "$out" | sed -n 's/^[hi]i  *\([^ ]*\) .*/\1/p' | verify_with deb-verify dpkg --verify
+        ask deb-owner 15 dpkg-query -S "$root/$main"
+    fi
+    if have rpm; then
+        ask rpms 15 rpm -qa --qf '%{NAME} %{VERSION}-%{RELEASE}\n' 'httpd*' 'mod_*' 'openssl*' 'apr*' 'nss*' 'php*' \
+            'jbcs-*' 'apache2*'
+        printf '%s\n' "$out" | cut -d ' ' -f 1 | verify_with rpm-verify rpm -V --nodeps --noscripts
+        ask rpm-owner 15 rpm -qf --qf '%{NAME}\n' "$root/$main"
+    fi
+    out=
+    say package-tools 0
+}
+
+list_tools() {
+    out=$(
+        id -un
+        for tool in git ssh ssh-keygen httpd apache2 apachectl sudo visudo rpm dpkg systemctl ss stat xargs timeout tar flock \
+            sha256sum rsync python3; do
+            echo "$tool $(command -v "$tool")"
+        done
+    )
+    say tools 0
+    ask sudo 10 sudo -n -l
+    out=$(for one in "$root" "$root/$main"; do if [ -r "$one" ]; then echo "readable $one"; else echo "hidden $one"; fi; done)
+    say tree 0
+}
+
+parents=
+runs=
+if wanted server || wanted state || wanted tools; then list_processes; fi
+if wanted server; then
+    ask_programs
+    list_units
+    list_trees
+fi
+if wanted packages; then list_packages; fi
+if wanted state; then
+    read_memory
+    ask listening 10 ss -ltne
+    out=$(cat /proc/sys/net/core/somaxconn 2>/dev/null)
+    say somaxconn 0
+    read_times
+    read_logs
+fi
+if wanted tools; then list_tools; fi
+echo done

@@ -1,0 +1,163 @@
+"""The running servers: which there are, what they were started with, when. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from auditor.surfaces.httpd.machine.answer import Answer
+
+DELETED: Final = " (deleted)"
+_SECOND: Final = 1_000_000_000
+_SETTING: Final = re.compile(r'-D (HTTPD_ROOT|SERVER_CONFIG_FILE|DEFAULT_PIDLOG)="([^"]*)"')
+_UNIT: Final = re.compile(r"/([^/]+\.service)(?:/|$)")
+_TAKES_VALUE: Final = frozenset("dfCcDekE")
+
+
+class Parent(msgspec.Struct, frozen=True, kw_only=True):
+    """The parent process of one running httpd.
+
+    ``started`` and ``children`` (when each child was started) are nanoseconds of the machine's clock as it stands now;
+    ``elsewhere`` says that it runs in a container of its own, so that its paths are not this machine's.
+    """
+
+    pid: int
+    started: int
+    program: str
+    arguments: tuple[str, ...] = ()
+    unit: str = ""
+    children: tuple[int, ...] = ()
+    elsewhere: bool = False
+
+    def options(self, letter: str) -> tuple[str, ...]:
+        """The values given with an option, ``-d X`` and ``-dX`` alike, in order."""
+        return tuple(value for name, value in _options(self.arguments[1:]) if name == letter)
+
+
+class Running(msgspec.Struct, frozen=True):
+    """The running servers. ``sees_all`` is False where other users' processes are hidden from who asked."""
+
+    parents: tuple[Parent, ...]
+    sees_all: bool
+
+
+def running(answer: Answer) -> Running | None:
+    """The running servers, by pid; None where the machine has no list of processes."""
+    part = answer.part("processes")
+    if part.status != "ok":
+        return None
+    told: dict[str, list[tuple[str, str]]] = {}
+    children: dict[str, list[int]] = {}
+    clock, sees_all = _Clock("", "", ""), False
+    for line in part.lines:
+        word, _, rest = line.partition(" ")
+        if word == "sees":
+            sees_all = rest == "all"
+        elif word == "clock":
+            clock = _Clock(*([*rest.split(" "), "", "", ""])[:3])
+        elif word == "child":
+            _, parent, start = ([*rest.split(" "), "", ""])[:3]
+            children.setdefault(parent, []).append(clock.moment(start))
+        else:
+            pid, _, value = rest.partition(" ")
+            told.setdefault(pid, []).append((word, value))
+    parents = [_parent(pid, said, clock, children.get(pid, [])) for pid, said in told.items() if pid.isdecimal()]
+    found = (one for one in parents if one.program or one.arguments)
+    return Running(tuple(sorted(found, key=lambda one: one.pid)), sees_all)
+
+
+class _Clock:
+    """Turns a process's start, in ticks since the machine's, into the time of day."""
+
+    def __init__(self, now: str, uptime: str, ticks: str) -> None:
+        self._now = nanoseconds(now)
+        self._up = nanoseconds(uptime)
+        self._ticks = int(ticks) if ticks.isdecimal() and int(ticks) else 100
+
+    def moment(self, start: str) -> int:
+        ticks = int(start) if start.isdecimal() else 0
+        return self._now - self._up + ticks * _SECOND // self._ticks
+
+
+def nanoseconds(text: str) -> int:
+    """Seconds with or without a fraction as nanoseconds; 0 where it is no number."""
+    whole, _, fraction = text.partition(".")
+    if not whole.isdecimal():
+        return 0
+    return int(whole) * _SECOND + (int(fraction[:9].ljust(9, "0")) if fraction.isdecimal() else 0)
+
+
+def _parent(pid: str, said: list[tuple[str, str]], clock: _Clock, children: list[int]) -> Parent:
+    def first(word: str) -> str:
+        return next((value for name, value in said if name == word), "")
+
+    arguments = tuple(value for name, value in said if name == "arg")
+    unit = next((found[1] for name, value in said if name == "cgroup" and (found := _UNIT.search(value))), "")
+    return Parent(
+        pid=int(pid),
+        started=clock.moment(first("parent")),
+        program=first("exe") or (arguments[0] if arguments[:1] and arguments[0].startswith("/") else ""),
+        arguments=arguments,
+        unit=unit,
+        children=tuple(sorted(children)),
+        elsewhere=len(first("nspid").split()) > 1,
+    )
+
+
+def _options(words: tuple[str, ...]) -> list[tuple[str, str]]:
+    found = []
+    waiting = ""
+    for word in words:
+        if waiting:
+            found.append((waiting, word))
+            waiting = ""
+        elif word.startswith("-") and len(word) > 1 and word[1] in _TAKES_VALUE:
+            if len(word) == 2:
+                waiting = word[1]
+            else:
+                found.append((word[1], word[2:]))
+    return found
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What a program was compiled with; empty where it did not say."""
+
+    root: str = ""
+    main_file: str = ""
+    pid_file: str = ""
+
+
+def settings_of(answer: Answer, program: str) -> Settings:
+    """What a program says it was compiled with; without a word of its own, what its place lets expect."""
+    said = dict(_SETTING.findall(answer.part(f"settings {program}").text))
+    if said.get("HTTPD_ROOT"):
+        return Settings(said["HTTPD_ROOT"], said.get("SERVER_CONFIG_FILE", ""), said.get("DEFAULT_PIDLOG", ""))
+    folder, name = posixpath.split(program.removesuffix(DELETED))
+    if name == "apache2":
+        return Settings("/etc/apache2", "apache2.conf", "/run/apache2.pid")
+    if folder.endswith("/usr/sbin"):
+        return Settings(folder.removesuffix("/usr/sbin") + "/etc/httpd", "conf/httpd.conf", "run/httpd.pid")
+    return Settings(posixpath.dirname(folder), "conf/httpd.conf", "logs/httpd.pid")
+
+
+def main_file_of(parent: Parent, answer: Answer) -> str:
+    """The absolute path of the main file that a server was started with; empty where that cannot be told."""
+    settings = settings_of(answer, parent.program.removesuffix(DELETED))
+    root = (parent.options("d") or (settings.root,))[-1]
+    name = (parent.options("f") or (settings.main_file,))[-1]
+    path = posixpath.normpath(posixpath.join(root, name))
+    return path if path.startswith("/") and name else ""
+
+
+def serving(found: Running, answer: Answer, main_file: str, resolve: Callable[[str], str | None]) -> Parent | None:
+    """The server that was started with a main file (an absolute path), or None. ``resolve`` follows links."""
+    real = resolve(main_file) or main_file
+    for parent in found.parents:
+        started_with = main_file_of(parent, answer)
+        if started_with and not parent.elsewhere and (resolve(started_with) or started_with) == real:
+            return parent
+    return None

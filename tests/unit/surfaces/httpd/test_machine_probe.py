@@ -1,0 +1,206 @@
+"""The probe in the shells it may meet, with the tools of other systems played by small programs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import CollectError
+from auditor.surfaces.httpd.machine.answer import Answer, read_answer
+from auditor.surfaces.httpd.machine.asking import Part, Paths, Tree, ask, probe
+from auditor.surfaces.httpd.machine.packages import packages_of
+from auditor.transport.local_shell import LocalShell
+from tests import servers
+
+TREE = Tree("/etc/httpd", "conf/httpd.conf")
+SHELLS = {"dash": ("dash",), "busybox": ("busybox", "sh"), "bash": ("bash",), "bash as sh": ("bash", "--posix")}
+# What the probe may use, with the options that coreutils 8.22, findutils 4.5.11, grep 2.20 and sed 4.2 have too.
+TOOLS = {
+    "awk": "",
+    "cat": "",
+    "cut": "-d -f -c",
+    "date": "-d",
+    "dirname": "",
+    "find": "-L -prune -type -user -perm",
+    "getconf": "",
+    "grep": "-E -v -e -(devel|dev|doc|manual|debuginfo|debugsource)$",
+    "head": "-n -c",
+    "id": "-u -un",
+    "ls": "-l -t",
+    "readlink": "",
+    "sed": "-n",
+    "stat": "-L -c",
+    "tail": "-c -n",
+    "timeout": "",
+    "tr": "-d -dc",
+    "xargs": "-0",
+}
+WRAPPER = """#!/bin/sh
+for word; do
+    case $word in -020 | -002) ;; -*) case " {options} " in *" $word "*) ;; *) exit 64 ;; esac ;; esac
+    case "{name}" in timeout | xargs) break ;; esac
+done
+exec {path} "$@"
+"""
+
+RPM = """#!/bin/sh
+case "$*" in
+*-qa*) printf 'httpd 2.4.6-99.el7\\nmod_ssl 2.4.6-99.el7\\nopenssl-libs 1.0.2k-26.el7\\nhttpd-manual 2.4.6-99.el7\\n' ;;
+*-qf*) echo httpd ;;
+*-V*httpd) echo 'S.5....T.  c /etc/httpd/conf/httpd.conf'; echo '.......T.    /usr/share/httpd/index.html'; exit 1 ;;
+*-V*mod_ssl) echo 'S.5....T.  /usr/lib64/httpd/modules/mod_ssl.so'; echo 'missing   /usr/libexec/httpd-ssl'; exit 2 ;;
+*-V*openssl-libs) printf '..?......    /usr/lib64/libssl.so.1.0.2k\\n'; exit 1 ;;
+*) exit 9 ;;
+esac
+"""
+
+
+@pytest.fixture(params=sorted(SHELLS))
+def program(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    words = SHELLS[request.param]
+    found = shutil.which(words[0])
+    if found is None:
+        servers.missing(words[0])
+    return (found, *words[1:])
+
+
+class Machine:
+    """A folder of tools that is all the probe finds, and the shell it runs in."""
+
+    def __init__(self, folder: Path, program: tuple[str, ...]) -> None:
+        self.folder = folder / "bin"
+        self.folder.mkdir()
+        self._program = program
+        for name in TOOLS:
+            if program[0].endswith("busybox"):
+                (self.folder / name).symlink_to(program[0])
+            else:
+                self.tool(name, WRAPPER.format(name=name, path=shutil.which(name), options=TOOLS[name]))
+
+    def tool(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.unlink(missing_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def ask(self, *parts: Part, paths: Paths | None = None) -> Answer:
+        """Asks with these tools alone: the script's own additions to the path are taken out."""
+        shell = LocalShell(self._program, {"PATH": str(self.folder), "LC_ALL": "C"})
+        return asyncio.run(ask(shell, parts, TREE, paths))
+
+
+@pytest.fixture
+def machine(tmp_path: Path, program: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> Machine:
+    alone = re.sub(r"^PATH=.*$", "PATH=$PATH", probe(), flags=re.MULTILINE)
+    monkeypatch.setattr("auditor.surfaces.httpd.machine.asking.probe", lambda: alone)
+    return Machine(tmp_path, program)
+
+
+def test_every_shell_gives_a_whole_answer(machine: Machine) -> None:
+    answer = machine.ask("server", "packages", "state", "tools")
+    assert answer.part("processes").status == "ok"
+    assert answer.part("units").status == "ok"
+    assert answer.part("times").status == "ok"
+    assert answer.part("listening").status == "absent"
+    assert answer.part("sudo").status == "absent"
+
+
+def test_times_of_odd_names_are_told_and_missing_files_are_left_out(machine: Machine, tmp_path: Path) -> None:
+    names = ["plain", "with blank", "quo'te\"", "$(echo x)", "表\\", "-n", "*"]
+    for name in names:
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (1_600_000_000, 1_600_000_001))
+    asked = [str(tmp_path / name) for name in (*names, "missing")]
+    lines = machine.ask("state", paths=Paths(timed=tuple(asked))).part("times").lines
+    told = [line.split(" ", 3) for line in lines]
+    assert sorted({path for _, _, _, path in told}) == sorted(asked[:-1])
+    assert {moment.split(".")[0] for _, moment, _, _ in told} == {"1600000001"}
+    assert [kind for kind, *_ in told].count("own") == len(names)
+
+
+def test_rhels_packages_and_their_verification(machine: Machine) -> None:
+    machine.tool("rpm", RPM)
+    found = packages_of(machine.ask("packages"))
+    assert found is not None
+    assert found.installed[0] == "httpd 2.4.6-99.el7"
+    assert found.owner == "httpd"
+    assert found.verified == ("httpd", "mod_ssl")
+    assert found.configuration == ("/etc/httpd/conf/httpd.conf",)
+    assert found.changed == (
+        "mod_ssl /usr/lib64/httpd/modules/mod_ssl.so: content, size",
+        "mod_ssl /usr/libexec/httpd-ssl: missing",
+    )
+    assert found.unverified == ("openssl-libs: a file may not be read by this user",)
+
+
+@pytest.mark.parametrize(
+    ("verify", "reason"),
+    [("exit 126", "refused"), ("exit 124", "it took too long"), ("exit 1", "the tool failed")],
+)
+def test_a_verification_that_was_not_done_is_no_pass(machine: Machine, verify: str, reason: str) -> None:
+    machine.tool("rpm", f"#!/bin/sh\ncase \"$*\" in *-qa*) echo 'httpd 2.4.6-99.el7' ;; *) {verify} ;; esac\n")
+    found = packages_of(machine.ask("packages"))
+    assert found is not None
+    assert found.verified == ()
+    assert found.unverified == (f"httpd: {reason}",)
+
+
+def test_a_tool_that_hangs_costs_its_own_answer_alone(machine: Machine) -> None:
+    hanging = re.sub(r"ask \"\$answer \$one\" 10", 'ask "$answer $one" 1', probe())
+    assert hanging != probe()
+    machine.tool("rpm", "#!/bin/sh\ncase \"$*\" in *-qa*) echo 'httpd 2.4.6-99.el7' ;; *-V*) exec sleep 600 ;; esac\n")
+    (machine.folder / "sleep").symlink_to(shutil.which("sleep") or "")
+    alone = re.sub(r"^PATH=.*$", "PATH=$PATH", hanging, flags=re.MULTILINE)
+    shell = LocalShell(machine._program, {"PATH": str(machine.folder), "LC_ALL": "C"})
+    output = asyncio.run(
+        shell.run(alone, ("packages", "/etc/httpd", "conf/httpd.conf", ""), limit=1 << 20, deadline_s=60)
+    )
+    found = packages_of(read_answer(output))
+    assert found is not None
+    assert found.unverified == ("httpd: it took too long",)
+
+
+def test_a_machine_without_stat_or_xargs_says_so(machine: Machine, tmp_path: Path) -> None:
+    (machine.folder / "stat").unlink()
+    if not machine._program[0].endswith("busybox"):  # its shell has them built in
+        assert machine.ask("state", paths=Paths(timed=(str(tmp_path),))).part("times").status == "absent"
+
+
+@pytest.mark.parametrize("cut", [0.0, 0.3, 0.6, 0.9, 0.999])
+def test_an_answer_that_was_cut_is_noticed(cut: float) -> None:
+    whole = asyncio.run(
+        LocalShell().run(probe(), ("server state", "/etc/httpd", "conf/httpd.conf", ""), limit=1 << 24, deadline_s=60)
+    )
+    assert read_answer(whole).part("processes").status == "ok"
+    with pytest.raises(CollectError, match="cut off"):
+        read_answer(whole[: int(len(whole) * cut)])
+
+
+def test_no_content_can_pass_for_a_frame() -> None:
+    answer = read_answer(b"begin a\n end a ok\n done\n begin b\nend a 1\ndone\n")
+    assert answer.part("a").lines == ("end a ok", "done", "begin b")
+    assert answer.part("a").status == "1"
+
+
+def test_the_script_writes_nothing() -> None:
+    """No redirection into a file and no tool that changes anything."""
+    script = re.sub(r"#.*", "", probe())
+    assert set(re.findall(r"(?<![<0-9&])>\s*([^&\s;)|]+)", script)) <= {"/dev/null"}
+    assert not re.search(r"\b(?:rm|mv|cp|touch|mkdir|tee|ln|chmod|chown|kill|dd)\b", script)
+
+
+def test_a_program_that_others_could_have_put_there_is_not_run(tmp_path: Path) -> None:
+    trap = tmp_path / "httpd"
+    trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\necho 'Server version: Apache/2.4.6'\n")
+    trap.chmod(0o777)
+    given = asyncio.run(ask(LocalShell(), ("server",), Tree("/etc/httpd", "conf/httpd.conf", str(trap))))
+    assert given.part(f"version {trap}").status == "refused"
+    assert not (tmp_path / "ran").exists()
+    trap.chmod(0o755)
+    given = asyncio.run(ask(LocalShell(), ("server",), Tree("/etc/httpd", "conf/httpd.conf", str(trap))))
+    assert given.part(f"version {trap}").text == "Server version: Apache/2.4.6"
