@@ -67,6 +67,8 @@ def _answer(answer: Answer, words: Words, style: Style) -> Iterable[str]:
     yield paint(one_line(answer.url), "bold", on=style.colour)
     host_source = source_text(answer.virtual_host_source)
     yield _row(words("explain.virtual_host"), one_line(answer.virtual_host), host_source)
+    if answer.virtual_host_note:
+        yield paragraph(one_line(answer.virtual_host_note), 2 + _NAME)
     if not answer.proxied and not answer.run_by:
         yield _row(words("explain.mapped_by"), words("explain.not_proxied"), "")
         yield paragraph(one_line(answer.why_not), 2 + _NAME)
@@ -180,12 +182,16 @@ def _failures(answer: Answer, words: Words) -> Iterable[str]:
     """Every other way to fail, then what a client is held to: how it looks, and what bounds it."""
     client = [one for one in answer.failures if one.when.startswith("client ")]
     others = [one for one in answer.failures if one not in client and one.when != "read"]
+    told = {answer.on_timeout.text} if answer.on_timeout is not None else set()
     for key, found in (("explain.failures", others), ("explain.client", client)):
         if found:
             yield ""
             yield f"  {words(key)}"
             for one in found:
                 yield from _failure(one, answer, words)
+                if one.text and one.text not in told:
+                    yield paragraph(one_line(one.text), 4 + _PHASE)
+                told.add(one.text)
 
 
 def _failure(one: Failure, answer: Answer, words: Words) -> Iterable[str]:
@@ -196,20 +202,20 @@ def _failure(one: Failure, answer: Answer, words: Words) -> Iterable[str]:
     status = words("explain.no_answer") if one.status is None else str(one.status)
     head = f"    {pad(words(f'when.{one.when}'), _PHASE)}{pad(f'{status} {after}', _STATUS)}"
     column = 4 + _PHASE + _STATUS
-    notes = [*one.log_ids, *([words("explain.member_by_member")] if one.fails_over else [])]
+    notes = [", ".join(one.log_ids)] if one.log_ids else []
+    if one.fails_over:
+        notes.append(words("explain.member_by_member"))
     by = one.governed_by
     if by in (answer.read_governed_by, answer.connect_governed_by):  # they stand above already
         by = None
     governs = "" if by is None else _bound(by, words)
     if governs and not notes:
         notes, governs = [governs], ""
-    yield (head + paragraph(", ".join(notes), column).lstrip(" ")).rstrip()
+    yield (head + paragraph("; ".join(notes), column).lstrip(" ")).rstrip()
     if governs:
         yield paragraph(governs, column)
     if by is not None and by.source is not None:
         yield _place(source_text(by.source), column)
-    if one.text:
-        yield paragraph(one_line(one.text), 4 + _PHASE)
 
 
 def _bound(by: Governed, words: Words) -> str:

@@ -96,6 +96,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     connect_note: str = ""
     failures: tuple[Failure, ...] = ()
     run_by: str = ""
+    virtual_host_note: str = ""
 
 
 def seconds_or_none(seconds: float) -> float | None:
@@ -119,6 +120,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     return {
         "url": answer.url,
         "virtual_host": answer.virtual_host,
+        "virtual_host_note": answer.virtual_host_note or None,
         "mapped_by": answer.mapped_by,
         "worker": answer.worker,
         "read_timeout_s": answer.read_timeout_s,

@@ -26,12 +26,27 @@ from auditor.surfaces.httpd.servers import Server, readable
 _KEEP_ALIVE: Final = 5
 
 
-def client_failures(model: Model, first: Server, server: Server, protocol: str, *, tls: bool) -> Iterator[Failure]:
+def client_failures(
+    model: Model, firsts: tuple[Server, ...], server: Server, protocol: str, *, tls: bool
+) -> Iterator[Failure]:
     """What a client is held to.
 
-    ``first`` is the first server of the address, which counts until the host is known; ``protocol`` is the back end's,
-    empty where the request is not proxied.
+    ``firsts`` are the first servers of the addresses, which count until the host is known; ``protocol`` is the back
+    end's, empty where the request is not proxied.
     """
+    ways = [tuple(_held(model, first, server, protocol, tls=tls)) for first in firsts]
+    for failures in zip(*ways, strict=False):
+        one = failures[0]
+        if len({(other.seconds, other.status) for other in failures}) > 1:
+            names = ", ".join(readable(first.name) for first in firsts)
+            text = (
+                f"It depends on the address that the client connects to: the first virtual host there counts ({names})."
+            )
+            one = msgspec.structs.replace(one, text=text)
+        yield one
+
+
+def _held(model: Model, first: Server, server: Server, protocol: str, *, tls: bool) -> Iterator[Failure]:
     if tls:
         yield _slow(model, first, _in_force(model, first), "handshake", Mark(None))
     in_force = _in_force(model, first)

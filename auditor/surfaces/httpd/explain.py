@@ -16,6 +16,7 @@ from auditor.surfaces.httpd.client_side import client_failures
 from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.failures import failures, governed
+from auditor.surfaces.httpd.file_places import FilePlace
 from auditor.surfaces.httpd.governing import Governing, Model, build_model
 from auditor.surfaces.httpd.mapping import Mapped, PathMap, map_path
 from auditor.surfaces.httpd.request_path import RequestPath, request_path
@@ -149,18 +150,19 @@ class _Asked:
         choice = self.hosts.choose(host, port)
         server = choice.server
         asked = self._request_path(server, written)
-        mapped = Mapped(note=asked.refused, ended=True) if asked.refused else map_path(self._place(server), asked.path)
+        mapped = Mapped(note=asked.refused) if asked.refused else map_path(self._place(server), asked.path)
         doubts = (*choice.doubts, *beyond.proxied_by_host(self.model, server), *mapped.doubts)
         if mapped.route is None or (_NO_PORT.match(mapped.url) and not is_balancer(mapped.url)):
             if not mapped.note and mapped.route is None:
                 doubts += tuple(beyond.perhaps_proxied(self.model, server, by_name=choice.by_name))
-            script = None if mapped.ended or mapped.route else self._script(server, asked.path)
+            script = None if mapped.place is None or mapped.route else self._script(server, mapped.path, mapped.place)
             if script is not None:
                 return self._run(url, choice, script, doubts)
             return Answer(
                 url=url,
                 virtual_host=readable(server.name),
                 virtual_host_source=server.source,
+                virtual_host_note=_elsewhere(choice),
                 proxied=False,
                 why_not=_why_not(mapped),
                 undetermined=tuple(readable(doubt) for doubt in doubts),
@@ -169,11 +171,11 @@ class _Asked:
         doubts += tuple(beyond.by_another_proxy(self.model, server))
         return self._proxied(url, choice, mapped.route, mapped, doubts)
 
-    def _script(self, server: Server, path: str) -> Script | None:
+    def _script(self, server: Server, path: str, place: FilePlace) -> Script | None:
         found = self._scripts.get(server.name)
         if found is None:
             found = self._scripts[server.name] = Scripts(self.model, server)
-        return found.find(path)
+        return found.find(path, place)
 
     def _run(self, url: str, choice: Choice, script: Script, doubts: tuple[str, ...]) -> Answer:
         """The answer for a script that httpd runs itself."""
@@ -182,6 +184,7 @@ class _Asked:
             url=url,
             virtual_host=readable(choice.server.name),
             virtual_host_source=choice.server.source,
+            virtual_host_note=_elsewhere(choice),
             proxied=False,
             run_by=f"mod_{script.module}",
             mapped_by=readable(f"{script.by.name} {first_word(script.by)}"),
@@ -215,6 +218,7 @@ class _Asked:
             url=url,
             virtual_host=readable(server.name),
             virtual_host_source=server.source,
+            virtual_host_note=_elsewhere(choice),
             proxied=True,
             mapped_by=readable(f"{route.directive.name} {route.fake}"),
             mapped_by_source=route.directive.source,
@@ -284,7 +288,15 @@ class _Asked:
 
     def _client(self, url: str, choice: Choice, protocol: str) -> tuple[Failure, ...]:
         tls = url.lower().startswith(("https:", "wss:"))
-        return tuple(client_failures(self.model, choice.first, choice.server, protocol, tls=tls))
+        return tuple(client_failures(self.model, choice.firsts, choice.server, protocol, tls=tls))
+
+
+def _elsewhere(choice: Choice) -> str:
+    """Who answers where nobody bears the name."""
+    others = [
+        f"{readable(server.name)} where the name leads to {readable(address)}" for address, server in choice.elsewhere
+    ]
+    return "" if not others else f"answered by {', by '.join(others[:3])}{' …' if len(others) > 3 else ''}"
 
 
 def _why_not(mapped: Mapped) -> str:

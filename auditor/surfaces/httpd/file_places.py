@@ -22,7 +22,6 @@ from auditor.surfaces.httpd.words import split_words
 _ALIASES: Final = frozenset({"alias", "aliasmatch", "scriptalias", "scriptaliasmatch"})
 _REDIRECTS: Final = frozenset({"redirect", "redirectmatch", "redirectpermanent", "redirecttemp"})
 _STATUSES: Final = frozenset({"permanent", "temp", "seeother", "gone"})
-_MAPPING: Final = _ALIASES | _REDIRECTS
 _CONDITIONS: Final = frozenset({"if", "elseif", "else", "limit", "limitexcept"})
 _Kind = Literal["server", "directory", "files", "location", "condition"]
 _ORDER: Final = {"server": 0, "directory": 1, "files": 2, "location": 3, "condition": 4}
@@ -49,18 +48,23 @@ class Settings:
         servers = (model.main,) if server.is_main else (model.main, server)
         found = ((one, tuple(_sections(one))) for each in servers for one in each.everywhere(wanted))
         self.found = [one for one in found if one[1] or not nested]
-        self.mapping = [one for each in reversed(servers) for one in each.everywhere(_MAPPING) if not _sections(one)]
+        # The own lines first, then the main server's; a redirect goes before every alias.
+        self.redirects, self.aliases = (
+            [one for each in reversed(servers) for one in each.everywhere(names) if not _sections(one)]
+            for names in (_REDIRECTS, _ALIASES)
+        )
 
     def place(self, path: str) -> FilePlace | None:
         """The file of a path; None where a redirect takes it."""
-        for directive in self.mapping:
+        for directive in self.redirects:
+            if _redirects(directive.name.lower(), split_words(directive.arguments), path):
+                return None
+        for directive in self.aliases:
             words = split_words(directive.arguments)
             name = directive.name.lower()
-            if name in _REDIRECTS:
-                if _redirects(name, words, path):
-                    return None
-            elif len(words) > 1 and (file := _aliased(name, words, path)) is not None:
-                return FilePlace(file, words[1].rstrip("/") if not name.endswith("match") else "", directive)
+            if len(words) > 1 and (file := _aliased(name, words, path)) is not None:
+                base = "" if name.endswith("match") else words[1].rstrip("/")
+                return FilePlace(file, base, directive)
         return self.below_root(path)
 
     def below_root(self, path: str) -> FilePlace:

@@ -25,14 +25,16 @@ from auditor.surfaces.httpd.words import split_words
 class Mapped(msgspec.Struct):
     """How a path is mapped: the route (None: not proxied), the URL it becomes, and what makes that uncertain.
 
-    ``note`` says what keeps it from being proxied, ``ended`` that nothing else serves it either.
+    ``note`` says what keeps it from being proxied. ``place`` is the file that the path, as it is by then, names; None
+    where no file serves it.
     """
 
     route: Route | None = None
     url: str = ""
     doubts: list[str] = []
     note: str = ""
-    ended: bool = False
+    path: str = ""
+    place: FilePlace | None = None
 
 
 class PathMap:
@@ -78,7 +80,7 @@ def map_path(place: PathMap, path: str) -> Mapped:
         mapped.route, mapped.url = place.rewrites.get(id(rewritten.proxied)), rewritten.path
         return mapped
     if rewritten.ended:
-        mapped.note, mapped.ended = rewritten.ended, True
+        mapped.note = rewritten.ended
         return mapped
     if rewritten.to_file:  # no line of mod_proxy or mod_alias is asked any more
         return _handled(place, path, place.settings.below_root(rewritten.path), mapped)
@@ -94,7 +96,7 @@ def map_path(place: PathMap, path: str) -> Mapped:
         break
     found = place.settings.place(path)
     if found is None:
-        mapped.note, mapped.ended = mapped.note or "a Redirect takes it", True
+        mapped.note = mapped.note or "a Redirect takes it"
         return mapped
     return _handled(place, path, found, mapped)
 
@@ -135,6 +137,7 @@ def _target(route: Route, path: str, mapped: Mapped) -> str | None:
 
 def _handled(place: PathMap, path: str, file: FilePlace, mapped: Mapped) -> Mapped:
     """A rule of a directory, else a handler that proxies, where nothing mapped the path before."""
+    mapped.path, mapped.place = path, file
     proxied = place.directory_rules.proxied(path, file, mapped.doubts)
     if proxied is not None:
         mapped.route, mapped.url, mapped.note = place.rewrites.get(id(proxied[0])), proxied[1], ""

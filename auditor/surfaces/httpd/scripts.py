@@ -61,16 +61,13 @@ class Scripts:
         self.runs = any(model.loads(f"{name}_module", unknown=False) for names in _HANDLERS.values() for name in names)
         self.settings = Settings(model, server, _NAMES) if self.runs else None
 
-    def find(self, path: str) -> Script | None:
-        """The script that a path names; None where none is, or httpd runs none."""
+    def find(self, path: str, place: FilePlace) -> Script | None:
+        """The script that a path and its file name; None where none is, or httpd runs none."""
         if self.settings is None:
-            return None
-        place = self.settings.place(path)
-        if place is None:
             return None
         counting = list(self.settings.counting(path, place.file))
         doubts: list[str] = []
-        found = _handler(place, path, counting, doubts)
+        found = _handler(place, place.file or path, counting, doubts)
         if found is None:
             return None
         handler, by = found
@@ -143,11 +140,12 @@ def _handler(
     place: FilePlace, path: str, counting: list[tuple[Directive, bool]], doubts: list[str]
 ) -> tuple[str, Directive] | None:
     """The handler of scripts that a file has, and the line that gives it."""
-    found: tuple[str, Directive] | None = None
+    given: tuple[str, Directive] | None = None
     if place.alias is not None and place.alias.name.lower().startswith("scriptalias"):
-        found = ("cgi-script", place.alias)
+        given = ("cgi-script", place.alias)
     parts = set(path.rpartition("/")[2].lower().split(".")[1:])
-    for name in ("addhandler", "sethandler"):  # SetHandler goes before
+    for name in ("addhandler", "sethandler"):  # SetHandler goes before, None takes it back
+        before = given
         for directive, certain in counting:
             words = split_words(directive.arguments)
             if directive.name.lower() != name or not words:
@@ -155,11 +153,8 @@ def _handler(
             if name == "addhandler" and not parts & {word.lower().lstrip(".") for word in words[1:]}:
                 continue
             handler = words[0].lower()
-            if not certain:
-                if handler in _HANDLERS:
-                    doubts.append(f"{readable(directive.name)} ({directive.source}) may count for this file")
-            elif handler in _HANDLERS:
-                found = (handler, directive)
-            elif handler != "none":
-                found = None
-    return found
+            if certain:
+                given = before if handler == "none" and name == "sethandler" else (handler, directive)
+            elif handler in _HANDLERS or (given is not None and given[0] in _HANDLERS):
+                doubts.append(f"{readable(directive.name)} ({directive.source}) may count for this file")
+    return given if given is not None and given[0] in _HANDLERS else None

@@ -21,18 +21,18 @@ _WILD: Final = frozenset({"*", "_default_", "0.0.0.0", "::"})  # noqa: S104 - an
 
 
 class Choice(msgspec.Struct, frozen=True, gc=False):
-    """The server that answers, why, and what makes that uncertain (empty: nothing)."""
+    """The server that answers, why, and what makes that uncertain (empty: nothing).
+
+    ``firsts`` are the servers that may count until the request has named its host: the first one of each address at
+    which the server is. ``elsewhere`` are addresses where nobody bears the name, and who answers there.
+    """
 
     server: Server
     why: str
     doubts: tuple[str, ...] = ()
     by_name: bool = False
-    default: Server | None = None
-
-    @property
-    def first(self) -> Server:
-        """The server that counts until the request has named its host: the first one of its address."""
-        return self.default or self.server
+    firsts: tuple[Server, ...] = ()
+    elsewhere: tuple[tuple[str, Server], ...] = ()
 
 
 class VirtualHosts:
@@ -68,18 +68,22 @@ class VirtualHosts:
         doubts += self.unknown_addresses
         chains = self._candidates(host, str(port))
         if not chains:
-            return Choice(self.main, "no virtual host has this port", tuple(doubts))
-        named = list(dict.fromkeys(found for chain in chains if (found := self._by_name(chain, host)) is not None))
-        possible = named or [chain[0] for chain in chains]
+            return Choice(self.main, "no virtual host has this port", tuple(doubts), firsts=(self.main,))
+        found = [(address, chain, self._by_name(chain, host)) for address, chain in chains]
+        named = list(dict.fromkeys(server for _, _, server in found if server is not None))
+        possible = named or [chain[0] for _, chain, _ in found]
+        if not named and found[0][0] != "*" and _address(host) is None:
+            possible.append(self.main)  # at any other address
         if len(possible) > 1:
             names = ", ".join(sorted(one.name for one in possible))
             doubts.append(f"the virtual host depends on the address the client connects to: {names}")
         why = "by name" if named else "the default of its address and port"
-        first = next((chain[0] for chain in chains if possible[0] in chain), possible[0])
-        return Choice(possible[0], why, tuple(doubts), by_name=bool(named), default=first)
+        firsts = tuple(dict.fromkeys(chain[0] for _, chain, _ in found if possible[0] in chain))
+        elsewhere = tuple((address, chain[0]) for address, chain, server in found if named and server is None)
+        return Choice(possible[0], why, tuple(doubts), by_name=bool(named), firsts=firsts, elsewhere=elsewhere)
 
-    def _candidates(self, host: str, port: str) -> list[list[Server]]:
-        """The chains that may answer: one where the local address is certain."""
+    def _candidates(self, host: str, port: str) -> list[tuple[str, list[Server]]]:
+        """The addresses and chains that may answer, the wildcard first: one where the local address is certain."""
         wild = self.chains.get(("*", port)) or self.chains.get(("*", "*"))
         exact: dict[str, list[Server]] = {}
         for (address, its_port), chain in self.chains.items():
@@ -89,9 +93,9 @@ class VirtualHosts:
         if asked is not None:
             for written, chain in exact.items():
                 if _address(written) == asked:
-                    return [chain]
+                    return [(written, chain)]
             exact = {written: chain for written, chain in exact.items() if _address(written) is None}
-        return [*([wild] if wild else []), *exact.values()]
+        return [*([("*", wild)] if wild else []), *exact.items()]
 
     def _by_name(self, chain: list[Server], host: str) -> Server | None:
         names = self._names.get(id(chain))

@@ -234,3 +234,33 @@ def test_before_2_4_39_several_slashes_are_not_one() -> None:
 def test_what_no_browser_would_ask_for_is_said(url: str) -> None:
     with pytest.raises(InputError):
         ask(ONE_ROUTE, url)
+
+
+HOSTS = """Listen 80
+<VirtualHost 10.0.0.2:80>
+ServerName two.example
+</VirtualHost>
+{more}"""
+WILD = "<VirtualHost *:80>\nServerName any.example\n</VirtualHost>\n"
+
+
+def test_an_address_where_nobody_bears_the_name_is_told() -> None:
+    answer = ask(HOSTS.format(more=WILD), "http://any.example/")
+    assert (answer.virtual_host, answer.undetermined) == ("any.example:80", ())
+    assert answer.virtual_host_note == "answered by two.example:80 where the name leads to 10.0.0.2"
+
+
+def test_the_main_server_may_answer_at_an_address_of_nobody() -> None:
+    assert "main" in " ".join(ask(HOSTS.format(more=""), "http://nobody.example/").undetermined)
+    assert ask(HOSTS.format(more=WILD), "http://10.0.0.3/").virtual_host == "any.example:80"
+
+
+def test_until_the_host_is_named_the_first_virtual_host_of_the_address_counts() -> None:
+    text = (
+        "Listen 80\n<VirtualHost *:80>\nServerName first\nTimeout 7\n</VirtualHost>\n"
+        "<VirtualHost 10.0.0.2:80>\nServerName other\nTimeout 9\n</VirtualHost>\n"
+        "<VirtualHost 10.0.0.2:80 *:80>\nServerName x.example\nTimeout 3\n</VirtualHost>\n"
+    )
+    header = next(one for one in ask(text, "http://x.example/").failures if one.when == "client header")
+    assert header.seconds == 7
+    assert "first, other" in header.text.replace(":80", "")
