@@ -17,7 +17,7 @@ from auditor.surfaces.httpd import effective
 from auditor.surfaces.httpd.directive import Directive, Resolved
 from auditor.surfaces.httpd.durations import atoi, drops_unit
 from auditor.surfaces.httpd.effective import Setting, first_word
-from auditor.surfaces.httpd.routes import ServerRoutes, read_routes
+from auditor.surfaces.httpd.routes import ServerRoutes, read_routes, surely_accepted
 from auditor.surfaces.httpd.servers import Server, split_servers
 from auditor.surfaces.httpd.versions import Behaviour
 from auditor.surfaces.httpd.workers import (
@@ -70,13 +70,40 @@ class Governing(msgspec.Struct, frozen=True, gc=False):
         return self.worker is not None and bool({"H", "R"} & self.worker.status)
 
 
+class Routes(Mapping[str, ServerRoutes]):
+    """The routes of every server; a server's lines are read when it is first asked for."""
+
+    def __init__(self, servers: tuple[Server, ...], behaviour: Behaviour) -> None:
+        self._servers = {server.name: server for server in servers}
+        self._behaviour = behaviour
+        self._read: dict[str, ServerRoutes] = {}
+
+    def __getitem__(self, name: str) -> ServerRoutes:
+        found = self._read.get(name)
+        if found is None:
+            found = self._read[name] = read_routes(self._servers[name], self._behaviour)
+        return found
+
+    def refused(self) -> Iterator[tuple[Directive, str]]:
+        """The directives about routes that httpd would not start with, with the reason, in order."""
+        for name, server in self._servers.items():
+            if name in self._read or not surely_accepted(server):
+                yield from self[name].refused
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._servers)
+
+    def __len__(self) -> int:
+        return len(self._servers)
+
+
 class Model(msgspec.Struct, eq=False, dict=True):
     """A configuration as mod_proxy holds it once everything is read, for one behaviour of httpd."""
 
     resolved: Resolved
     behaviour: Behaviour
     servers: tuple[Server, ...]
-    routes: Mapping[str, ServerRoutes]
+    routes: Routes
     """By server name, each read when it is first asked for."""
 
     @property
@@ -240,28 +267,7 @@ def with_path(back_end: BackEnd) -> str:
     return back_end.name if back_end.path else f"{back_end.name}/"
 
 
-class _Routes(Mapping[str, ServerRoutes]):
-    """The routes of every server; a server's lines are read when it is first asked for."""
-
-    def __init__(self, servers: tuple[Server, ...], behaviour: Behaviour) -> None:
-        self._servers = {server.name: server for server in servers}
-        self._behaviour = behaviour
-        self._read: dict[str, ServerRoutes] = {}
-
-    def __getitem__(self, name: str) -> ServerRoutes:
-        found = self._read.get(name)
-        if found is None:
-            found = self._read[name] = read_routes(self._servers[name], self._behaviour)
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._servers)
-
-    def __len__(self) -> int:
-        return len(self._servers)
-
-
 def build_model(resolved: Resolved, behaviour: Behaviour, servers: tuple[Server, ...] | None = None) -> Model:
     """The model of a configuration without doubts, for one behaviour."""
     servers = servers if servers is not None else split_servers(resolved)
-    return Model(resolved, behaviour, servers, _Routes(servers, behaviour))
+    return Model(resolved, behaviour, servers, Routes(servers, behaviour))

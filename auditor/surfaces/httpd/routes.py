@@ -98,6 +98,30 @@ def read_routes(server: Server, behaviour: Behaviour) -> ServerRoutes:
     return found
 
 
+_MAKING: Final = frozenset(
+    {"<proxy", "<proxymatch", "proxytimeout", "proxypass", "proxypassmatch", "balancermember", "proxyset"}
+)
+# Lines as most are: nothing of them is refused, whatever the version of httpd and the lines around.
+_PLAIN_PASS: Final = re.compile(
+    r"/[\w./-]*[ \t]+(?:!|https?://[a-z0-9][a-z0-9.-]*(?::[1-9]\d{0,4})?(?:/[\w./-]*)?"
+    r"(?:[ \t]+(?:timeout|retry|ttl|connectiontimeout|max|min|smax)=[1-9]\d{0,8})*)",
+    re.ASCII,
+)
+_PLAIN_SECONDS: Final = re.compile(r"[1-9]\d{0,8}", re.ASCII)
+
+
+def surely_accepted(server: Server) -> bool:
+    """Whether httpd certainly takes all of a server's lines about routes; told by their looks, without reading them."""
+    level = 0 if server.is_main else 1
+    for directive in server.everywhere(_MAKING):
+        if len(directive.within) > level:
+            return False
+        plain = {"proxypass": _PLAIN_PASS, "proxytimeout": _PLAIN_SECONDS}.get(directive.name.lower())
+        if plain is None or not plain.fullmatch(directive.arguments):
+            return False
+    return True
+
+
 class _Reader:
     """Carries out one server's directives, in order."""
 

@@ -81,26 +81,32 @@ def split_servers(resolved: Resolved) -> tuple[Server, ...]:
     order: list[Server] = [main]
     known: dict[int, Server] = {}
     opened: Directive | None = None
+    lowered: dict[str, str] = {}
+    last: tuple[Section, ...] | None = None
+    server, own = main, True
     for directive in resolved.directives:
-        if directive.name.lower() == "<virtualhost":
+        name = lowered.get(directive.name) or lowered.setdefault(directive.name, directive.name.lower())
+        if name == "<virtualhost":
             _add_empty(order, opened)
-            opened = directive
+            opened, last = directive, None
             continue
-        within = directive.within
-        host = next((index for index, one in enumerate(within) if one.name.lower() == "virtualhost"), None)
-        server = main
-        if host is not None:
-            # By identity: one macro used twice opens two sections that stand at the same line.
-            section = within[host]
-            found = known.get(id(section))
-            if found is None:
-                found = known[id(section)] = Server("", section, unknown_address=_unknown_address(opened))
-                order.append(found)
-                opened = None
-            server = found
+        if directive.within is not last:
+            last = directive.within
+            host = next((index for index, one in enumerate(last) if one.name.lower() == "virtualhost"), None)
+            server = main
+            if host is not None:
+                # By identity: one macro used twice opens two sections that stand at the same line.
+                section = last[host]
+                found = known.get(id(section))
+                if found is None:
+                    found = known[id(section)] = Server("", section, unknown_address=_unknown_address(opened))
+                    order.append(found)
+                    opened = None
+                server = found
+            own = len(last) == (0 if host is None else 1)
         server.all.append(directive)
-        if len(within) == (0 if host is None else 1):
-            server.plain[directive.name.lower()].append(directive)
+        if own:
+            server.plain[name].append(directive)
         else:
             server.nested.append(directive)
     _add_empty(order, opened)

@@ -70,7 +70,14 @@ def refused_directive(directive: Directive, behaviour: Behaviour) -> str:
 
 def refused_directives(directives: tuple[Directive, ...], behaviour: Behaviour) -> Iterator[tuple[Directive, str]]:
     """Directives that this version does not know, with the reason."""
+    quiet: set[str] = set()  # names as written
     for one in directives:
+        if one.name in quiet:
+            continue
+        name = one.name.lower()
+        if name not in _DIRECTIVES and name != "requestreadtimeout":
+            quiet.add(one.name)
+            continue
         reason = refused_directive(one, behaviour)
         if reason:
             yield one, reason

@@ -32,25 +32,34 @@ _ROUTING: Final = ("httpd.route", "httpd.worker", "httpd.balancer")
 MAX_INHERITED: Final = 20_000
 MAX_REFUSED: Final = 1_000
 
-_FEATURES: Final = (
-    ("fcgi", re.compile(r"fcgi://", re.IGNORECASE)),
-    ("handler", re.compile(r"^\"?proxy:", re.IGNORECASE)),
-    ("ws", re.compile(r"\bwss?://", re.IGNORECASE)),
-    ("unix", re.compile(r"unix:", re.IGNORECASE)),
-    ("logs", re.compile(r"\}T|%\^")),
-)
+_WEB_SOCKET: Final = re.compile(r"\bwss?://")
 
 
 def features(resolved: Resolved) -> frozenset[str]:
     """What a configuration uses that behaves differently from version to version."""
     found = set()
+    quiet: set[str] = set()
+    telling: list[str] = []
     for directive in resolved.directives:
+        if directive.name in quiet:
+            continue
         name = directive.name.lower()
+        if name not in _TELLING:
+            quiet.add(directive.name)
+            continue
+        telling.append(directive.arguments)
         if name == "proxypassmatch" or (name == "proxypass" and directive.arguments.startswith("~")):
             found.add("match")
-        if name in _TELLING:
-            found.update(feature for feature, pattern in _FEATURES if pattern.search(directive.arguments))
-    return frozenset(found)
+    written = "\n".join(telling)
+    text = f"\n{written.lower()}"
+    holds = {
+        "fcgi": "fcgi://" in text,
+        "handler": "\nproxy:" in text or '\n"proxy:' in text,
+        "ws": ("ws://" in text or "wss://" in text) and _WEB_SOCKET.search(text) is not None,
+        "unix": "unix:" in text,
+        "logs": "}T" in written or "%^" in written,
+    }
+    return frozenset(found | {feature for feature, there in holds.items() if there})
 
 
 _TELLING: Final = frozenset(
@@ -103,9 +112,7 @@ def refusals(resolved: Resolved, models: Sequence[Model]) -> tuple[Gap, ...]:
     """
     certain: dict[_Refusal, int] = {}
     for model in models:
-        here: list[_Refusal] = [
-            (str(line.source), why, _ROUTING) for found in model.routes.values() for line, why in found.refused
-        ]
+        here: list[_Refusal] = [(str(line.source), why, _ROUTING) for line, why in model.routes.refused()]
         refused = refused_directives(model.resolved.directives, model.behaviour)
         here += [(str(line.source), why, UNDERSTOOD) for line, why in refused]
         for one in dict.fromkeys(here):

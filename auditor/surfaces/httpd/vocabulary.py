@@ -259,10 +259,15 @@ def invalid_commands(resolved: Resolved) -> Iterator[tuple[Directive, str, bool]
     all_known = there <= _modules().keys()
     table, said = brought_by(), set(_FORMER)
     missed: set[tuple[tuple[str, ...], bool]] = set()
+    settled: set[str] = set()  # names as written that cannot be missing, or were said to be
     for directive in resolved.directives:
+        if directive.name in settled:
+            continue
         name = directive.name.lower()
         modules = table.get(name)
         sure = not directive.doubts
+        if modules is None or name in said or not certain.isdisjoint(modules):
+            settled.add(directive.name)
         if modules is None:
             if all_known and name not in said and not name.startswith("</"):
                 said.add(name)
