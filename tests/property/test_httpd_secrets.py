@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from auditor.model.secret import Sealer
 from auditor.surfaces.httpd import secrets
+from auditor.surfaces.httpd.clues import HASHED, SECRET
 from auditor.surfaces.httpd.lines import read_lines
 from auditor.surfaces.httpd.secrets import learn, seal_password_file, seal_text
 
@@ -55,7 +56,7 @@ def test_the_quick_look_at_a_file_misses_nothing(content: bytes, other: bytes) -
     known = learn([content, other])
     quick = seal_text(content, SEALER, known)
     with (
-        mock.patch.object(secrets, "_has_clue", return_value=True),
-        mock.patch.object(secrets, "_HINT", re.compile("")),
+        mock.patch.object(secrets, "clues", return_value=SECRET | HASHED),
+        mock.patch.object(secrets, "HINT", re.compile("")),
     ):
         assert seal_text(content, SEALER, known) == quick

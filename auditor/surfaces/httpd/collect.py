@@ -21,6 +21,7 @@ from auditor.model.secret import Sealer
 from auditor.model.snapshot import Cause, Collected, Document, Fact, Gap
 from auditor.model.target import Archive, LocalTree, SshTree, Target
 from auditor.surfaces.httpd.agreement import INFO, agreement
+from auditor.surfaces.httpd.clues import KEY_FILE, LEADS, clues
 from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.envvars import command_line_defines
 from auditor.surfaces.httpd.fileset import NOT_READ
@@ -320,7 +321,7 @@ def _follow(gathered: Gathered, located: Located, rooted: Rooted, facts: list[Fa
     options = _options_of(gathered, rooted, facts)
     if distant:
         foresee(gathered, main, options)
-    return ask_for_every_file(gathered, main, options, KEY_FILE_DIRECTIVES)
+    return ask_for_every_file(gathered, main, options, lambda content: clues(content) & (LEADS | KEY_FILE))
 
 
 def _options_of(gathered: Gathered, rooted: Rooted, facts: list[Fact]) -> ResolveOptions:

@@ -8,16 +8,20 @@ from auditor.model.snapshot import Collected, Document, Gap
 from auditor.surfaces.httpd.fileset import NOT_READ, Name, Standing
 from auditor.transport.links import follow
 
+_ODD_STARTS = ("", "/", ".")
+
 
 class CollectedFiles:
     """The documents of one collection by absolute path, links followed."""
 
     def __init__(self, collected: Collected) -> None:
         self.root = str(collected.fact("root") or "/")
+        self._below = posixpath.normpath(self.root).rstrip("/") + "/"
         self._absent = frozenset(texts_of(collected, "absent_outside"))
         self._present = {path.rstrip("/"): path.endswith("/") for path in texts_of(collected, "present_outside")}
         self._apart = tuple(f"{self.absolute(name)}/" for name in texts_of(collected, "not_walked"))
         self._documents: dict[str, Document] = {}
+        self._plain: set[str] = set()  # documents that are no links
         self._children: dict[str, dict[str, bool]] = {self.root: {}}  # by directory: name, whether one itself
         self._gaps = {self.absolute(gap.what): gap for gap in collected.gaps}
         for document in collected.documents:
@@ -33,7 +37,9 @@ class CollectedFiles:
 
     def absolute(self, name: str) -> str:
         """The absolute path of a document's name."""
-        return posixpath.normpath(posixpath.join(self.root, name))
+        if name[:1] in _ODD_STARTS or name[-1:] == "/" or "//" in name or "/." in name:
+            return posixpath.normpath(posixpath.join(self.root, name))
+        return f"{self._below}{name}"
 
     def document(self, path: str) -> Document | None:
         """The document that stands at a path, links followed."""
@@ -44,13 +50,14 @@ class CollectedFiles:
 
     def standing(self, path: str) -> Standing:
         """What stands at a path; ``unknown`` outside of what was walked, unless it was looked for."""
+        if path in self._plain and path not in self._children:
+            return "file"
         place = follow(path, self._link_of, lambda _: True)
         if place is None:
             return "absent"  # a loop of links
         if place in self._children:
             return "directory"
-        document = self._documents.get(place)
-        if document is not None and not document.link:
+        if place in self._plain:
             return "file"
         if path in self._gaps or place in self._gaps:
             return "unknown"
@@ -87,12 +94,18 @@ class CollectedFiles:
     def _add(self, document: Document) -> None:
         path = self.absolute(document.name)
         self._documents[path] = document
+        if not document.link:
+            self._plain.add(path)
         self._place(path, directory=False)
 
     def _place(self, path: str, *, directory: bool) -> None:
         while path != "/":
-            path, name = posixpath.split(path)
-            self._children.setdefault(path, {}).setdefault(name, directory)
+            path, _, name = path.rpartition("/")
+            path = path or "/"
+            children = self._children.setdefault(path, {})
+            if name in children:
+                return  # and so are the directories above
+            children[name] = directory
             directory = True
 
     def _walked(self, path: str) -> bool:
@@ -107,8 +120,7 @@ class CollectedFiles:
         return path in self._documents or path in self._children
 
     def _resolve(self, path: str) -> str | None:
-        document = self._documents.get(path)
-        if document is not None and not document.link:
+        if path in self._plain:
             return path
         return follow(path, self._link_of, self._exists)
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from auditor.errors import CollectError
 from auditor.model.snapshot import Gap
+from auditor.surfaces.httpd.clues import LEADS, clues
 from auditor.surfaces.httpd.fileset import NOT_READ, Name, Standing
 from auditor.surfaces.httpd.gather import MAX_FILE, Gathered
 from auditor.surfaces.httpd.includes import ResolveOptions, ask_for_every_file
@@ -25,7 +26,7 @@ def foresee(gathered: Gathered, main_file: str, options: ResolveOptions) -> None
     read: set[str] = set()
     for _ in range(_MAX_WAVES):
         files = _Foreseen(gathered, looked, read)
-        ask_for_every_file(files, main_file, options)
+        ask_for_every_file(files, main_file, options, lambda content: clues(content) & LEADS)
         if not files.new_looks and not files.new_reads:
             return
         gathered.fetch(files.new_looks, files.new_reads)

@@ -18,7 +18,6 @@ from auditor.surfaces.httpd import conditions
 from auditor.surfaces.httpd.conditions import Malformed, Unsure
 from auditor.surfaces.httpd.directive import Directive, Doubt, Resolved, Section
 from auditor.surfaces.httpd.fileset import FileSet
-from auditor.surfaces.httpd.leading import LEADING, may_lead
 from auditor.surfaces.httpd.lines import MAX_LINE, LogicalLine, read_lines, split_line, tag_arguments
 from auditor.surfaces.httpd.macros import Macro, MacroError, macro_head, substituted
 from auditor.surfaces.httpd.modules import identifier_of
@@ -60,17 +59,19 @@ def resolve(files: FileSet, main_file: str, options: ResolveOptions) -> Resolved
     return _Resolver(files, options).run(main_file)
 
 
-def ask_for_every_file(files: FileSet, main_file: str, options: ResolveOptions, named: Iterable[str] = ()) -> Resolved:
+def ask_for_every_file(
+    files: FileSet, main_file: str, options: ResolveOptions, matters: Callable[[bytes], object]
+) -> Resolved:
     """Asks for all that is included, also behind conditionals that are false.
 
-    Gives the server root, the modules, and the directives of those names (lower-case) that are in force. Files that
-    can hold nothing of all this are passed over, so other directives may be missing.
+    Gives the server root, the modules, and those directives in force that stand in files that ``matters`` says so of.
+    It must say so of every file that may lead to another (:data:`auditor.surfaces.httpd.clues.LEADS`); the others are
+    passed over.
     """
-    clues = (*LEADING, *(name.encode() for name in named))
-    plain = _Resolver(files, options, clues)
+    plain = _Resolver(files, options, matters)
     resolved = plain.run(main_file)
     if plain.passed_an_include:
-        _Resolver(files, msgspec.structs.replace(options, every_branch=True), clues).run(main_file)
+        _Resolver(files, msgspec.structs.replace(options, every_branch=True), matters).run(main_file)
     return resolved
 
 
@@ -137,12 +138,14 @@ _NO_FRAME: Final = _Frame()
 
 
 class _Resolver:
-    """One reading of one configuration; with ``clues`` only of files that may hold a directive with one of them."""
+    """One reading of one configuration; of those files alone that matter, where that is asked."""
 
-    def __init__(self, files: FileSet, options: ResolveOptions, clues: tuple[bytes, ...] = ()) -> None:
+    def __init__(
+        self, files: FileSet, options: ResolveOptions, matters: Callable[[bytes], object] | None = None
+    ) -> None:
         self.files = files
         self.options = options
-        self.clues = clues
+        self.matters = matters
         self.passed_over: dict[str, int] = {}
         self.lines_passed = 0
         self.server_root = options.server_root or options.root
@@ -197,7 +200,7 @@ class _Resolver:
             if content is None:
                 self.not_read(path, asked_by)
                 return
-            if self.clues and not may_lead(content, self.clues):
+            if self.matters is not None and not self.matters(content):
                 self.passed_over[path] = content.count(b"\n") + 1
                 self.pass_file(path)
                 return
@@ -620,6 +623,8 @@ def _latin_pairs(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], .
 
 def _shown(path: str) -> str:
     """A path that can be printed and stored, whatever its bytes."""
+    if path.isascii():
+        return path
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

@@ -23,6 +23,8 @@ MAX_LINE: Final = 16 * 1024 * 1024
 
 _SMALL: Final = 16 * 1024
 
+_MARKS: Final = frozenset("\"'<")
+_NO_ARGUMENT: Final = frozenset(("", *BLANKS))
 _CONTINUED: Final = re.compile(rb"\\\r?\n")
 
 _Splitter: TypeAlias = Callable[[str], tuple[str, str]]
@@ -61,7 +63,9 @@ def read_lines(content: bytes) -> tuple[LogicalLine, ...]:
 
 def joined(content: bytes) -> bytes:
     """A file with its continued lines joined, so that no word is split; the very same bytes where none is continued."""
-    return _CONTINUED.sub(b"", content) if b"\\\n" in content or b"\\\r\n" in content else content
+    if b"\\" not in content or (b"\\\n" not in content and b"\\\r\n" not in content):
+        return content
+    return _CONTINUED.sub(b"", content)
 
 
 @lru_cache(maxsize=2048)
@@ -81,13 +85,19 @@ def _read_lines(content: bytes) -> tuple[LogicalLine, ...]:
     found: list[LogicalLine] = []
     append = found.append
     start = 0
+    odd = split is not _split or "\\" in text
     for number, piece in enumerate(pieces, 1):
         end = start + len(piece) + 1
         stripped = piece.strip(BLANKS)
         if not stripped or stripped[0] == "#":
             append(LogicalLine(stripped, "", "", number, number, start, end))
-        else:
+        elif odd or stripped[0] in _MARKS:
             name, arguments = split(stripped)
+            append(LogicalLine(stripped, name, arguments, number, number, start, end))
+        else:  # as _split() does it, for most lines
+            name, _, arguments = stripped.partition(" ")
+            if not name.isalnum() or arguments[:1] in _NO_ARGUMENT:
+                name, arguments = split(stripped)
             append(LogicalLine(stripped, name, arguments, number, number, start, end))
         start = end
     return _ended(found, len(text))

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from auditor.model.secret import SEALED, Sealer
+from auditor.surfaces.httpd.clues import HASHED, HINT, KEY_FILE, PASSWORD_FILE, SECRET, TEACHES, clues
 from auditor.surfaces.httpd.lines import LogicalLine, joined, read_lines
 from auditor.surfaces.httpd.secretnames import (
     HEADERS,
@@ -31,28 +32,6 @@ from auditor.surfaces.httpd.words import BLANKS
 PRIVATE_KEY: Final = "-----BEGIN [A-Z0-9 ]*PRIVATE KEY"
 """What a line of a file with a private key matches, as Python and as ``grep`` understand it."""
 _PRIVATE_KEY: Final = re.compile(PRIVATE_KEY.encode())
-# A quick look at a whole file, then at its lines, before any rule is tried.
-_CLUES: Final = (
-    b"passw",
-    b"passphrase",
-    b"pwd",
-    b"secret",
-    b"token",
-    b"key",
-    b"credential",
-    b"authoriz",
-    b"basic",
-    b"bearer",
-    b"cookie",
-    b"srpunknown",
-    b"externalaccount",
-    b"ldaptrusted",
-)
-_HINT: Final = re.compile(
-    r"(?<![a-z])pass(?![a-z])|passw|passphrase|pwd|secret|token|key|credential|authoriz|basic|bearer|cookie"
-    r"|srpunknown|externalaccount|ldaptrusted|://[^\s/]*@",
-    re.IGNORECASE | re.ASCII,
-)
 _WORD: Final = re.compile(
     r"""[ \t\n\v\f\r]*(?:"((?:[^"\\]|\\.)*)"?|'((?:[^'\\]|\\.)*)'?|([^ \t\n\v\f\r]+))""", re.DOTALL
 )
@@ -74,8 +53,6 @@ _HASHED: Final = re.compile(
     r"^[^:\s#<]+:((?:\$apr1\$|\$2[abxy]\$|\$[156y]\$|\{SHA\})\S+)$|^(?!\S*auditor-secret:)[^:\s#<]+:[^:\n]+:([0-9a-f]{32})$",
     re.MULTILINE | re.ASCII,
 )
-# What stands in every text that _HASHED finds, quick to look for.
-_HASHED_HINT: Final = re.compile(rb":(?:\$|\{SHA\}|[0-9a-f]{32})")
 _SEALED_END: Final = re.compile(SEALED.pattern + rb"\Z")
 _DIGEST_USER: Final = re.compile(rb"([^:]*:[^:]*):([0-9a-f]{32})")
 _ROUNDS: Final = 8
@@ -114,25 +91,23 @@ def word_spans(text: str) -> tuple[Word, ...]:
 
 def holds_private_key(content: bytes) -> bool:
     """Whether a file holds a private key; such content is not kept in any form."""
-    return _PRIVATE_KEY.search(content) is not None
+    return b"-----BEGIN" in content and _PRIVATE_KEY.search(content) is not None
 
 
 def key_file_names(contents: Iterable[bytes]) -> frozenset[str]:
     """The arguments, as written, that name key files in any of the files, comments included."""
-    return _named_files(contents, KEY_FILE_DIRECTIVES)
+    return _named_files(contents, KEY_FILE_DIRECTIVES, KEY_FILE)
 
 
 def password_file_names(contents: Iterable[bytes]) -> frozenset[str]:
     """The arguments, as written, that name files of users and their passwords."""
-    return _named_files(contents, PASSWORD_FILE_DIRECTIVES)
+    return _named_files(contents, PASSWORD_FILE_DIRECTIVES, PASSWORD_FILE)
 
 
-def _named_files(contents: Iterable[bytes], directives: frozenset[str]) -> frozenset[str]:
+def _named_files(contents: Iterable[bytes], directives: frozenset[str], clue: int) -> frozenset[str]:
     named: set[str] = set()
-    clues = [directive.encode() for directive in directives]
     for content in contents:
-        lower = joined(content).lower()
-        if not any(map(lower.__contains__, clues)):
+        if not clues(content) & clue:
             continue
         for line in read_lines(content):
             words = word_spans(_uncommented(line.text))
@@ -143,7 +118,7 @@ def _named_files(contents: Iterable[bytes], directives: frozenset[str]) -> froze
 
 def learn(contents: Iterable[bytes]) -> Known:
     """What several files together say: a macro or variable may carry a secret from one file to another."""
-    read = [read_lines(content) for content in contents if _may_teach(joined(content))]
+    read = [read_lines(content) for content in contents if clues(content) & TEACHES]
     every = [line for lines in read for line in lines]
     lines = [
         _uncommented(line.text)
@@ -158,11 +133,6 @@ def learn(contents: Iterable[bytes]) -> Known:
             break
         known = grown
     return known
-
-
-def _may_teach(content: bytes) -> bool:
-    """Whether a file looks a variable up, or defines a macro."""
-    return b"${" in content or b"acro" in content.lower()
 
 
 def _learn_once(lines: list[str], known: Known) -> Known:
@@ -197,15 +167,14 @@ def _learn_once(lines: list[str], known: Known) -> Known:
 def seal_text(content: bytes, sealer: Sealer, known: Known | None = None) -> bytes:
     """The file with every secret replaced. ``known`` comes from :func:`learn` over all files."""
     known = known or Known()
-    whole = joined(content)
-    continued = whole is not content
     learned = bool(known.variables or any(known.macros.values()))
-    hashed = _HASHED_HINT.search(content) is not None
-    clue = _has_clue(whole)
+    seen = clues(content)
+    clue, hashed = bool(seen & SECRET), bool(seen & HASHED)
     if not clue and not learned and not hashed:
         return content
+    continued = joined(content) is not content
     text = content.decode("latin-1")
-    hints = [match.start() for match in _HINT.finditer(text)] if clue else []
+    hints = [match.start() for match in HINT.finditer(text)] if clue else []
     if learned:
         hints = sorted(
             [
@@ -241,17 +210,6 @@ def _telling(variables: frozenset[str], *, macros: bool) -> re.Pattern[str]:
     """What stands, in lower case, in every line where something that was learned counts."""
     words = [re.escape(name) for name in sorted(variables)]
     return re.compile("|".join([*words, "use"] if macros else words))
-
-
-def _has_clue(content: bytes) -> bool:
-    """Whether :data:`_HINT` may find anything: plain searches cost a tenth of the expression."""
-    lower = content.lower()
-    for clue in _CLUES:
-        if clue in lower:
-            return True
-    if b"@" in lower and b"://" in lower:
-        return True
-    return b"pass" in lower and b"pass" in lower.replace(b"proxypass", b"")
 
 
 def seal_password_file(content: bytes, sealer: Sealer) -> bytes:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.model.snapshot import Gap
+from auditor.surfaces.httpd.clues import KEY_FILE, LEADS, clues
 from auditor.surfaces.httpd.fileset import Name, Standing
 from auditor.surfaces.httpd.includes import ResolveOptions, ask_for_every_file, resolve
 
@@ -71,7 +72,7 @@ def test_passing_over_files_that_lead_nowhere_asks_for_as_much(contents: list[by
     whole, every, quick = Asked(contents), Asked(contents), Asked(contents)
     resolved = resolve(whole, main, options)
     resolve(every, main, ResolveOptions(ROOT, built_in=(), every_branch=True))
-    skimmed = ask_for_every_file(quick, main, options, ("tlscertificate",))
+    skimmed = ask_for_every_file(quick, main, options, lambda content: clues(content) & (LEADS | KEY_FILE))
     assert quick.read_paths >= whole.read_paths | every.read_paths
     assert quick.looked_at >= whole.looked_at
     assert (skimmed.server_root, skimmed.modules) == (resolved.server_root, resolved.modules)
