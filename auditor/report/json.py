@@ -95,7 +95,7 @@ def address_json(address: Address | None) -> Json | None:
 
 
 def source_json(source: Source | None) -> Json | None:
-    """A source with its ``type``: ``file``, ``redfish`` or ``fact``; None stays None."""
+    """A source with its ``type``: ``file``, ``redfish``, ``fact`` or ``inventory``; None stays None."""
     return None if source is None else dict(msgspec.to_builtins(source))
 
 

@@ -58,6 +58,7 @@ ROUTE_HOPS: Final = (
         "The longest until httpd answers for a back end that does not: connecting, reading, other members tried. "
         "Present where the hop in front is declared.",
     ),
+    _Spec("longest_wait_parts", "text", "What that is made of: reading, connecting, waiting for a member."),
     _Spec("backend_timeout", "duration", "Declared: after how long the back end itself gives up."),
     _Spec(
         "backend_read_timeout",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from auditor.model.declared import Declaration
-from auditor.model.value import Number, Text, Undetermined
+from auditor.model.value import Number, Text, Undetermined, show_seconds
 from auditor.surfaces.httpd.attributes import Attributes, source_of
 from auditor.surfaces.httpd.balancing import attempts, in_turn
 from auditor.surfaces.httpd.capacity import MPMS, Capacity, capacity, capacity_whatever_mpm
@@ -143,9 +143,12 @@ class Hops:
         governing = one.governing
         if governing is None:
             out.add("longest_wait", Undetermined(_unclear(one)))
+            out.add("longest_wait_parts", Undetermined(_unclear(one)))
             return
         seconds, parts = self._longest_wait(one)
-        out.seconds("longest_wait", seconds, source_of(governing.read.directive), parts)
+        place = source_of(governing.read.directive)
+        out.seconds("longest_wait", seconds, place, parts)
+        out.add("longest_wait_parts", Text(parts), place)
 
     def _longest_wait(self, one: VisibleRoute) -> tuple[float, str]:
         """The longest that httpd may take to answer for a back end that does not, and what it is made of.
@@ -161,12 +164,11 @@ class Hops:
             wait = float(atoi(found.value)) if found else 0.0
         read = self._reading(one)
         connect = in_turn(connects, tried)
-        parts = [f"{read:g} s to read" if math.isfinite(read) else "reading without limit"]
-        parts += [f"{connect:g} s to connect"] if connects and math.isfinite(connect) else []
-        parts += [f"{wait:g} s for a usable member"] if wait else []
-        if len(one.targets) > 1 and tried > 1:
-            parts.append(f"members are tried up to {tried} times")
-        return read + connect + wait, ", ".join(parts)
+        parts = [f"read {show_seconds(read)}" if math.isfinite(read) else "read no limit"]
+        parts += [f"connect {show_seconds(connect)}"] if connects and math.isfinite(connect) else []
+        parts += [f"wait for a member {show_seconds(wait)}"] if wait else []
+        attempted = f"; {tried} attempts" if tried > 1 else ""
+        return read + connect + wait, " + ".join(parts) + attempted
 
     def _hold(self, one: VisibleRoute) -> float:
         """How long a request may hold a worker: reading or connecting, not both, for one stalled back end."""
@@ -199,8 +201,8 @@ class Hops:
         rate = self.declared.of_route("upload_rate", one.name)
         if size is None or rate is None:
             return
-        out.number("upload_size", round(size.value), size.source)
-        out.number("upload_rate", round(rate.value), rate.source)
+        out.add("upload_size", Number(round(size.value)), size.source, _origin(size))
+        out.add("upload_rate", Number(round(rate.value)), rate.source, _origin(rate))
         out.seconds("upload_time", _round(size.value / rate.value), size.source)
         limits, written = stages(self.model, one.server)
         loaded = is_loaded(self.model, written)
@@ -312,7 +314,7 @@ def _declared_seconds(out: Attributes, name: str, declared: Declaration) -> None
 
 
 def _arrivals(out: Attributes, rate: Declaration) -> None:
-    out.number("arrival_rate", rate.value, rate.source)
+    out.add("arrival_rate", Number(rate.value), rate.source, _origin(rate))
     out.add("arrival_rate_from", Text(_origin(rate)), rate.source)
 
 

@@ -16,7 +16,8 @@ from auditor.services.check import host_facts_of, kinds_of, shipped_policy_files
 from tests.rule_cases import CORPUS, OUTCOMES, case_folders, observe_case
 
 EXPECTED_MESSAGES = {
-    "HTTPD-HOP-001": "Longest wait of main /api: 120 s; the hop in front gives up after 60 s",
+    "HTTPD-HOP-001": "Longest wait of main /api: 120 s (read 60 s + connect 60 s); the hop in front gives up "
+    "after 60 s",
     "HTTPD-HOP-002": "httpd waits 20 s for the back end of main /api, whose own limit is longer: 30 s",
     "HTTPD-HOP-003": "shop.example:8080 closes an idle connection after 15 s; the hop in front keeps it longer or as "
     "long: 60 s",
