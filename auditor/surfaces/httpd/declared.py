@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from auditor.model.declared import LEVELS, About, Declaration, What
@@ -15,6 +14,18 @@ UNMATCHED_KIND = "declaration"
 """No kind of resource: a declaration that fits nothing hides none, yet the audit is not complete."""
 
 
+class _Ranked:
+    """Declarations of one thing, each with its rank, the strongest lowest: by name, and patterns in order."""
+
+    def __init__(self) -> None:
+        self.exact: dict[str, tuple[int, Declaration]] = {}
+        self.patterns: list[tuple[int, str, Declaration]] = []
+
+
+def _rank(found: tuple[int, Declaration]) -> int:
+    return found[0]
+
+
 class Declared:
     """What is declared of one target.
 
@@ -23,43 +34,53 @@ class Declared:
     """
 
     def __init__(self, declarations: Iterable[Declaration] = ()) -> None:
-        self._found: dict[tuple[About, What], list[Declaration]] = defaultdict(list)
+        self._found: dict[tuple[About, What], _Ranked] = {}
         every = list(declarations)
         if not every:
             return
         # Rules bring the YAML reader, which an audit without an inventory need not load.
-        from auditor.policy.globs import glob_matches, is_pattern
+        from auditor.policy.globs import glob_matches, is_pattern, literal
 
         self._matches: Callable[[str, str], bool] = glob_matches
-        for one in sorted(every, key=lambda one: (LEVELS.index(one.level), is_pattern(one.pattern), -one.source.line)):
-            self._found[one.about, one.what].append(one)
+        order = sorted(every, key=lambda one: (LEVELS.index(one.level), is_pattern(one.pattern), -one.source.line))
+        for rank, one in enumerate(order):
+            pattern = _plain(one.pattern) if one.about == "back end" else one.pattern
+            ranked = self._found.setdefault((one.about, one.what), _Ranked())
+            if is_pattern(pattern):
+                ranked.patterns.append((rank, pattern, one))
+            else:
+                ranked.exact.setdefault(literal(pattern), (rank, one))
 
     def __bool__(self) -> bool:
         return bool(self._found)
 
     def of_server(self, what: What) -> Declaration | None:
         """What is declared of the whole server."""
-        return next(iter(self._found.get(("server", what), ())), None)
+        return self._find("server", what, ("",))
 
     def of_route(self, what: What, name: str) -> Declaration | None:
         """What is declared of a route, by name or for the whole server."""
-        own = next((one for one in self._found.get(("route", what), ()) if self._matches(one.pattern, name)), None)
-        whole = self.of_server(what)
+        own, whole = self._find("route", what, (name,)), self.of_server(what)
         if own is None or whole is None:
             return own or whole
         return own if LEVELS.index(own.level) <= LEVELS.index(whole.level) else whole
 
     def of_back_end(self, what: What, back_end: BackEnd) -> Declaration | None:
         """What is declared of a back end; a pattern without a path speaks of all that host and port serve."""
-        found = self._found.get(("back end", what))
-        if not found:
-            return None
-        names = back_end_names(back_end)
-        return next((one for one in found if self._fits(one.pattern, names)), None)
+        return self._find("back end", what, back_end_names(back_end)) if ("back end", what) in self._found else None
 
-    def _fits(self, pattern: str, names: Sequence[str]) -> bool:
-        written = _plain(pattern)
-        return any(self._matches(written, name) for name in names)
+    def _find(self, about: About, what: What, names: Sequence[str]) -> Declaration | None:
+        """The strongest declaration that fits one of the names."""
+        ranked = self._found.get((about, what))
+        if ranked is None:
+            return None
+        best = min((found for name in names if (found := ranked.exact.get(name))), key=_rank, default=None)
+        for rank, pattern, one in ranked.patterns:
+            if best is not None and best[0] < rank:
+                break
+            if any(self._matches(pattern, name) for name in names):
+                return one
+        return best[1] if best is not None else None
 
     def unmatched(self, resources: Iterable[Resource]) -> list[Gap]:
         """The declarations of this very host that fit no route and no back end: most likely a slip of the pen.
@@ -68,23 +89,27 @@ class Declared:
         """
         own = {
             (one.about, one.pattern): one
-            for found in self._found.values()
-            for one in found
+            for ranked in self._found.values()
+            for one in (*(one for _, one in ranked.exact.values()), *(one for _, _, one in ranked.patterns))
             if one.pattern and one.level in ("target", "host")
         }
         if not own:
             return []
-        routes: list[str] = []
-        back_ends: list[str] = []
+        from auditor.policy.globs import is_pattern, literal
+
+        routes: set[str] = set()
+        back_ends: set[str] = set()
         for resource in resources:
             if resource.kind == "httpd.route":
-                routes.append(resource.name)
+                routes.add(resource.name)
             if resource.kind in ("httpd.route", "httpd.worker"):
-                back_ends += _names_of(resource)
+                back_ends.update(_names_of(resource))
         gaps = []
         for (about, pattern), one in sorted(own.items(), key=lambda item: item[1].source.line):
-            names = routes if about == "route" else back_ends
-            if not self._fits(pattern, names) and not any(self._matches(pattern, name) for name in names):
+            names, written = (routes, pattern) if about == "route" else (back_ends, _plain(pattern))
+            if literal(written) not in names and not (
+                is_pattern(written) and any(self._matches(written, name) for name in names)
+            ):
                 gaps.append(_gap(one))
         return gaps
 
