@@ -179,7 +179,7 @@ def test_nearly_every_operation_on_the_corpus_is_done_and_does_what_it_says(oper
         else:
             found["done"] += 1
     tried = found.total() - found["nothing to do"]
-    assert tried > 400
+    assert tried > 0.9 * len(plain_files())
     assert found["done"] >= LEAST.get(operation, 0.95) * tried, found
 
 
@@ -205,7 +205,7 @@ def test_any_operation_on_any_lines_is_done_exactly_or_refused(data: st.DataObje
 
 def test_the_corpus_holds_every_encoding_and_line_end() -> None:
     files = list(every_file(1))
-    assert len(files) == len(plain_files()) > 400
+    assert len(files) == len(plain_files()) > 250
     assert sum(b"\r\n" in one for one in files) > 100
     assert sum(not one.endswith(b"\n") for one in files) > 100
     for encoding, (comment, _) in ENCODED.items():

@@ -39,6 +39,12 @@ def test_what_most_have_is_agreed_and_who_differs_is_shown_with_both_values() ->
     assert report.targets == ("web1/httpd", "web2/httpd", "web3/httpd", "web4/httpd")
 
 
+def test_that_a_directive_is_there_is_not_agreed_beside_its_arguments() -> None:
+    values = [Attribute("arguments", Text("60")), Attribute("present", Boolean(True))]
+    report = adopt("proxies", [_host(1, make_resource("httpd.directive", "main > Timeout", values))], KINDS)
+    assert _agreed(report.text) == ['arguments: {exactly: "60"}']
+
+
 def test_without_a_majority_nothing_is_agreed_and_the_votes_are_shown() -> None:
     hosts = [_host(n, _route(read_timeout=Duration(60 * n), connect_timeout=Duration(5))) for n in (1, 2)]
     report = adopt("proxies", hosts, KINDS)
