@@ -350,7 +350,9 @@ def test_a_run_that_is_ended_leaves_no_process_here_or_there(site: SshServer, en
             assert waits(lambda: slow.handed_on > 20_000)
             assert len(clients(site)) == 1
             process.send_signal(end)
-            process.communicate(timeout=20)
+            _, errors = process.communicate(timeout=20)
+            assert b"Traceback" not in errors
+            assert b"Warning" not in errors
             assert process.returncode == (130 if end == signal.SIGINT else -end)
             if end != signal.SIGINT:  # who dies so cannot tidy up; its client ends with the next byte that comes
                 slow.go.set()

@@ -195,6 +195,8 @@ class SshReader:
         return (head, encoded(self._withheld.encode()), names(map(bytes_of, paths))), bound
 
     def _ask(self, requests: Sequence[Sequence[str]], limit: int) -> Sequence[Sequence[Record]]:
+        if self.connection.lost is not None:
+            raise self.connection.lost  # the loop may be gone by now
         asked = self.connection.ask(requests, limit, self._deadline - time.monotonic())
         return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
 
