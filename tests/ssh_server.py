@@ -57,6 +57,7 @@ class SshServer:
         folder: A folder of its own.
         name: What the client calls the host.
         shell: The accounts' login shell, and ``path`` their PATH.
+        packages: Whether this machine's packages are those of the far side too; else it has none.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class SshServer:
         path: str = "/usr/sbin:/usr/bin:/sbin:/bin",
         settings: Sequence[str] = (),
         mounts: Mapping[Path, str] | None = None,
+        packages: bool = False,
     ) -> None:
         self.binary = require_sshd()
         self.folder = folder
@@ -78,6 +80,9 @@ class SshServer:
         self.port = servers.free_port()
         self.log = folder / "sshd.log"
         self._mounts = {self.etc: "/etc", self.opt: "/opt", self.usr_local: "/usr/local", **(mounts or {})}
+        self._hidden = (
+            () if packages else tuple(path for path in ("/var/lib/dpkg", "/var/lib/rpm") if Path(path).is_dir())
+        )
         self._process: subprocess.Popen[bytes] | None = None
         for place in (folder, *self._mounts):
             place.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -172,7 +177,10 @@ class SshServer:
     def __enter__(self) -> SshServer:
         mounts = " && ".join(f'mount --bind "{here}" "{there}"' for here, there in self._mounts.items())
         script = (
-            "mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/sshd && " + mounts + ' && exec "$0" -D -e -f '
+            "mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/sshd && "
+            + "".join(f"mount -t tmpfs tmpfs {path} && " for path in self._hidden)
+            + mounts
+            + ' && exec "$0" -D -e -f '
             "/etc/ssh/sshd_config"
         )
         environment = dict(os.environ)

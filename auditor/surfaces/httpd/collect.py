@@ -230,7 +230,8 @@ async def _from_archive(location: Archive, options: CollectOptions) -> tuple[Gat
 
 
 async def _from_ssh(location: SshTree, options: CollectOptions) -> tuple[Gathered, list[Fact]]:
-    from auditor.surfaces.httpd.remote import find_tree, reach, root_of
+    from auditor.surfaces.httpd.machine.asking import Tree
+    from auditor.surfaces.httpd.remote import find_tree, program_of, reach, root_of
 
     async with reach(location, options) as remote:
         reader = remote.reader
@@ -238,8 +239,21 @@ async def _from_ssh(location: SshTree, options: CollectOptions) -> tuple[Gathere
         rooted = await remote.do(partial(root_of, reader, location, located))
         environment = tuple(f"{name}={value}" for name, value in location.environment)
         defines = (*location.defines, *command_line_defines(" ".join(location.server)))
-        facts = _told(_facts(located, rooted, environment, defines, options.sealer), location)
-        gathered = await remote.do(partial(_gather, reader, located, rooted, facts, options, distant=True))
+        facts = _facts(located, rooted, environment, defines, options.sealer)
+        survey = None
+        if rooted.outside == "":
+            program = await remote.do(partial(program_of, reader, location, rooted.root))
+            tree = Tree(rooted.root, located.main_file, program)
+            survey = remote.survey(tree, partial(_sealed_pair, sealer=options.sealer))
+            options.observe(f"asking {location.host} about its httpd")
+            facts = _joined(facts, await remote.ask(survey.before))
+        facts = _told(facts, location)
+        named = () if survey is None else survey.environment_files()
+        await remote.do(partial(reader.fetch, named, named, MAX_FILE))
+        gathered = await remote.do(partial(_gather, reader, located, rooted, facts, options, named=named, distant=True))
+        if survey is not None and options.whole_state:
+            facts = _joined(facts, await remote.ask(partial(survey.after, gathered)))
+            gathered.gaps.update((gap.what, gap) for gap in survey.gaps)
     return gathered, facts
 
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from auditor.errors import CollectError, InputError
 from auditor.model.target import SshTree
 from auditor.surfaces.httpd.gather import APART, CONFIGURATION, KEY_NAME, MAX_DEPTH, MAX_FILE
 from auditor.surfaces.httpd.locate import MAIN_FILES, Located, Rooted, locate_tree, read_main_file, root_on_disk
+from auditor.surfaces.httpd.machine.asking import Tree
+from auditor.surfaces.httpd.machine.survey import Survey
 from auditor.surfaces.httpd.resolving import SYSCONFIG
 from auditor.surfaces.httpd.secrets import PRIVATE_KEY
 from auditor.surfaces.interface import CollectOptions
 from auditor.transport.ssh.address import Patience, SshAddress
 from auditor.transport.ssh.connection import CONFIG_VARIABLE, SshConnection
 from auditor.transport.ssh.reader import SshReader
+from auditor.transport.threads import need_loop
 
 USUAL: Final = (
     "/etc/httpd",
@@ -51,6 +54,29 @@ class Remote:
         """Runs what reads in a thread of this machine's own, so that a slow one holds up no other."""
         return await asyncio.get_running_loop().run_in_executor(self.thread, work)
 
+    def survey(self, tree: Tree, seal: Callable[[str], str]) -> Survey:
+        """What asks the machine about its httpd; it reads in between, so :meth:`ask` runs it."""
+        shell = _FromThread(self.connection, asyncio.get_running_loop())
+        return Survey(shell, tree, self.reader.resolve, seal)
+
+    async def ask(self, question: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        """Runs a part of a survey where it may read."""
+        return await self.do(lambda: asyncio.run(question()))
+
+
+class _FromThread:
+    """A connection's shell for a thread that has an event loop of its own."""
+
+    def __init__(self, connection: SshConnection, loop: asyncio.AbstractEventLoop) -> None:
+        self._connection, self._loop = connection, loop
+
+    async def run(
+        self, script: str, arguments: tuple[str, ...] = (), *, given: bytes = b"", limit: int, deadline_s: float
+    ) -> bytes:
+        """See :class:`auditor.transport.interface.Shell`."""
+        running = self._connection.run(script, arguments, given=given, limit=limit, deadline_s=deadline_s)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(running, self._loop))
+
 
 @asynccontextmanager
 async def reach(tree: SshTree, options: CollectOptions) -> AsyncIterator[Remote]:
@@ -59,6 +85,7 @@ async def reach(tree: SshTree, options: CollectOptions) -> AsyncIterator[Remote]
     Errors:
         CollectError: it cannot be reached, or was lost meanwhile: then nothing that was read counts.
     """
+    need_loop()
     config = options.environment.get(CONFIG_VARIABLE, "") or tree.config
     address = SshAddress(tree.host, tree.user, tree.port, tree.sudo, config)
     connection = SshConnection(address, Patience(answer_s=min(Patience.answer_s, options.deadline_s)))
@@ -89,7 +116,7 @@ def find_tree(reader: SshReader, tree: SshTree) -> Located:
     """
     path = tree.path or _only_tree(reader)
     path = posixpath.normpath(path)
-    reader.walk(path, APART, MAX_DEPTH + 1, SYSCONFIG)
+    reader.walk(path, APART, MAX_DEPTH + 1, (*SYSCONFIG, *_programs(path, tree)))
     try:
         located = locate_tree(reader, path, tree.main_file)
     except InputError as error:
@@ -98,6 +125,21 @@ def find_tree(reader: SshReader, tree: SshTree) -> Located:
         reader.walk(located.place, APART, MAX_DEPTH + 1)
     reader.fetch((), _configuration(reader, located), MAX_FILE)
     return located
+
+
+def program_of(reader: SshReader, tree: SshTree, root: str) -> str:
+    """The server that runs a tree of this name there, as far as its place tells; empty where none stands there."""
+    return next((path for path in _programs(root, tree) if reader.resolve(path) is not None), "")
+
+
+def _programs(root: str, tree: SshTree) -> tuple[str, ...]:
+    usual = {"/etc/httpd": ("/usr/sbin/httpd",), "/etc/apache2": ("/usr/sbin/apache2", "/usr/sbin/httpd")}
+    if tree.server:
+        return tree.server[:1]
+    if root in usual:
+        return usual[root]
+    prefix = root.removesuffix("/etc/httpd")
+    return (f"{prefix}/usr/sbin/httpd",) if prefix != root else (f"{root}/bin/httpd",)
 
 
 def root_of(reader: SshReader, tree: SshTree, located: Located) -> Rooted:
