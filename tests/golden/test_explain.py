@@ -39,6 +39,12 @@ ProxyPass /f fcgi://10.0.0.4:9000/ timeout=500ms
 ScriptAlias /cgi-bin /srv/cgi-bin
 CGIDScriptTimeout 90s
 </VirtualHost>
+LoadModule proxy_ajp_module m.so
+LoadModule proxy_fcgi_module m.so
+LoadModule proxy_wstunnel_module m.so
+LoadModule proxy_balancer_module m.so
+LoadModule slotmem_shm_module m.so
+LoadModule lbmethod_byrequests_module m.so
 """
 
 

@@ -45,11 +45,12 @@ class OnTimeout(msgspec.Struct, frozen=True, gc=False):
 class Failure(msgspec.Struct, frozen=True, gc=False):
     """One way in which a back end or a client fails a request, and what that looks like.
 
-    ``when`` is ``refused``, ``connect`` (no connection in time), ``handshake`` (TLS), ``ping``, ``closed`` (without an
-    answer), ``read`` (no answer in time), ``mid-body`` (it stops there), ``cut`` (it ends there), ``idle tunnel``,
-    ``no member``, or the client's ``client handshake``, ``client header``, ``client body`` and ``client idle``.
-    ``seconds`` until the client has its answer, attempts on other members included; None: never. ``status`` 200 and
-    101 were sent before; None: none is sent.
+    ``when`` is ``no module`` (none speaks the protocol), ``refused``, ``in error`` (since it was refused before),
+    ``connect`` (no connection in time), ``handshake`` (TLS), ``ping``, ``closed`` (without an answer), ``read`` (no
+    answer in time), ``mid-body`` (it stops there), ``cut`` (it ends there), ``no upgrade`` (no WebSocket handshake),
+    ``idle tunnel``, ``no member``, or the client's ``client handshake``, ``client header``, ``client body`` and
+    ``client idle``. ``seconds`` until the client has its answer, attempts on other members included; None: never.
+    ``status`` 200 and 101 were sent before; None: none is sent, or it is not known.
     """
 
     when: str

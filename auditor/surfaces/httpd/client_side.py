@@ -55,7 +55,8 @@ def _held(model: Model, first: Server, server: Server, protocol: str, *, tls: bo
     yield header if header.seconds != 0 else msgspec.structs.replace(header, status=400)
     mark = slow_client_mark(protocol, model.behaviour)
     if mark is not None:
-        yield _slow(model, server, None if in_force is None else stages(model, server)[0], "body", mark)
+        counts = server if model.behaviour.named_body_limit else first
+        yield _slow(model, server, None if in_force is None else stages(model, counts)[0], "body", mark)
     yield _idle(model, first, server)
 
 
@@ -100,6 +101,8 @@ def _idle(model: Model, first: Server, server: Server) -> Failure:
         return Failure("client idle", 0, None, (), by, "The connection is closed behind every answer.")
     named = server.last("keepalivetimeout") is not None and not server.is_main
     counts = server if named and model.behaviour.named_keep_alive else first
+    if not model.behaviour.named_keep_alive and model.loads("mpm_event_module", unknown=False):
+        counts = model.main
     seconds, directive = _keep_alive(model, counts)
     text = ""
     if counts is not server and counts is not model.main:

@@ -8,6 +8,7 @@ total does not depend on it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import msgspec
 
@@ -16,6 +17,7 @@ from auditor.surfaces.httpd.answer import Failure, Governed, seconds_or_none
 from auditor.surfaces.httpd.balancing import attempts, in_turn
 from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.governing import Governing, Limit, Model
+from auditor.surfaces.httpd.handlers import unserved
 from auditor.surfaces.httpd.marks import Mark
 from auditor.surfaces.httpd.servers import Server, readable
 from auditor.surfaces.httpd.workers import Balancer, balancer_flag, forces_recovery
@@ -33,6 +35,9 @@ def failures(
         yield one if model.behaviour.log_identifiers else msgspec.structs.replace(one, log_ids=())
 
 
+_RETRY: Final = 60
+
+
 class _Failures:
     def __init__(
         self, model: Model, server: Server, targets: tuple[Governing, ...], longest: Governing, query: bool
@@ -48,6 +53,10 @@ class _Failures:
         self.ping = worker.interval("ping") if worker is not None else None
 
     def all(self) -> Iterator[Failure]:
+        missing = unserved(self.model, self.server, self.longest.back_end.scheme)
+        if missing or (self.balancer is not None and unserved(self.model, self.server, "balancer")):
+            yield self._unserved(missing)
+            return
         if self.longest.connect is not None and self.longest.connect.seconds == 0:
             yield from self._at_once(self.longest.connect)
             return
@@ -56,32 +65,61 @@ class _Failures:
         if handshake is not None:
             yield self._failure("handshake", handshake, self.longest.read)
         yield from self._pinging()
-        closed = marks.closed_mark(self.scheme, repeatable=not self.query)
+        closed = marks.closed_mark(self.scheme, self.model.behaviour, repeatable=not self.query)
         if closed is not None:
             yield self._again("closed", closed, lambda _: 0, None)
         yield from self._reading()
         body = marks.body_mark(self.scheme)
         if body is not None:
             yield self._failure("mid-body", body, self.longest.read)
-            yield Failure("cut", 0, body.status, body.log_ids)
+            unlogged = self.scheme in ("http", "https") and not self.model.behaviour.cut_body_logged
+            yield Failure("cut", 0, body.status, () if unlogged else body.log_ids)
         if self.scheme in ("http", "https", "ws", "wss"):
             yield from self._tunnel()
         yield from self._no_member()
 
     def _at_once(self, limit: Limit) -> Iterator[Failure]:
         """With Timeout 0 no connection is waited for, so none comes about."""
-        mark = marks.connect_mark(self.scheme, unix=False, member=self.balancer is not None)
+        mark = self._connect_mark(unix=False)
         text = "Timeout 0 answers at once, before any back end can."
         for when in ("refused", "connect", "read"):
             yield Failure(when, 0, mark.status, mark.log_ids, governed(limit), text)
 
     def _connecting(self) -> Iterator[Failure]:
         unix = self.longest.connect is None
-        mark = marks.connect_mark(self.scheme, unix=unix, member=self.balancer is not None)
+        mark = self._connect_mark(unix=unix)
         yield self._again("refused", mark, lambda _: 0, None)
+        yield from self._in_error()
         if self.longest.connect is not None:
             slowest = max((one for one in self.targets if one.connect), key=_connect_seconds)
             yield self._again("connect", mark, _connect_seconds, slowest.connect)
+
+    def _unserved(self, missing: str | None) -> Failure:
+        """No loaded module speaks the protocol; a balancer's own is asked for first."""
+        balancer = self.balancer is not None and unserved(self.model, self.server, "balancer")
+        mark = marks.no_handler_mark(self.model.behaviour, member=self.balancer is not None and not balancer)
+        module = (balancer or missing or "").removesuffix("_module")
+        return Failure("no module", 0, mark.status, mark.log_ids, text=f"mod_{module} is not loaded.")
+
+    def _connect_mark(self, *, unix: bool) -> Mark:
+        generic = self.longest.worker is None
+        return marks.connect_mark(
+            self.scheme, self.model.behaviour, unix=unix, member=self.balancer is not None, generic=generic
+        )
+
+    def _in_error(self) -> Iterator[Failure]:
+        """Once no connection came about, a proxy worker of earlier versions is not tried for ``retry=`` seconds."""
+        worker = self.longest.worker
+        if worker is None or self.balancer is not None or not self.model.behaviour.plain_errors:
+            return
+        retry = worker.parameters.get("retry")
+        if retry is not None and atoi(retry.value) == 0:
+            return
+        by = Governed("default", f"retry={_RETRY}", None)
+        if retry is not None:
+            by = Governed(retry.directive.name.lstrip("<"), readable(retry.written), retry.directive.source)
+        mark = marks.in_error_mark()
+        yield Failure("in error", 0, mark.status, mark.log_ids, by, mark.text)
 
     def _reading(self) -> Iterator[Failure]:
         for when, repeatable in (("read", not self.query), ("read, not GET", False)):
@@ -108,7 +146,11 @@ class _Failures:
 
     def _tunnel(self) -> Iterator[Failure]:
         worker = self.longest.worker
-        upgraded = worker is not None and worker.text("upgrade") is not None
+        if self.scheme in ("ws", "wss"):
+            plain = marks.plain_request_mark(self.model.behaviour)
+            if plain is not None:
+                yield Failure("no upgrade", 0, plain.status, plain.log_ids, text=plain.text)
+        upgraded = self.model.behaviour.upgrades and worker is not None and worker.text("upgrade") is not None
         if self.longest.back_end.scheme not in ("ws", "wss") and not upgraded:
             return
         limit = self.model.tunnel_limit(self.server, self.longest)

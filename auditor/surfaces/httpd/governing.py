@@ -141,6 +141,11 @@ class Model(msgspec.Struct, eq=False, dict=True):
         return unknown if not self._modules or not self.resolved.modules_known else False
 
     @cached_property
+    def loads_modules(self) -> bool:
+        """Whether any line loads a module; a part of a configuration has none."""
+        return any(one.name.lower() == "loadmodule" for one in self.resolved.directives)
+
+    @cached_property
     def _modules(self) -> frozenset[str]:
         return frozenset(name for name, _ in self.resolved.modules)
 
@@ -202,6 +207,8 @@ class Model(msgspec.Struct, eq=False, dict=True):
         found: list[Limit] = []
         if self.protocol(server, scheme) in ("ws", "wss"):
             found.append(Limit(math.inf, "fixed", "no limit of mod_proxy_wstunnel", None))
+        if scheme in ("h2", "h2c") and not self.behaviour.h2_limit:
+            found.append(Limit(math.inf, "fixed", "no limit of mod_proxy_http2", None))
         found.extend(_worker_limits(worker))
         if scheme == "fcgi" and self.behaviour.fixed_fcgi_limit:
             found.append(Limit(30, "fixed", "30 seconds of mod_proxy_fcgi", None))
@@ -219,13 +226,20 @@ class Model(msgspec.Struct, eq=False, dict=True):
             yield _limit(timeout, "Timeout")
 
     def tunnel_limit(self, server: Server, governing: Governing) -> Limit:
-        """How long a tunnel that switched protocols may be idle: the longer of the client's and the back end's."""
+        """How long a tunnel that switched protocols may be idle.
+
+        It is the longer of the client's time-out and the back end's. Until 2.4.52 it is the shorter, and a client
+        without one makes a tunnel without limit.
+        """
         read = governing.read
         if self.protocol(server, governing.back_end.scheme) in ("ws", "wss"):
             return read
         setting = effective.timeout(server, self.main, self.behaviour)
         own = -1 if math.isinf(read.seconds) else read.seconds
-        if setting.seconds <= own:
+        if self.behaviour.shorter_tunnels:
+            if 0 <= own < setting.seconds:
+                return read
+        elif setting.seconds <= own:
             return read
         if setting.directive is None:
             return Limit(setting.seconds, "default", "default", None)

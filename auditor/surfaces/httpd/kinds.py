@@ -158,6 +158,12 @@ ROUTE: Final = KindSpec(
         _attribute("excluded", "boolean", "Whether it ends the search without proxying (``!``)."),
         _attribute("url", "text", "Where it goes, as written."),
         _attribute("scheme", "text", "The protocol spoken, lower-case: http, https, h2c, fcgi, ajp, balancer …"),
+        _attribute(
+            "served",
+            "boolean",
+            "Whether a loaded module speaks its protocol; absent where the configuration loads no module at all.",
+        ),
+        _attribute("missing_module", "text", "The module that its protocol wants and that is not loaded."),
         _attribute("socket", "text", "The Unix socket it names; absent where none."),
         _attribute("host", "text", "The host it names, lower-case; absent for a balancer."),
         _attribute("port", "number", "The port it names or its protocol's."),

@@ -47,6 +47,8 @@ class PathMap:
         locations = [route for one in both for route in one.locations if route.section is not None]
         self.locations = PathIndex(reversed(locations), _plain_location)
         self.aliases = [PathIndex(one.aliases, _plain_alias) for one in both]
+        behind = model.behaviour.lines_behind_location
+        self.behind = tuple(route for one in both for route in one.aliases) if behind else ()
         self.settings = Settings(model, server, ("sethandler",))
         self.directory_rules = DirectoryRules(model, server)
         self.handlers = {id(route.directive): route for one in both for route in one.handlers}
@@ -91,7 +93,10 @@ def map_path(place: PathMap, path: str) -> Mapped:
             continue
         if not route.excluded:
             mapped.route, mapped.url = route, url
-            return mapped
+            stopped = _behind(place, path, mapped) if route.match == "location" else None
+            if stopped is None:
+                return mapped
+            route, mapped.route = stopped, None
         mapped.note = f"{route.directive.name} {route.fake} ! excludes it from proxying"
         break
     found = place.settings.place(path)
@@ -114,6 +119,20 @@ def _tried(place: PathMap, asked: str, path: str, mapped: Mapped) -> Iterator[Ro
             break
     for aliases in place.aliases:
         yield from aliases.candidates(path)
+
+
+def _behind(place: PathMap, path: str, mapped: Mapped) -> Route | None:
+    """Tries the lines behind a <Location> that took the path, in 2.4.24 and 2.4.25: the last that matches counts.
+
+    The line that excludes the path ends it and is what comes back.
+    """
+    for route in place.behind:
+        url = _target(route, path, mapped)
+        if url is not None and route.excluded:
+            return route
+        if url is not None:
+            mapped.route, mapped.url = route, url
+    return None
 
 
 def _target(route: Route, path: str, mapped: Mapped) -> str | None:

@@ -67,7 +67,9 @@ def timeout_mark(
         case "uwsgi":
             return Mark(500, (), "Nothing is written to the error log.")
         case "h2" | "h2c":
-            return Mark(503, (), "It is tried twice; nothing is written to the error log.", times=2)
+            times = behaviour.h2_attempts
+            text = f"It is tried {'twice' if times == 2 else f'{times} times'}; nothing is written to the error log."
+            return Mark(503, (), text, times=times) if behaviour.h2_limit else Mark(None)
     return Mark(None, (), f"what httpd does then is not known for {scheme}", known=False)
 
 
@@ -96,30 +98,40 @@ def slow_client_mark(scheme: str, behaviour: Behaviour) -> Mark | None:
         case "http" | "https":
             return Mark(status, ("AH01095",), blamed)
         case "fcgi":
-            return Mark(status, ("AH01075",), blamed)
+            return Mark(status if status == 408 else 503, ("AH01075",), blamed)
         case "scgi":
-            return Mark(500, ("AH00859",))
+            return Mark(500, ("AH00859",)) if behaviour.scgi_body_noticed else Mark(503, ("AH00858",), blamed)
         case "uwsgi":
             return Mark(500, ("AH10099",))
         case "":
-            return Mark(status, (), text)
+            own = (
+                ""
+                if behaviour.slow_body_ends_all
+                else "A redirect or an error that httpd sends itself keeps its status."
+            )
+            return Mark(status, (), f"{text} {own}".strip())
     return None
 
 
-def connect_mark(scheme: str, *, unix: bool, member: bool) -> Mark:
-    """The mark of a connection that is refused, or not there in time. ``member``: of a balancer."""
+def connect_mark(scheme: str, behaviour: Behaviour, *, unix: bool, member: bool, generic: bool = False) -> Mark:
+    """The mark of a connection that is refused, or not there in time.
+
+    ``member``: of a balancer; ``generic``: of the proxy worker that no line defines, which is never put in error.
+    """
     own = _CONNECT_IDS.get(scheme)
     ids = ("AH02454" if unix else "AH00957", *((own,) if own else ()))
-    return Mark(503, (*ids, MEMBER_DISABLED) if member else ids)
+    times = behaviour.h2_connects if scheme in ("h2", "h2c") else 1
+    disabled = member or (behaviour.plain_errors and not generic)
+    return Mark(503, (*ids, MEMBER_DISABLED) if disabled else ids, times=times)
 
 
-def closed_mark(scheme: str, *, repeatable: bool = True) -> Mark | None:
+def closed_mark(scheme: str, behaviour: Behaviour, *, repeatable: bool = True) -> Mark | None:
     """The mark of a back end that closes or resets before it answers."""
     match scheme:
         case "http" | "https":
             return Mark(502, _HTTP)
         case "fcgi":
-            return Mark(503, ("AH01067", "AH01075"))
+            return Mark(503, ("AH01067", "AH01075") if behaviour.fcgi_header_logged else ("AH01075",))
         case "ajp":
             return Mark(503 if repeatable else 500, _AJP, _AJP_LOG)
         case "scgi":
@@ -134,6 +146,25 @@ def closed_mark(scheme: str, *, repeatable: bool = True) -> Mark | None:
 def handshake_mark(scheme: str) -> Mark | None:
     """The mark of a TLS handshake that is not answered: not that of an answer which does not come."""
     return Mark(500, ("AH01084", "AH01097", "AH00898")) if scheme == "https" else None
+
+
+def in_error_mark() -> Mark:
+    """The mark of a proxy worker that is no member of a balancer and in error since the last connection."""
+    return Mark(503, ("AH00940",), "The child process that saw the failure tries no connection for so long.")
+
+
+def plain_request_mark(behaviour: Behaviour) -> Mark | None:
+    """The mark of a request to mod_proxy_wstunnel that is no WebSocket handshake; None where it is let through."""
+    if behaviour.websocket_choice:
+        return Mark(None, (), "A request that is no WebSocket handshake is not proxied at all.")
+    return Mark(500, ("AH01144",), "Of a request that is no handshake.") if behaviour.strict_websockets else None
+
+
+def no_handler_mark(behaviour: Behaviour, *, member: bool) -> Mark:
+    """The mark of a URL whose protocol no loaded module speaks. ``member``: of a balancer."""
+    if member and not behaviour.handlerless_members_fail:
+        return Mark(503, ("AH00934",))
+    return Mark(500, ("AH01144",))
 
 
 def ping_mark(scheme: str) -> Mark | None:

@@ -14,6 +14,7 @@ from auditor.surfaces.httpd import effective, regexes
 from auditor.surfaces.httpd.attributes import MAX_NAMES, Attributes, source_of
 from auditor.surfaces.httpd.durations import atoi, parse_interval
 from auditor.surfaces.httpd.governing import Governing, Limit, Model, with_path
+from auditor.surfaces.httpd.handlers import unserved
 from auditor.surfaces.httpd.hops import Hops, read_mark, tries
 from auditor.surfaces.httpd.routes import Route, back_end_of
 from auditor.surfaces.httpd.servers import Server, readable
@@ -156,6 +157,7 @@ class RouteResources:
         if not route.excluded:
             out.text("url", route.real, source)
             self._back_end(out, one)
+            self._served(out, one)
             self._own_line(out, one)
             if one.unclear or not one.targets:
                 self._unknown(out, one)
@@ -182,6 +184,24 @@ class RouteResources:
             out.number("port", back_end.port)
         if back_end.socket:
             out.text("socket", back_end.socket, one.route.directive.source)
+
+    def _served(self, out: Attributes, one: VisibleRoute) -> None:
+        """Whether modules speak its protocol, and those of a balancer's members."""
+        if not self.model.loads_modules or not one.targets:
+            return
+        schemes = dict.fromkeys(target.back_end.scheme for target in one.targets)
+        if is_balancer(one.route.real):
+            schemes = {"balancer": None, **schemes}
+        missing = [unserved(self.model, self.server, scheme) for scheme in schemes]
+        source = one.route.directive.source
+        if found := next(filter(None, missing), ""):
+            out.flag("served", False, source)
+            out.text("missing_module", found, source)
+        elif None in missing:
+            cause = f"whether a module for {', '.join(schemes)} is compiled in is not known: give --module or"
+            out.add("served", Undetermined(f"{cause} --no-other-modules"), source)
+        else:
+            out.flag("served", True, source)
 
     def _own_line(self, out: Attributes, one: VisibleRoute) -> None:
         own = one.route.own_timeout
@@ -287,7 +307,8 @@ class RouteResources:
         written = [parameter for target in one.targets if (parameter := _parameter(target.worker, "retry"))]
         balancer = worker.balancer if worker is not None else None
         if balancer is None:
-            out.flag("retry_ineffective", bool(written), source_of(written[0].directive if written else None))
+            said = bool(written) and not self.model.behaviour.plain_errors
+            out.flag("retry_ineffective", said, source_of(written[0].directive if written else None))
             return
         seconds = max((atoi(parameter.value) for parameter in written), default=60)
         out.seconds("retry", seconds, source_of(written[0].directive if written else None))

@@ -206,7 +206,7 @@ class _Reader:
                 real, parameters, directive, regex=pattern
             )
             if real[:5].lower() == "unix:" and not self.behaviour.unix_sockets:
-                self.found.refused.append((directive, "unix: is not known before 2.4.7: httpd does not start"))
+                self.found.refused.append((directive, "unix: is not known before 2.4.8: httpd does not start"))
             if route.made or route.balancer is not None:
                 self._check(parameters, balancer=route.balancer is not None)
             if route.worker is None and route.balancer is None:

@@ -20,6 +20,7 @@ from auditor.surfaces.httpd.file_places import FilePlace, Settings
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.marks import Mark
 from auditor.surfaces.httpd.servers import Server, readable
+from auditor.surfaces.httpd.versions import NEWEST, Behaviour
 from auditor.surfaces.httpd.words import split_words
 
 _HANDLERS: Final = {"cgi-script": ("cgid", "cgi"), "fcgid-script": ("fcgid",)}
@@ -39,16 +40,19 @@ class Script(msgspec.Struct, frozen=True):
     seconds: float
     governed: Governed
     doubts: tuple[str, ...] = ()
+    behaviour: Behaviour = NEWEST
 
     def failures(self) -> Iterator[Failure]:
         """How it fails."""
         shown = f'The log says "mod_fcgid: read data timeout in {self.seconds:g} seconds", without an identifier.'
         read = {"cgid": Mark(504, (), _SAYS), "cgi": Mark(504, ("AH01220",)), "fcgid": Mark(500, (), shown)}
-        body = {"cgid": Mark(200, ("AH00574",)), "cgi": Mark(200, ("AH00574", "AH01220"))}
-        for when, marks in (("read", read), ("mid-body", body)):
+        flushed = ("AH02550",) if self.behaviour.cgid_flush_logged else ()
+        body = {"cgid": Mark(200, ("AH00574", *flushed)), "cgi": Mark(200, ("AH00574", "AH01220"))}
+        waited = 1 if self.module == "fcgid" else self.behaviour.cgi_waits
+        for when, marks, waits in (("read", read, waited), ("mid-body", body, 1)):
             mark = marks.get(self.module)
             if mark is not None:
-                seconds = seconds_or_none(self.seconds)
+                seconds = seconds_or_none(self.seconds * waits)
                 yield Failure(when, seconds, mark.status, mark.log_ids, self.governed, mark.text)
 
 
@@ -78,11 +82,13 @@ class Scripts:
             doubts.append("mod_cgid and mod_cgi are both loaded: the one that is loaded last runs the scripts")
         limits = self._fcgid(place) if names[0] == "fcgid" else self._cgi(names[0], counting, doubts)
         seconds, governed, chain = _first(list(limits))
-        return Script(names[0], by, chain, seconds, governed, tuple(doubts))
+        return Script(names[0], by, chain, seconds, governed, tuple(doubts), self.model.behaviour)
 
     def _cgi(self, module: str, counting: list[tuple[Directive, bool]], doubts: list[str]) -> Iterator[_Limit]:
         name = _OWN[module]
         behaviour = self.model.behaviour
+        if module == "cgid" and not behaviour.cgid_timeout:
+            yield _Limit(math.inf, "fixed", "no limit of mod_cgid", None)
         if behaviour.cgid_timeout if module == "cgid" else behaviour.cgi_timeout:
             for directive, certain in reversed(counting):
                 seconds = parse_interval(effective.first_word(directive)) or 0
@@ -127,7 +133,9 @@ def _first(limits: list[_Limit]) -> tuple[float, Governed, tuple[ChainEntry, ...
     entries = []
     for index, one in enumerate(limits):
         source = one.directive.source if one.directive is not None else None
-        shown = f"{one.name} {one.written}" if one.directive is not None else f"{one.written}, httpd's default"
+        shown = f"{one.name} {one.written}"
+        if one.directive is None:
+            shown = one.written if one.name == "fixed" else f"{one.written}, httpd's default"
         entries.append(
             ChainEntry(readable(shown), one.directive is not None, "not reached" if index else "governs", "", source)
         )

@@ -13,6 +13,7 @@ from auditor.model.snapshot import Gap
 from auditor.surfaces.httpd.declared import Declared
 from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.governing import Model, build_model
+from auditor.surfaces.httpd.handlers import never_starts
 from auditor.surfaces.httpd.hops import Hops
 from auditor.surfaces.httpd.logs import log_resources
 from auditor.surfaces.httpd.route_resources import RouteResources
@@ -114,7 +115,7 @@ def refusals(resolved: Resolved, models: Sequence[Model]) -> tuple[Gap, ...]:
     for model in models:
         here: list[_Refusal] = [(str(line.source), why, _ROUTING) for line, why in model.routes.refused()]
         refused = refused_directives(model.resolved.directives, model.behaviour)
-        here += [(str(line.source), why, UNDERSTOOD) for line, why in refused]
+        here += [(str(line.source), why, UNDERSTOOD) for line, why in (*refused, *never_starts(model))]
         for one in dict.fromkeys(here):
             certain[one] = certain.get(one, 0) + 1
     lines = [(*one, count == len(models)) for one, count in certain.items()]

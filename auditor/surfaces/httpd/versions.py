@@ -40,13 +40,28 @@ class Behaviour(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def unix_sockets(self) -> bool:
-        """``unix:`` in a proxy URL (since 2.4.7)."""
-        return self.version >= (2, 4, 7)
+        """``unix:`` in a proxy URL (since 2.4.8)."""
+        return self.version >= (2, 4, 8)
 
     @property
     def handler_proxies(self) -> bool:
         """``SetHandler "proxy:…"`` (since 2.4.10; ignored before, the file itself is sent)."""
         return self.version >= (2, 4, 10)
+
+    @property
+    def lines_behind_location(self) -> bool:
+        """Whether ProxyPass lines are still tried once a <Location> took the path (2.4.24 and 2.4.25)."""
+        return (2, 4, 24) <= self.version < (2, 4, 26)
+
+    @property
+    def plain_errors(self) -> bool:
+        """Whether a proxy worker that is no member of a balancer is put in error, too (until 2.4.20)."""
+        return self.version < (2, 4, 21)
+
+    @property
+    def handlerless_members_fail(self) -> bool:
+        """Whether a member whose protocol no module speaks gives 500 (until 2.4.62; 2.4.71: it is never usable)."""
+        return self.version < (2, 4, 63)
 
     @property
     def fcgi_timeout_status(self) -> int:
@@ -77,6 +92,66 @@ class Behaviour(msgspec.Struct, frozen=True, gc=False):
     def websocket_choice(self) -> bool:
         """``ProxyWebsocketFallbackToProxyHttp`` (since 2.4.48)."""
         return self.version >= (2, 4, 48)
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether ``upgrade=`` makes a tunnel of http:// (since 2.4.47; before, it is for ws:// alone)."""
+        return self.version >= (2, 4, 47)
+
+    @property
+    def shorter_tunnels(self) -> bool:
+        """Whether an idle tunnel of mod_proxy_http ends by the shorter of both time-outs (2.4.47 to 2.4.52)."""
+        return self.version < (2, 4, 53)
+
+    @property
+    def strict_websockets(self) -> bool:
+        """Whether mod_proxy_wstunnel turns down what is no WebSocket handshake (since 2.4.13)."""
+        return self.version >= (2, 4, 13)
+
+    @property
+    def h2_attempts(self) -> int:
+        """How often a request to an HTTP/2 back end is sent where no answer comes (2 times since 2.4.47)."""
+        return 2 if self.version >= (2, 4, 47) else 5
+
+    @property
+    def h2_connects(self) -> int:
+        """How often a connection to an HTTP/2 back end is tried (five times from 2.4.26 to 2.4.38)."""
+        return 5 if (2, 4, 26) <= self.version < (2, 4, 39) else 1
+
+    @property
+    def h2_limit(self) -> bool:
+        """Whether the wait for an HTTP/2 back end's answer has a limit at all (since 2.4.44)."""
+        return self.version >= (2, 4, 44)
+
+    @property
+    def fcgi_header_logged(self) -> bool:
+        """Whether a FastCGI back end that closes in silence is logged as a header not read (since 2.4.7)."""
+        return self.version >= (2, 4, 7)
+
+    @property
+    def cut_body_logged(self) -> bool:
+        """Whether an answer that ends before its Content-Length is logged (since 2.4.8)."""
+        return self.version >= (2, 4, 8)
+
+    @property
+    def scgi_body_noticed(self) -> bool:
+        """Whether mod_proxy_scgi takes a client's missing body for what it is (since 2.4.36)."""
+        return self.version >= (2, 4, 36)
+
+    @property
+    def named_body_limit(self) -> bool:
+        """Whether RequestReadTimeout's ``body=`` counts where a host is found by name (since 2.4.44)."""
+        return self.version >= (2, 4, 44)
+
+    @property
+    def cgi_waits(self) -> int:
+        """How often mod_cgi and mod_cgid wait for a script that says nothing (once since 2.4.60)."""
+        return 1 if self.version >= (2, 4, 60) else 2
+
+    @property
+    def slow_body_ends_all(self) -> bool:
+        """Whether a redirect or an error of httpd's own gives way to the status of a slow body (since 2.4.53)."""
+        return self.version >= (2, 4, 53)
 
     @property
     def known(self) -> bool:
@@ -112,6 +187,11 @@ class Behaviour(msgspec.Struct, frozen=True, gc=False):
     def cgid_timeout(self) -> bool:
         """``CGIDScriptTimeout`` (since 2.4.10)."""
         return self.version >= (2, 4, 10)
+
+    @property
+    def cgid_flush_logged(self) -> bool:
+        """Whether mod_cgid logs a cut answer as one that could not be flushed, too (2.4.10 to 2.4.18)."""
+        return (2, 4, 10) <= self.version < (2, 4, 19)
 
     @property
     def cgi_timeout(self) -> bool:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import pytest
 
 from auditor.model.snapshot import Fact
+from auditor.model.value import Undetermined
 from auditor.surfaces.httpd.answer import Answer
 from auditor.surfaces.httpd.explain import explain
 from auditor.surfaces.httpd.resolving import known_version, resolve_collected
 from auditor.surfaces.interface import InterpretOptions
-from tests.unit.surfaces.httpd.trees import ask, collected, meaning
+from tests.unit.surfaces.httpd.trees import ask, collected, meaning, of, route
 
 URL = "http://x.example/a/x"
-MODULES = "LoadModule proxy_module m.so\nLoadModule proxy_http_module m.so\nLoadModule reqtimeout_module m.so\n"
+NAMES = (
+    "proxy proxy_http proxy_fcgi proxy_ajp proxy_scgi proxy_uwsgi proxy_http2 proxy_wstunnel proxy_balancer "
+    "slotmem_shm lbmethod_byrequests reqtimeout"
+)
+MODULES = "".join(f"LoadModule {name}_module m.so\n" for name in NAMES.split())
 
 
 def answer(lines: str, version: str, url: str = URL) -> Answer:
@@ -37,6 +42,8 @@ def seconds_of(one: Answer, when: str) -> float | None:
         ("Timeout 9\nProxyPassMatch ^/(.*) http://b/$1 timeout=5", "2.4.46", "2.4.47", (9, 5)),
         ("ProxyPass /a ws://b/ timeout=5", "2.4.46", "2.4.47", (None, 5)),
         ("ProxyPass /a wss://b/ timeout=5", "2.4.46", "2.4.47", (None, 5)),
+        ("ProxyPass /a h2c://b/ timeout=5", "2.4.43", "2.4.44", (None, 5)),
+        ("LoadModule cgid_module m.so\nScriptAlias /a /srv/cgi\nTimeout 5", "2.4.9", "2.4.10", (None, 5)),
     ],
 )
 def test_the_read_time_out(lines: str, before: str, at: str, seconds: tuple[float | None, float | None]) -> None:
@@ -51,11 +58,22 @@ def test_a_route_that_is_known_to_the_later_version_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "seconds"), [("ProxyPass /a http://c/ timeout=7\n", (5, 7, 5)), ("ProxyPass /a !\n", (5, None, 5))]
+)
+def test_two_versions_try_the_lines_behind_a_location(line: str, seconds: tuple[float | None, ...]) -> None:
+    lines = f"{line}<Location /a>\nProxyPass http://b/ timeout=5\n</Location>"
+    found = [answer(lines, version) for version in ("2.4.23", "2.4.25", "2.4.26")]
+    assert tuple(one.read_timeout_s if one.proxied else None for one in found) == seconds
+
+
+@pytest.mark.parametrize(
     ("lines", "when", "before", "at", "statuses"),
     [
         ("ProxyPass /a fcgi://b:9000/", "read", "2.4.25", "2.4.26", (503, 504)),
         ("ProxyPass /a http://b/", "client body", "2.4.12", "2.4.13", (400, 408)),
-        ("ProxyPass /a fcgi://b:9000/", "client body", "2.4.12", "2.4.13", (400, 408)),
+        ("ProxyPass /a fcgi://b:9000/", "client body", "2.4.12", "2.4.13", (503, 408)),
+        ("ProxyPass /a scgi://b:9000/", "client body", "2.4.35", "2.4.36", (503, 500)),
+        ("ProxyPass /a h2c://b/", "read", "2.4.43", "2.4.44", (None, 503)),
         ("", "client body", "2.4.12", "2.4.13", (400, 408)),
         ("ProxyPass /a ws://b/", "read", "2.4.46", "2.4.47", (None, 502)),
     ],
@@ -92,15 +110,50 @@ def test_a_fast_cgi_time_out_of_503_is_tried_on_the_next_member() -> None:
             "idle tunnel",
             "2.4.46",
             "2.4.47",
-            (None, 9),
+            (None, 5),
         ),
+        ("Timeout 9\nProxyPass /a ws://b/ timeout=5", URL, "idle tunnel", "2.4.52", "2.4.53", (5, 9)),
+        ("Timeout 4\nProxyPass /a ws://b/ timeout=5", URL, "idle tunnel", "2.4.52", "2.4.53", (4, 5)),
+        ("Timeout -1\nProxyPass /a ws://b/ timeout=5", URL, "idle tunnel", "2.4.52", "2.4.53", (None, 5)),
+        (
+            "Timeout 9\nProxyPass /a http://b/ timeout=5 upgrade=websocket",
+            URL,
+            "idle tunnel",
+            "2.4.46",
+            "2.4.47",
+            (-1, 5),
+        ),
+        ("ProxyPass /a h2c://b/ timeout=5", URL, "read", "2.4.46", "2.4.47", (25, 10)),
+        ("ProxyPass /a h2c://b/ timeout=5", URL, "connect", "2.4.38", "2.4.39", (25, 5)),
+        ("ProxyPass /a h2c://b/ timeout=5", URL, "connect", "2.4.25", "2.4.26", (5, 25)),
+        (
+            "<VirtualHost *:80>\nServerName y\n</VirtualHost>\n<VirtualHost *:80>\nServerName x.example\n"
+            "RequestReadTimeout body=3\nProxyPass /a http://b/\n</VirtualHost>",
+            URL,
+            "client body",
+            "2.4.43",
+            "2.4.44",
+            (20, 3),
+        ),
+        (
+            "LoadModule mpm_event_module m.so\n<VirtualHost *:80>\nServerName x.example\nKeepAliveTimeout 3\n"
+            "</VirtualHost>",
+            URL,
+            "client idle",
+            "2.4.12",
+            "2.4.13",
+            (5, 3),
+        ),
+        ("ProxyPass /a ws://b/", URL, "no upgrade", "2.4.12", "2.4.13", (-1, 0)),
+        ("ProxyPass /a http://b/", URL, "in error", "2.4.20", "2.4.21", (0, -1)),
+        ("ProxyPass /a http://b/ retry=0", URL, "in error", "2.4.20", "2.4.21", (-1, -1)),
         (
             "LoadModule cgid_module m.so\nScriptAlias /a /srv/cgi\nCGIDScriptTimeout 5",
             URL,
             "read",
             "2.4.9",
             "2.4.10",
-            (60, 5),
+            (None, 10),
         ),
         (
             "LoadModule cgi_module m.so\nScriptAlias /a /srv/cgi\nCGIScriptTimeout 5",
@@ -108,8 +161,10 @@ def test_a_fast_cgi_time_out_of_503_is_tried_on_the_next_member() -> None:
             "read",
             "2.4.58",
             "2.4.59",
-            (60, 5),
+            (120, 10),
         ),
+        ("LoadModule cgi_module m.so\nScriptAlias /a /srv/cgi\nTimeout 5", URL, "read", "2.4.59", "2.4.60", (10, 5)),
+        ("LoadModule cgid_module m.so\nScriptAlias /a /srv/cgi\nTimeout 5", URL, "read", "2.4.59", "2.4.60", (10, 5)),
     ],
 )
 def test_the_seconds_of_a_failure(
@@ -119,6 +174,35 @@ def test_the_seconds_of_a_failure(
         seconds_of(answer(lines, before, url), when),
         seconds_of(answer(lines, at, url), when),
     ) == seconds
+
+
+@pytest.mark.parametrize(
+    ("lines", "when", "before", "at", "identifier", "there"),
+    [
+        ("ProxyPass /a http://b/", "refused", "2.4.20", "2.4.21", "AH00959", (True, False)),
+        ("ProxyPass /a http://b/", "connect", "2.4.20", "2.4.21", "AH00959", (True, False)),
+        ("RewriteEngine On\nRewriteRule ^/a http://b/ [P]", "refused", "2.4.20", "2.4.21", "AH00959", (False, False)),
+        ("ProxyPass /a fcgi://b:9000/", "closed", "2.4.6", "2.4.7", "AH01067", (False, True)),
+        ("ProxyPass /a http://b/", "cut", "2.4.7", "2.4.8", "AH01110", (False, True)),
+        ("ProxyPass /a scgi://b:9000/", "client body", "2.4.35", "2.4.36", "AH00859", (False, True)),
+        (
+            "LoadModule cgid_module m.so\nScriptAlias /a /srv/cgi\nTimeout 5",
+            "mid-body",
+            "2.4.18",
+            "2.4.19",
+            "AH02550",
+            (True, False),
+        ),
+    ],
+)
+def test_the_identifiers(
+    lines: str, when: str, before: str, at: str, identifier: str, there: tuple[bool, bool]
+) -> None:
+    logged = [
+        identifier in next(one.log_ids for one in answer(lines, version).failures if one.when == when)
+        for version in (before, at)
+    ]
+    assert tuple(logged) == there
 
 
 def test_messages_have_identifiers_since_2_4() -> None:
@@ -134,7 +218,7 @@ def test_messages_have_identifiers_since_2_4() -> None:
         ("ProxyPass /a balancer://p/ forcerecovery=Off", "2.4.1", "2.4.2"),
         ("ProxyPass /a balancer://p/ stickysessionsep=.", "2.4.3", "2.4.4"),
         ("ProxyPass /a balancer://p/ failontimeout=On", "2.4.4", "2.4.5"),
-        ('ProxyPass /a "unix:/s|http://b/"', "2.4.6", "2.4.7"),
+        ('ProxyPass /a "unix:/s|http://b/"', "2.4.7", "2.4.8"),
         ("CGIDScriptTimeout 5", "2.4.9", "2.4.10"),
         ("ProxyPass /a http://b/ enablereuse=On", "2.4.10", "2.4.11"),
         ("<Proxy http://b/ enablereuse=On>\n</Proxy>", "2.4.10", "2.4.11"),
@@ -170,6 +254,44 @@ def test_what_the_earlier_version_does_not_start_with(lines: str, before: str, a
 )
 def test_what_no_version_starts_with(lines: str) -> None:
     assert [gap for gap in meaning(f"Listen 80\n{lines}\n").gaps if "does not start" in gap.detail]
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "identifier"),
+    [
+        ("ProxyPass /a fcgi://b:9000/", 500, "AH01144"),
+        ("<Proxy balancer://p>\nBalancerMember http://b\n</Proxy>\nProxyPass /a balancer://p/", 500, "AH01144"),
+    ],
+)
+def test_a_route_whose_module_is_not_loaded(lines: str, status: int, identifier: str) -> None:
+    """Whatever its time-outs say, it is answered at once; a rule finds it."""
+    text = f"Listen 80\nLoadModule proxy_module m.so\nLoadModule proxy_http_module m.so\n{lines}\n"
+    found = next(one for one in ask(text, URL).failures if not one.when.startswith("client"))
+    assert (found.when, found.seconds, found.status, found.log_ids) == ("no module", 0, status, (identifier,))
+    assert ask(text, URL).on_timeout is None
+    assert of(route(meaning(text), "main /a"), "served") is False
+
+
+def test_where_the_modules_are_not_known_nobody_says_that_one_is_missing() -> None:
+    text = "Listen 80\nLoadModule proxy_module m.so\nProxyPass /a fcgi://b:9000/\n"
+    assert of(route(meaning(text, built_in=None), "main /a"), "served") is Undetermined
+    assert of(route(meaning("Listen 80\nProxyPass /a fcgi://b:9000/"), "main /a"), "served") is None
+
+
+@pytest.mark.parametrize(
+    ("modules", "missing"),
+    [
+        ("proxy_balancer lbmethod_byrequests", "mod_slotmem_shm"),
+        ("proxy_balancer slotmem_shm", "mod_lbmethod_byrequests"),
+        ("proxy_balancer slotmem_shm lbmethod_byrequests", ""),
+        ("", ""),
+    ],
+)
+def test_a_balancer_without_its_modules_keeps_httpd_from_starting(modules: str, missing: str) -> None:
+    loads = "".join(f"LoadModule {name}_module m.so\n" for name in f"proxy proxy_http {modules}".split())
+    text = f"Listen 80\n{loads}<Proxy balancer://p>\nBalancerMember http://b\n</Proxy>\nProxyPass /a balancer://p/\n"
+    details = [gap.detail for gap in meaning(text).gaps if "needs mod_" in gap.detail]
+    assert [missing in detail for detail in details] == ([True] if missing else [])
 
 
 FCGI = "Listen 80\nTimeout 9\nProxyPass /a fcgi://b:9000/\nProxyPass /h http://b/\n"

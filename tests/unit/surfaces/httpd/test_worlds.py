@@ -80,10 +80,10 @@ def test_what_httpd_refuses_is_a_gap_with_its_place() -> None:
     assert of(route(seen, "main /a"), "read_timeout") is Undetermined
 
 
-def test_a_unix_socket_before_2_4_7_is_refused() -> None:
+def test_a_unix_socket_before_2_4_8_is_refused() -> None:
     text = "Listen 80\nProxyPass /s unix:/run/s.sock|http://localhost/\n"
-    assert [gap.cause for gap in meaning(text, version="2.4.6").gaps] == ["malformed"]
-    assert meaning(text, version="2.4.7").gaps == ()
+    assert [gap.cause for gap in meaning(text, version="2.4.7").gaps] == ["malformed"]
+    assert meaning(text, version="2.4.8").gaps == ()
 
 
 def test_more_inherited_routes_than_can_be_followed_are_a_gap() -> None:
