@@ -79,6 +79,35 @@ async def shown_certificate(host: str, port: int) -> Certificate | None:
     return describe(raw) if raw else None
 
 
+class Problem(msgspec.Struct, frozen=True):
+    """Why a server cannot be talked to: it does not answer, or its certificate is not trusted. Empty: it can."""
+
+    unreachable: str = ""
+    untrusted: str = ""
+
+
+async def certificate_problem(host: str, port: int, cafile: str, *, verify: bool) -> Problem:
+    """Whether a server answers over TLS with a certificate that is trusted; nothing is sent to it.
+
+    Errors:
+        InputError: the authority file cannot be used.
+    """
+    context = tls_context(cafile, verify=verify)
+    try:
+        async with asyncio.timeout(_PEEK_S):
+            _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
+            writer.transport.abort()
+    except ssl.SSLCertVerificationError as error:
+        shown = await shown_certificate(host, port)
+        told = f" (issuer {shown.issuer!r}, {shown.fingerprint})" if shown else ""
+        return Problem(untrusted=f"{error.verify_message}{told}")
+    except TimeoutError:
+        return Problem(unreachable=f"no answer within {_PEEK_S:g} s")
+    except (OSError, ValueError) as error:
+        return Problem(unreachable=getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    return Problem()
+
+
 def describe(raw: bytes) -> Certificate | None:
     """What a certificate in DER says, or None where the bytes are none."""
     from cryptography import x509

@@ -1,0 +1,184 @@
+"""What answers of a machine mean: command lines, units, containers, other users' rights."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from auditor.surfaces.httpd.diagnosis import checks_of, read_account
+from auditor.surfaces.httpd.machine.answer import Answer, read_answer
+from auditor.surfaces.httpd.machine.asking import Paths, Tree, ask
+from auditor.surfaces.httpd.machine.facts import Reading, state_facts
+from auditor.surfaces.httpd.machine.limits import refused_limits
+from auditor.surfaces.httpd.machine.loading import PidFile, Stamp, loaded
+from auditor.surfaces.httpd.machine.processes import Parent, main_file_of, running, serving
+from auditor.surfaces.httpd.machine.units import environment_files
+from auditor.transport.local_shell import LocalShell
+from tests.running import Site
+from tests.unit.surfaces.httpd.trees import collected
+
+SECOND = 1_000_000_000
+
+
+def answered(**parts: str) -> Answer:
+    """An answer of these parts, by name (``_`` for a blank), each a text of lines."""
+    text = ""
+    for name, lines in parts.items():
+        title = name.replace("__", " ")
+        shown = "".join(f" {line}\n" for line in lines.strip().split("\n") if lines.strip())
+        text += f"begin {title}\n{shown}end {title} ok\n"
+    return read_answer(f"{text}done\n".encode())
+
+
+def parent(*arguments: str, program: str = "/usr/sbin/httpd", **more: object) -> Parent:
+    return Parent(pid=7, started=1000 * SECOND, program=program, arguments=(program, *arguments), **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "main_file"),
+    [
+        (parent(), "/etc/httpd/conf/httpd.conf"),
+        (parent("-DFOREGROUND"), "/etc/httpd/conf/httpd.conf"),
+        (parent("-d", "/srv/web", "-k", "start"), "/srv/web/conf/httpd.conf"),
+        (parent("-d/srv/web", "-fother.conf"), "/srv/web/other.conf"),
+        (parent("-f", "/srv/x.conf", "-D", "-d"), "/srv/x.conf"),
+        (parent("-d", "web"), ""),
+        (parent(program="/usr/sbin/apache2"), "/etc/apache2/apache2.conf"),
+        (parent(program="/opt/rh/httpd24/root/usr/sbin/httpd"), "/opt/rh/httpd24/root/etc/httpd/conf/httpd.conf"),
+        (parent(program="/opt/web/bin/httpd"), "/opt/web/conf/httpd.conf"),
+        (parent(program="/opt/web/bin/httpd (deleted)"), "/opt/web/conf/httpd.conf"),
+    ],
+)
+def test_the_main_file_of_a_command_line(given: Parent, main_file: str) -> None:
+    assert main_file_of(given, Answer({})) == main_file
+
+
+def test_what_a_program_says_of_itself_wins_over_its_place() -> None:
+    said = answered(**{"settings__/usr/sbin/httpd": ' -D HTTPD_ROOT="/srv/own"\n -D SERVER_CONFIG_FILE="web.conf"'})
+    assert main_file_of(parent(), said) == "/srv/own/web.conf"
+
+
+def test_a_server_in_a_container_is_not_this_machines() -> None:
+    processes = """
+sees all
+clock 2000.5 1000.5 100
+parent 7 100
+exe 7 /usr/sbin/httpd
+nspid 7 7 1
+"""
+    found = running(answered(processes=processes))
+    assert found is not None
+    assert found.parents[0].elsewhere
+    assert serving(found, Answer({}), "/etc/httpd/conf/httpd.conf", lambda path: path) is None
+
+
+def test_starts_are_reckoned_from_the_clock_as_it_stands() -> None:
+    found = running(answered(processes="sees own\nclock 2000.5 1000.5 100\nparent 7 50000\nexe 7 /x\nchild 8 7 60000"))
+    assert found is not None
+    assert not found.sees_all
+    assert found.parents[0].started == 1500 * SECOND
+    assert found.parents[0].children == (1600 * SECOND,)
+
+
+def test_whole_seconds_leave_the_second_of_the_reload_open() -> None:
+    pid_file = PidFile("/run/httpd.pid", Stamp(1005 * SECOND, 1005 * SECOND, exact=False), "")
+    seen = {str(at): (Stamp(at * SECOND, at * SECOND, exact=False),) for at in (1004, 1005, 1006)}
+    found = loaded(seen, (), seen, parent(), pid_file)
+    assert found.changed == ("1006",)
+    assert found.unknown == ("1005",)
+
+
+def test_a_file_whose_times_are_not_known_is_not_taken_for_loaded() -> None:
+    pid_file = PidFile("/run/httpd.pid", Stamp(1005 * SECOND, 1005 * SECOND, exact=True), "")
+    assert loaded(("gone",), ("folder",), {}, parent(), pid_file).unknown == ("folder/", "gone")
+
+
+def test_drop_ins_add_environment_files_and_an_empty_one_forgets_those_before() -> None:
+    units = """
+file /usr/lib/systemd/system/httpd.service
+EnvironmentFile=/etc/sysconfig/httpd
+ExecStart=/usr/sbin/httpd $OPTIONS -DFOREGROUND
+file /etc/systemd/system/httpd.service.d/own.conf
+EnvironmentFile=
+EnvironmentFile=-/etc/sysconfig/web
+"""
+    own = "/etc/systemd/system/httpd.service.d/own.conf"
+    assert environment_files(answered(units=units), None, "/usr/sbin/httpd") == (("/etc/sysconfig/web", own),)
+    assert environment_files(answered(units=units), parent(unit="httpd.service"), "") == (("/etc/sysconfig/web", own),)
+    assert environment_files(answered(units=units), None, "/usr/sbin/apache2") == ()
+
+
+NOT_SHOWN = "the error log does not show the last reload"
+LOG = """
+[Fri Nov 27 06:00:00.1 2026] [mpm_event:notice] AH00489: Apache configured -- resuming normal operations
+[Fri Nov 27 06:10:00.1 2026] [mpm_event:notice] AH00493: SIGUSR1 received.  Doing graceful restart
+[Fri Nov 27 06:10:00.2 2026] [mpm_event:warn] AH00501: changing ServerLimit to 6 from original value of 4 not allowed
+[Fri Nov 27 06:10:00.3 2026] [mpm_event:notice] AH00489: Apache configured -- resuming normal operations
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "local", "said"),
+    [
+        (LOG, "Nov 27 06:10:00", (("ServerLimit", "4"),)),
+        (LOG.replace("Fri Nov 27", "2026-11-27").replace(".1 2026", ""), "Nov 27 06:10:00", (("ServerLimit", "4"),)),
+        (LOG, "Nov 27 06:40:00", NOT_SHOWN),
+        (LOG, "", NOT_SHOWN),
+        (
+            "\n".join(LOG.split("\n")[4:]),
+            "Nov 27 06:10:00",
+            "the error log does not show the last reload from its beginning",
+        ),
+        ("", "Nov 27 06:10:00", NOT_SHOWN),
+    ],
+)
+def test_the_log_speaks_of_the_last_reload_or_not_at_all(log: str, local: str, said: object) -> None:
+    log = log.replace("2026-11-27 06:10:00.3 2026", "2026-11-27 06:10:00.3")
+    pid_file = PidFile("/run/httpd.pid", Stamp(9000 * SECOND, 9000 * SECOND, exact=True), local)
+    assert refused_limits(answered(log=log).part("log"), pid_file, parent()) == said
+
+
+def test_hidden_processes_are_no_proof_that_nothing_runs() -> None:
+    reading = Reading((), (), (), "", str)
+    assert [fact.name for fact in state_facts(Answer({}), None, False, reading)] == ["state_unknown"]
+    assert [fact.value for fact in state_facts(Answer({}), None, True, reading)] == [False]
+
+
+def test_another_user_is_told_what_may_not_be_seen(tmp_path: Path, httpd: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can look as somebody else")
+    tmp_path.chmod(0o755)
+    site = Site(tmp_path / "httpd")
+    try:
+        site.start()
+        (site.root / "logs").chmod(0o700)
+        shell = LocalShell(("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "/bin/sh"))
+        paths = Paths((str(site.main),), (str(site.pid_file),), (str(site.root / "logs/error.log"),))
+        answer = asyncio.run(ask(shell, ("server", "state", "tools"), Tree(str(site.root), "httpd.conf"), paths))
+        found = running(answer)
+        assert found is not None
+        mine = serving(found, answer, str(site.main), os.path.realpath)
+        assert mine is not None
+        assert mine.pid == site.pid() if os.access(site.pid_file, os.R_OK) else True
+        reading = Reading((str(site.main),), (), (), str(site.root / "logs/error.log"), str)
+        facts = {fact.name: fact.value for fact in state_facts(answer, mine, found.sees_all, reading)}
+    finally:
+        site.stop()
+    unknown = facts["state_unknown"]
+    assert isinstance(unknown, tuple)
+    assert {text.partition(":")[0] for text in unknown} >= {"backlog", "limits", "mpm", "pid_file", "replaced_code"}
+    assert read_account(answer).user == "nobody"
+
+
+def test_what_is_missing_comes_from_what_was_collected() -> None:
+    seen = collected("Timeout 60\n", version="")
+    assert [(one.name, one.state) for one in checks_of(seen, None)] == [
+        ("reach", "ok"),
+        ("tree", "ok"),
+        ("program", "missing"),
+        ("processes", "without"),
+        ("packages", "without"),
+    ]
