@@ -105,6 +105,22 @@ def test_snapshot_drift_and_history_follow_a_change_over_there(
     assert (code, "its host key is not known here" in out) == (3, True)
 
 
+def test_an_ssh_config_of_the_fleets_own_is_used(
+    site: SshServer, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AUDITOR_SSH_CONFIG")
+    fleet = tmp_path / "fleet"
+    fleet.mkdir()
+    (fleet / "own_config").write_bytes(site.config.read_bytes())
+    (fleet / "auditor.yaml").write_text(
+        "format: auditor.fleet/v1\nfleet: {id: f}\nssh_config: own_config\nhosts:\n  web1: {httpd: {ssh: web1}}\n"
+    )
+    monkeypatch.chdir(fleet)
+    for target in ("web1", "ssh://web1/etc/httpd"):
+        code, out, _ = run("explain", target, "https://shop.example/api/x", "--format", "json")
+        assert json.loads(out)["answers"][0]["read_timeout_s"] == 300
+
+
 def test_a_change_is_refused_in_one_clear_sentence(
     site: SshServer, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -158,7 +158,9 @@ def test_a_tree_named_by_a_link_reads_alike(ssh_server: SshServer, odd: Path, tm
     assert_alike(far, near)
 
 
-def test_busybox_and_a_copy_read_alike(tmp_path: Path, odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_with_nothing_but_busybox_reads_alike(
+    tmp_path: Path, odd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a machine that has nothing but busybox: its login shell, its applets, no Python."""
     applets = tmp_path / "far"
     far_shell(applets, "busybox")

@@ -25,6 +25,8 @@ _NOISE: Final = 256 * 1024
 _ERRORS: Final = 16 * 1024
 _SLACK: Final = 64 * 1024
 _ENDS_WITHIN_S: Final = 3.0
+_LATE_S: Final = 15.0
+"""How much longer a script's reply is waited for than the far side lets the script run."""
 
 
 class SshConnection:
@@ -127,7 +129,7 @@ class SshConnection:
         head = f"run {limit + 1} {seconds} {len(words)}"
         request = (head, encoded(script.encode()), encoded(given), *words)
         # The far side ends a script that is late, where it can; the connection is given up only after that.
-        (records,) = await self.ask([request], limit + _SLACK, deadline_s + _ENDS_WITHIN_S)
+        (records,) = await self.ask([request], limit + _SLACK, deadline_s + _LATE_S)
         found = dict(records)
         output, status = found.get("o"), found.get("s", b"").decode("ascii", "replace")
         if output is None or not status.isdigit():

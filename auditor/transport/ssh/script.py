@@ -93,7 +93,7 @@ for p do
     if [ "$a_list" = 1 ] && [ -d "$r" ]; then
         printf '%s d%s\n' "$a_n" "$r"
         { find "$r" -mindepth 1 -maxdepth 1 -print0 2>/dev/null; printf '=%s\0' "$?"; } |
-            head -c "$a_names" | xargs -0 sh -c "$a_entries" sh
+            head -c "$a_names" | xargs -0 -n 250 sh -c "$a_entries" sh
     fi
 done
 """
@@ -166,13 +166,14 @@ while IFS=' ' read -r verb one two three four <&3; do
         data; p=$(printf %b. "$d"); p=${p%.}
         {
             find -H "$p" -mindepth 1 -maxdepth 1 -print0 2>/dev/null; printf '=%s\0' "$?"
-            find -H "$p" -mindepth 1 -maxdepth 1 -type d -print0 2>/dev/null | xargs -0 sh -c "$a_deeper" sh
+            find -H "$p" -mindepth 1 -maxdepth 1 -type d -print0 2>/dev/null |
+                xargs -0 -n 250 sh -c "$a_deeper" sh
             printf '=end\0'
-        } | head -c "$a_names" | xargs -0 sh -c "$a_entries" sh
+        } | head -c "$a_names" | xargs -0 -n 250 sh -c "$a_entries" sh
         ;;
     look)
         a_list=$one a_names=$two
-        data; printf %b "$d" | xargs -0 sh -c "$a_look" sh
+        data; printf %b "$d" | xargs -0 -n 250 sh -c "$a_look" sh
         ;;
     read)
         a_most=$one a_within=${within:+$within $four}
