@@ -17,11 +17,15 @@ from typing import Final
 
 from auditor.model.plan import DirectiveEdit
 from auditor.surfaces.httpd import rewording
+from auditor.surfaces.httpd.conditions import CONDITIONALS
 from auditor.surfaces.httpd.edit import edit_directive, refused
 from auditor.surfaces.httpd.lines import LogicalLine, read_lines
 from auditor.surfaces.httpd.pairing import pair
 from auditor.surfaces.httpd.rewording import WordingError, indentation, line_end, physical_lines
 from auditor.surfaces.httpd.words import BLANKS
+
+_TRANSPARENT: Final = frozenset(name.removeprefix("<") for name in CONDITIONALS)
+"""Sections that are no scope of their own: what they hold stands where they stand."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -52,6 +56,7 @@ def remove(content: bytes, line: int, file: str = "") -> DirectiveEdit:
     """Takes the directive out, with all that it holds where it starts a section."""
     lines = _Lines(content, file)
     one = lines.at(line)
+    lines.refuse_lonely_else(one)
     return lines.edit(one.start, lines.closing(one).end, "")
 
 
@@ -59,6 +64,7 @@ def comment_out(content: bytes, line: int, file: str = "") -> DirectiveEdit:
     """Makes the directive a comment, with all that it holds where it starts a section: ``#`` before each line."""
     lines = _Lines(content, file)
     one = lines.at(line)
+    lines.refuse_lonely_else(one)
     start, end = one.start, lines.closing(one).end
     try:
         return lines.edit(start, end, rewording.commented(lines.text[start:end]))
@@ -169,6 +175,29 @@ class _Lines:
     def closing(self, one: LogicalLine) -> LogicalLine:
         """The last line of what starts there: the section's end, or the line itself."""
         return self.pairs.ends.get(one.line, one)
+
+    def refuse_lonely_else(self, one: LogicalLine) -> None:
+        """Refuses to take an ``<If>`` or ``<ElseIf>`` away from the ``<Else>`` or ``<ElseIf>`` that goes on with it.
+
+        httpd would refuse that, or take it for another ``<If>``'s.
+        """
+        if one.name.lower() not in ("<if", "<elseif"):
+            return
+        skipped = self.closing(one).line
+        for behind in self.lines:
+            name = behind.name.lower()
+            if behind.line <= skipped or name[:1] != "<":
+                continue
+            if name in ("<else", "<elseif"):
+                raise refused(
+                    f"{behind.name}> on line {behind.line} goes on with it and would lose it, or become another's",
+                    self.file,
+                    one.line,
+                )
+            if name == "<if" or (name[:2] == "</" and name.removesuffix(">")[2:] not in _TRANSPARENT):
+                return
+            if name[1:] not in _TRANSPARENT:
+                skipped = self.closing(behind).line
 
     def inner_indentation(self, section: LogicalLine) -> str:
         """That of the first line inside, else one step more than the section's own."""

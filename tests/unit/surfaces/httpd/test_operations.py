@@ -101,6 +101,22 @@ def test_it_is_refused_with_file_line_and_reason(make: Make, where: str, why: st
     assert "Nothing was changed" in str(caught.value)
 
 
+IFS = (
+    b"<If a>\nX 1\n</If>\n<If b>\n</If>\n<Files y>\n<If z>\n</If>\n</Files>\n<IfModule m>\n"
+    b"<ElseIf c>\n</ElseIf>\n</IfModule>\n<Else>\n</Else>\n<If d>\n</If>\n"
+)
+
+
+@pytest.mark.parametrize(("line", "lonely"), [(1, 0), (4, 11), (7, 0), (11, 14), (14, 0), (16, 0)])
+def test_no_else_loses_its_if(line: int, lonely: int) -> None:
+    for operation in (op.remove, op.comment_out):
+        if lonely:
+            with pytest.raises(RefusedError, match=f"on line {lonely} goes on with it"):
+                operation(IFS, line, "x.conf")
+        else:
+            assert carry_out(IFS, operation(IFS, line, "x.conf")) != IFS
+
+
 def test_an_edit_is_done_only_where_the_lines_are_as_it_says() -> None:
     edit = op.change_word(FILE, 11, 0, "Off", "x.conf")
     with pytest.raises(RefusedError, match="not as they were"):
