@@ -117,7 +117,7 @@ def test_an_ssh_config_of_the_fleets_own_is_used(
     )
     monkeypatch.chdir(fleet)
     for target in ("web1", "ssh://web1/etc/httpd"):
-        code, out, _ = run("explain", target, "https://shop.example/api/x", "--format", "json")
+        _, out, _ = run("explain", target, "https://shop.example/api/x", "--format", "json")
         assert json.loads(out)["answers"][0]["read_timeout_s"] == 300
 
 
