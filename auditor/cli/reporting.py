@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -60,6 +60,17 @@ def emit(wanted: Sequence[Output], render: Callable[[str, Style], str], style: S
             streams.write_out(render(one.format, coloured))
         else:
             streams.write_file(one.path, render(one.format, style))
+
+
+def emit_pieces(wanted: Sequence[Output], render: Callable[[str, Style], Iterator[str]], style: Style) -> None:
+    """The same for a report made piece by piece: standard output gets each as it is made, a file all at once."""
+    for one in sorted(wanted, key=lambda output: output.path is None):
+        if one.path is None:
+            coloured = msgspec.structs.replace(style, colour=streams.colour_wanted(sys.stdout))
+            for piece in render(one.format, coloured):
+                streams.write_out(piece)
+        else:
+            streams.write_file(one.path, "".join(render(one.format, style)))
 
 
 def _output(word: str, formats: Sequence[str]) -> Output:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,4 +130,18 @@ def read_file(path: Path, option: str, limit: int = 16 << 20) -> bytes:
         raise InputError(f"{option} {path}: {error.strerror}") from error
     if len(content) > limit:
         raise InputError(f"{option} {path} is larger than {limit >> 20} MiB")
+    return content
+
+
+def read_list(path: Path, option: str, limit: int = 64 << 20) -> bytes:
+    """The bytes of a list that an option names; ``-`` is standard input.
+
+    Errors:
+        InputError: it is absent, unreadable or larger than ``limit`` bytes.
+    """
+    if str(path) != "-":
+        return read_file(path, option, limit)
+    content = sys.stdin.buffer.read(limit + 1) if sys.stdin is not None else b""
+    if len(content) > limit:
+        raise InputError(f"{option} -: standard input is larger than {limit >> 20} MiB")
     return content

@@ -34,6 +34,11 @@ def write(document: Json) -> str:
     return safe_json(text) + "\n"
 
 
+def write_line(document: Json) -> str:
+    """A part of a document as JSON text on one line, without its line end."""
+    return safe_json(json.dumps(document, ensure_ascii=False))
+
+
 def render_check(report: CheckReport, style: Style) -> str:
     """The check as ``auditor.check/v1``."""
     counts = outline.outcome_counts(report)

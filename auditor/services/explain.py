@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from auditor.services.fleet import Fleet
 
 WHOLE = "whole target"
+MAX_URLS: Final = 1_000_000
 _TIMEOUT: Final = re.compile(r"timeout=(\d{1,9})", re.ASCII)
 _GOVERNING = ("httpd.vhost", "httpd.route", "httpd.worker", "httpd.balancer", "httpd.server")
 
@@ -52,6 +53,55 @@ class Answers(msgspec.Struct, frozen=True):
     own: tuple[OwnTimeout | None, ...] = ()
 
 
+class Asking:
+    """One httpd that can be asked about any number of URLs; its configuration is understood once.
+
+    ``gaps`` are those that may hide what governs. ``complete`` turns False where a gap, or an answer given so far, says
+    that an answer could be another.
+    """
+
+    def __init__(self, target: str, collected: Collected, options: InterpretOptions) -> None:
+        from auditor.surfaces.httpd.explain import Explainer
+        from auditor.surfaces.httpd.resolving import resolve_collected
+        from auditor.surfaces.httpd.understanding import refusals
+
+        resolved = resolve_collected(collected, options)
+        version = collected.fact("version")
+        known = options.httpd_version or (version if isinstance(version, str) else "")
+        self._explainer = Explainer(resolved, known, options)
+        found = collected.gaps + resolved.gaps + refusals(resolved, self._explainer.models)
+        self.target = target
+        self.gaps = tuple(dict.fromkeys(gap for kind in _GOVERNING for gap in hides(found, kind)))
+        self.complete = not self.gaps
+
+    def answer(self, url: str) -> Answer:
+        """The answer for a URL.
+
+        Errors:
+            InputError: the text is none.
+        """
+        found = self._explainer.explain(url)
+        if found.undetermined:
+            self.complete = False
+        return found
+
+
+async def begin_explain(
+    target: Target,
+    urls: Sequence[str],
+    collect: CollectOptions,
+    interpret: InterpretOptions,
+    fleet: Fleet | None = None,
+) -> Asking:
+    """The httpd, ready to be asked about these URLs (and others).
+
+    Errors:
+        InputError: the target is no httpd, or a text is no URL; every such text is named.
+        CollectError: nothing of the target can be read.
+    """
+    return (await _begin(target, urls, collect, interpret, fleet))[0]
+
+
 async def run_explain(
     target: Target,
     urls: Sequence[str],
@@ -65,26 +115,39 @@ async def run_explain(
         InputError: the target is no httpd, or a text is no URL; every such text is named.
         CollectError: nothing of the target can be read.
     """
+    asking, collected, options = await _begin(target, urls, collect, interpret, fleet)
+    answers = tuple(asking.answer(url) for url in urls)
+    own = tuple(_own_timeout(answer, target.name, collected, options) for answer in answers)
+    return Answers(target.name, answers, asking.gaps, asking.complete, own)
+
+
+async def _begin(
+    target: Target, urls: Sequence[str], collect: CollectOptions, interpret: InterpretOptions, fleet: Fleet | None
+) -> tuple[Asking, Collected, InterpretOptions]:
     from auditor.services.observe import interpret_options_for
-    from auditor.surfaces.httpd.explain import Explainer, split_url
-    from auditor.surfaces.httpd.resolving import resolve_collected
-    from auditor.surfaces.httpd.understanding import refusals
+    from auditor.surfaces.httpd.explain import split_url
 
     if target.surface != "httpd":
         raise InputError(f"{target.name} is not an httpd, so no URL leads to it")
     _check_urls(urls, split_url)
     collected = await _collected(target, collect, fleet)
     options = interpret_options_for(target, interpret, fleet)
-    resolved = resolve_collected(collected, options)
-    version = collected.fact("version")
-    known = options.httpd_version or (version if isinstance(version, str) else "")
-    explainer = Explainer(resolved, known, options)
-    answers = tuple(explainer.explain(url) for url in urls)
-    found = collected.gaps + resolved.gaps + refusals(resolved, explainer.models)
-    gaps = tuple(dict.fromkeys(gap for kind in _GOVERNING for gap in hides(found, kind)))
-    complete = not gaps and not any(answer.undetermined for answer in answers)
-    own = tuple(_own_timeout(answer, target.name, collected, options) for answer in answers)
-    return Answers(target.name, answers, gaps, complete, own)
+    return Asking(target.name, collected, options), collected, options
+
+
+def urls_of(content: bytes) -> tuple[str, ...]:
+    """The URLs of a list, one a line; blank lines and those that begin with ``#`` are passed over.
+
+    Errors:
+        InputError: there is none in it, or there are too many.
+    """
+    lines = (line.strip() for line in content.decode("utf-8", "surrogateescape").splitlines())
+    found = tuple(line for line in lines if line and not line.startswith("#"))
+    if not found:
+        raise InputError("the list of URLs is empty", next_step="Write one URL a line.")
+    if len(found) > MAX_URLS:
+        raise InputError(f"the list holds more than {MAX_URLS:,} URLs", next_step="Ask in several runs.")
+    return found
 
 
 def _own_timeout(answer: Answer, target: str, collected: Collected, options: InterpretOptions) -> OwnTimeout | None:

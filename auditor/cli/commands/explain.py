@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,8 +22,20 @@ if TYPE_CHECKING:
 def app(
     target: Annotated[str, typer.Argument(metavar="TARGET", help=option.TARGET_HELP, show_default=False)],
     urls: Annotated[
-        list[str], typer.Argument(metavar="URL", help="As a client asks for it: https://shop.example/api/orders")
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="URL", help="As a client asks for it: https://shop.example/api/orders", show_default=False
+        ),
+    ] = None,
+    urls_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--urls-from",
+            metavar="FILE",
+            help="A list of URLs, one a line; - is standard input. Each is answered as soon as it can be.",
+            show_default=False,
+        ),
+    ] = None,
     formats: option.PlainFormats = None,
     httpd_version: option.HttpdVersion = "",
     defines: option.Defines = None,
@@ -40,8 +53,8 @@ def app(
     """
 
     def job() -> int:
-        from auditor.cli.forms.explain import explain_json, show_explain
-        from auditor.services.explain import run_explain
+        from auditor.cli.forms import explain as forms
+        from auditor.services.explain import begin_explain, run_explain
         from auditor.services.keys import sealer_for
         from auditor.transport.threads import run_to_end
 
@@ -50,14 +63,38 @@ def app(
         interpret = work.interpreting(httpd_version, defines, environment, modules, no_other_modules=no_other_modules)
         fleet = work.fleet_or_none(fleet_folder)
         asked = _one_httpd(target, fleet)
+        words = _urls(urls, urls_from)
         with streams.Progress(quiet=quiet) as progress:
             collect = work.collecting(sealer_for(None, {}), progress)
-            found = run_to_end(lambda: run_explain(asked, urls, collect, interpret, fleet))
-        forms = {"table": show_explain, "json": explain_json}
-        reporting.emit(wanted, lambda name, styled: forms[name](found, styled), style)
+            if urls_from is not None:
+                asking = run_to_end(lambda: begin_explain(asked, words, collect, interpret, fleet))
+            else:
+                found = run_to_end(lambda: run_explain(asked, words, collect, interpret, fleet))
+        if urls_from is not None:
+            pieces = {"table": forms.show_explain_pieces, "json": forms.explain_json_pieces}
+            reporting.emit_pieces(wanted, lambda name, styled: pieces[name](asking, words, styled), style)
+            return EXIT_OK if asking.complete else EXIT_INCOMPLETE
+        whole = {"table": forms.show_explain, "json": forms.explain_json}
+        reporting.emit(wanted, lambda name, styled: whole[name](found, styled), style)
         return EXIT_OK if found.complete else EXIT_INCOMPLETE
 
     return job
+
+
+def _urls(urls: list[str] | None, urls_from: Path | None) -> tuple[str, ...]:
+    """The URLs on the command line, then those of the list.
+
+    Errors:
+        InputError: there is none, or the list cannot be read.
+    """
+    from auditor.services.explain import urls_of
+
+    named = tuple(urls or ())
+    if urls_from is not None:
+        return named + urls_of(work.read_list(urls_from, "--urls-from"))
+    if not named:
+        raise InputError("no URL is named", next_step="Name one, or give a list of them:  --urls-from FILE")
+    return named
 
 
 def _one_httpd(word: str, fleet: Fleet | None) -> Target:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from auditor.model.value import show_seconds
 from auditor.report.escape import one_line
 from auditor.report.interface import WIDTH, Style
-from auditor.report.json import gap_json, write
+from auditor.report.json import gap_json, write, write_line
 from auditor.report.layout import entry, pad, paint, paragraph, width_of
 from auditor.report.messages import Words
 from auditor.report.outline import source_text
 
 if TYPE_CHECKING:
-    from auditor.services.explain import Answers, OwnTimeout
+    from auditor.model.snapshot import Gap
+    from auditor.services.explain import Answers, Asking, OwnTimeout
     from auditor.surfaces.httpd.answer import Answer, ChainEntry, Failure, Governed
 
 _NAME: Final = 20
@@ -44,6 +45,31 @@ def explain_json(found: Answers, style: Style) -> str:
     )
 
 
+def explain_json_pieces(asking: Asking, urls: Iterable[str], style: Style) -> Iterator[str]:
+    """The same document for any number of URLs, in pieces: an answer a line, ``complete`` and ``gaps`` at its end."""
+    from auditor.surfaces.httpd.answer import answer_json
+
+    head = {"format": "auditor.explain/v1", "auditor_version": style.version, "target": asking.target}
+    yield write_line(head)[:-1] + ', "answers": ['
+    between = "\n"
+    for url in urls:
+        yield between + write_line(answer_json(asking.answer(url)))
+        between = ",\n"
+    tail = {"gaps": [gap_json(gap) for gap in asking.gaps], "complete": asking.complete}
+    yield "\n], " + write_line(tail)[1:] + "\n"
+
+
+def show_explain_pieces(asking: Asking, urls: Iterable[str], style: Style) -> Iterator[str]:
+    """The same for any number of URLs, each as it is answered; without the plans that would change something."""
+    words = Words(style.lang)
+    between = ""
+    for url in urls:
+        yield between + "\n".join(_answer(asking.answer(url), words, style)) + "\n"
+        between = "\n"
+    if asking.gaps:
+        yield f"\n{_gaps(asking.gaps, words)}\n"
+
+
 def show_explain(found: Answers, style: Style) -> str:
     """Each URL: what governs, how it came about, what a time-out looks like."""
     words = Words(style.lang)
@@ -52,15 +78,19 @@ def show_explain(found: Answers, style: Style) -> str:
         for answer, own in zip_longest(found.answers, found.own)
     ]
     if found.gaps:
-        lines = [words("check.not_seen")]
-        for gap in found.gaps:
-            detail = one_line(gap.detail)
-            cause = words(f"cause.{gap.cause}")
-            lines.append(entry(one_line(gap.what), f"{cause}: {detail}" if detail else cause))
-            if gap.next_step:
-                lines.append(f"      {one_line(gap.next_step)}")
-        blocks.append("\n".join(lines))
+        blocks.append(_gaps(found.gaps, words))
     return "\n\n".join(blocks) + "\n"
+
+
+def _gaps(gaps: Iterable[Gap], words: Words) -> str:
+    lines = [words("check.not_seen")]
+    for gap in gaps:
+        detail = one_line(gap.detail)
+        cause = words(f"cause.{gap.cause}")
+        lines.append(entry(one_line(gap.what), f"{cause}: {detail}" if detail else cause))
+        if gap.next_step:
+            lines.append(f"      {one_line(gap.next_step)}")
+    return "\n".join(lines)
 
 
 def _answer(answer: Answer, words: Words, style: Style) -> Iterable[str]:
