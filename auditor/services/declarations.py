@@ -47,8 +47,20 @@ def read_declared(reader: Reader, item: Item | None, level: Level, file: str) ->
 
 
 def together(reader: Reader, item: Item | None, levels: Iterable[Iterable[Declaration]]) -> tuple[Declaration, ...]:
-    """The declarations of all levels for one target; groups that contradict each other are a mistake."""
+    """The declarations of all levels for one target.
+
+    Groups that contradict each other are a mistake, and half of what a rule compares is.
+    """
     found = tuple(one for level in levels for one in level)
+    uploads = {one.what: one for one in found if one.what in ("upload_size", "upload_rate")}
+    if len(uploads) == 1:
+        (one,) = uploads.values()
+        missing = "no rate" if one.what == "upload_size" else "no size"
+        reader.wrong(
+            item,
+            f"upload has {missing}, so nothing could be judged by {one.source}",
+            "Write  upload: {size: 50MB, rate: 2Mbit/s}",
+        )
     of_groups: dict[tuple[About, str, What], Declaration] = {}
     for one in found:
         if one.level != "group":

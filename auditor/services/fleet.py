@@ -187,6 +187,8 @@ class _Reader(ValueReader):
                 self.wrong(entry, f"the hosts {other!r} and {name!r} differ only in capitals: one name to the network")
             parts = self.members(entry, ["groups", "httpd", "httpd_instances", "ilo", "declared"])
             self.declare("host", parts.get("declared"), name)
+            if "declared" in parts and not {"httpd", "httpd_instances"} & parts.keys():
+                self.wrong(parts["declared"], f"{name} has no httpd of which this could be declared")
             for group in self.names(parts.get("groups"), "group"):
                 memberships.setdefault(group, set()).add(name)
             found[name] = self.surfaces(name, entry, parts)

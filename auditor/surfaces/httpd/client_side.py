@@ -103,7 +103,7 @@ def _idle(model: Model, first: Server, server: Server) -> Failure:
     counts = server if named and model.behaviour.named_keep_alive else first
     if not model.behaviour.named_keep_alive and model.loads("mpm_event_module", unknown=False):
         counts = model.main
-    seconds, directive = _keep_alive(model, counts)
+    seconds, directive = keep_alive(model, counts)
     text = ""
     if counts is not server and counts is not model.main:
         text = f"Of {readable(counts.name)}, the first virtual host of the address."
@@ -113,7 +113,7 @@ def _idle(model: Model, first: Server, server: Server) -> Failure:
     return Failure("client idle", seconds, None, (), by, text)
 
 
-def _keep_alive(model: Model, server: Server) -> tuple[float, Directive | None]:
+def keep_alive(model: Model, server: Server) -> tuple[float, Directive | None]:
     """A server's KeepAliveTimeout: 0 in a virtual host is the main server's."""
     for one in (server,) if server.is_main else (server, model.main):
         found = one.last("keepalivetimeout")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from auditor.model.declared import LEVELS, About, Declaration, What
 from auditor.model.resource import Resource
 from auditor.model.snapshot import Gap
-from auditor.model.value import Raw, Text, show
+from auditor.model.value import Boolean, Raw, Text, show
 from auditor.surfaces.httpd.workers import BackEnd, lower_authority, parse_back_end
 
 UNMATCHED_KIND = "declaration"
@@ -100,6 +100,8 @@ class Declared:
         routes: set[str] = set()
         back_ends: set[str] = set()
         for resource in resources:
+            if resource.value("excluded") == Boolean(True):
+                continue
             if resource.kind == "httpd.route":
                 routes.add(resource.name)
             if resource.kind in ("httpd.route", "httpd.worker"):

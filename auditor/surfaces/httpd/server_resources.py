@@ -9,7 +9,8 @@ from auditor.model.value import Undetermined, Version
 from auditor.surfaces.httpd import effective
 from auditor.surfaces.httpd.attributes import Attributes, listed, source_of
 from auditor.surfaces.httpd.capacity import written_limit
-from auditor.surfaces.httpd.durations import atoi, drops_unit, parse_interval
+from auditor.surfaces.httpd.client_side import keep_alive
+from auditor.surfaces.httpd.durations import atoi, drops_unit
 from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.hops import NO_MPM, Hops
@@ -87,8 +88,7 @@ class ServerResources:
         main = self.model.main
         keep = effective.inherited(server, main, "keepalive")
         out.flag("keep_alive", first_word(keep).lower() != "off", source_of(keep))
-        wait = effective.inherited(server, main, "keepalivetimeout")
-        seconds = parse_interval(first_word(wait)) if wait else 5.0
+        seconds, wait = keep_alive(self.model, server)
         out.seconds("keep_alive_timeout", seconds, source_of(wait), "" if wait else "httpd's default")
         count = effective.inherited(server, main, "maxkeepaliverequests")
         out.number("max_keep_alive_requests", atoi(first_word(count)) if count else 100, source_of(count))

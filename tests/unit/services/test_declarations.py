@@ -113,6 +113,16 @@ def test_every_level_is_read_with_its_line(tmp_path: Path) -> None:
         ("declared: {backends: {'http://a': {ttl: 5s}}}", 1, "'ttl' is not known here"),
         ("declared: {front: {password: x}}", 1, "no secret stands in this file"),
         ("hosts:\n  web1:\n    httpd: {archive: a.tar, declared: {arrivals: x}}", 3, "requests a second are expected"),
+        (
+            "hosts:\n  web1:\n    httpd: {archive: a.tar, declared: {upload: {size: 5MB}}}",
+            3,
+            "upload has no rate, so nothing could be judged by auditor.yaml:5",
+        ),
+        (
+            "hosts:\n  web1:\n    ilo: {url: 'https://a'}\n    declared: {arrivals: 4}",
+            4,
+            "web1 has no httpd of which this could be declared",
+        ),
         ("hosts: {}\ngroups:\n  a:\n    declared: {arrivals: x}", 4, "requests a second are expected"),
     ],
 )

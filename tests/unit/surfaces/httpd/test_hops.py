@@ -83,14 +83,16 @@ def test_a_default_port_and_a_socket_are_named_as_people_write_them() -> None:
 
 def test_what_a_host_declares_of_nothing_that_is_there_is_a_gap_and_hides_nothing() -> None:
     seen = read(
-        "ProxyPass /a http://10.0.0.5/",
+        "ProxyPass /x !\nProxyPass /a http://10.0.0.5/",
         say("back end", "http://10.0.0.6", "timeout", 5, "host", 31),
         say("route", "main /b", "arrivals", 5, "target", 32),
         say("route", "main /c", "arrivals", 5, "group", 33),
+        say("route", "main /x", "arrivals", 5, "host", 34),
     )
     assert [(gap.what, gap.complete) for gap in seen.gaps] == [
         ("what auditor.yaml:31 declares", False),
         ("what auditor.yaml:32 declares", False),
+        ("what auditor.yaml:34 declares", False),
     ]
     assert not any("httpd.route" in gap.kinds or not gap.kinds for gap in seen.gaps)
 
@@ -292,3 +294,8 @@ def test_a_load_balancer_s_keep_alive_concerns_who_answers_it() -> None:
     hosts = read("<VirtualHost *:80>\nServerName v.example\n</VirtualHost>", declared)
     assert one(hosts, "httpd.server", "main").value("front_keep_alive") is None
     assert of(one(hosts, "httpd.vhost", "v.example:80"), "front_keep_alive") == 60
+
+
+def test_a_virtual_host_s_keepalivetimeout_of_0_is_the_main_server_s() -> None:
+    text = "KeepAliveTimeout 65\n<VirtualHost *:80>\nServerName v.example\nKeepAliveTimeout 0\n</VirtualHost>"
+    assert of(one(read(text), "httpd.vhost", "v.example:80"), "keep_alive_timeout") == 65
