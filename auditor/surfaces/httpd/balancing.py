@@ -3,19 +3,45 @@
 from __future__ import annotations
 
 from auditor.surfaces.httpd.durations import atoi
-from auditor.surfaces.httpd.workers import Balancer, forces_recovery
+from auditor.surfaces.httpd.workers import Balancer, ProxyWorker, forces_recovery
 
 
 def attempts(balancer: Balancer) -> int:
     """How often one request is sent to a member, one after the other, where each gives 503.
 
     Source: ``proxy_handler``: maxattempts= counts what comes after the first; unset, every member is tried once. With
-    forcerecovery a member is tried again once all are in error.
+    forcerecovery a member is tried again once all are in error. A member with status=+I is never in error, so that
+    nothing is tried after it.
     """
+    usable = _usable(balancer)
+    if usable and all("I" in one.status for one in usable):
+        return 1
+    most = _most(balancer)
+    return max(1, most if forces_recovery(balancer) else min(most, len(usable)))
+
+
+def runs_out(balancer: Balancer) -> bool:
+    """Whether one more member is looked for when every one is in error: the request waits, and the log says so."""
+    usable = _usable(balancer)
+    if forces_recovery(balancer) or any("I" in one.status for one in usable):
+        return False
+    return _most(balancer) > len(usable)
+
+
+def waits(balancer: Balancer) -> int:
+    """How many seconds a request waits for a usable member where there is none."""
+    found = balancer.parameters.get("timeout")
+    return atoi(found.value) if found is not None else 0
+
+
+def _usable(balancer: Balancer) -> list[ProxyWorker]:
+    return [one for one in balancer.members.workers if not one.out_of_service]
+
+
+def _most(balancer: Balancer) -> int:
+    """How often a member is looked for, the ones that serve nothing counted too."""
     written = balancer.parameters.get("maxattempts")
-    members = len(balancer.members.workers)
-    most = members if written is None else max(0, atoi(written.value)) + 1
-    return max(1, most if forces_recovery(balancer) else min(most, members))
+    return len(balancer.members.workers) if written is None else max(0, atoi(written.value)) + 1
 
 
 def in_turn(waits: list[float], times: int) -> float:

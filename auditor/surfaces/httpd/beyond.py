@@ -18,6 +18,7 @@ from auditor.surfaces.httpd.words import split_words
 _PATTERN: Final = frozenset("*?[~")
 _PROXYING: Final = frozenset({"rewriterule", "sethandler", "rewriteengine"})
 _OVERRIDES: Final = frozenset({"allowoverride", "allowoverridelist"})
+_FALLBACK: Final = frozenset({"proxywebsocketfallbacktoproxyhttp"})
 _PLACES: Final = {"documentroot": 0, "alias": 1, "scriptalias": 1}
 _ANYWHERE: Final = frozenset({"aliasmatch", "scriptaliasmatch", "userdir", "virtualdocumentroot", "virtualscriptalias"})
 
@@ -37,6 +38,21 @@ def by_another_proxy(model: Model, server: Server) -> Iterator[str]:
                 yield (
                     f"{written} ({directive.source}): a request that goes through that proxy and ends in 502 is sent "
                     "once more without it, and may wait twice as long"
+                )
+                return
+
+
+def spoken_by_section(model: Model, server: Server, scheme: str) -> Iterator[str]:
+    """ProxyWebsocketFallbackToProxyHttp may stand in a section, where it is for some paths alone."""
+    if scheme not in ("ws", "wss") or not model.behaviour.websocket_choice:
+        return
+    for one in (model.main,) if server.is_main else (model.main, server):
+        for directive in one.everywhere(_FALLBACK):
+            if directive not in one.plain.get(directive.name.lower(), ()):
+                section = directive.within[-1]
+                yield (
+                    f"{directive.name} ({directive.source}) in <{section.name} {section.arguments}> decides there "
+                    "whether mod_proxy_wstunnel does the work, which knows no limit"
                 )
                 return
 

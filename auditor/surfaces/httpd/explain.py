@@ -169,6 +169,7 @@ class _Asked:
                 failures=self._client(url, choice, ""),
             )
         doubts += tuple(beyond.by_another_proxy(self.model, server))
+        doubts += tuple(beyond.spoken_by_section(self.model, server, mapped.url.partition(":")[0].lower()))
         return self._proxied(url, choice, mapped.route, mapped, doubts)
 
     def _script(self, server: Server, path: str, place: FilePlace) -> Script | None:

@@ -14,11 +14,11 @@ import msgspec
 
 from auditor.surfaces.httpd import marks
 from auditor.surfaces.httpd.answer import Failure, Governed, seconds_or_none
-from auditor.surfaces.httpd.balancing import attempts, in_turn
+from auditor.surfaces.httpd.balancing import attempts, in_turn, runs_out, waits
 from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.governing import Governing, Limit, Model
 from auditor.surfaces.httpd.handlers import unserved
-from auditor.surfaces.httpd.marks import Mark
+from auditor.surfaces.httpd.marks import NO_MEMBER, Mark
 from auditor.surfaces.httpd.servers import Server, readable
 from auditor.surfaces.httpd.workers import Balancer, balancer_flag, forces_recovery
 
@@ -63,7 +63,7 @@ class _Failures:
         yield from self._connecting()
         handshake = marks.handshake_mark(self.scheme)
         if handshake is not None:
-            yield self._failure("handshake", handshake, self.longest.read)
+            yield self._failure("handshake", handshake, self._bounded())
         yield from self._pinging()
         closed = marks.closed_mark(self.scheme, self.model.behaviour, repeatable=not self.query)
         if closed is not None:
@@ -77,6 +77,11 @@ class _Failures:
         if self.scheme in ("http", "https", "ws", "wss"):
             yield from self._tunnel()
         yield from self._no_member()
+
+    def _bounded(self) -> Limit:
+        """What bounds a read that no module's own limit is for."""
+        limits = self.model.chain(self.server, self.longest.worker, self.longest.back_end.scheme)
+        return next(one for one in limits if one.scope != "fixed")
 
     def _at_once(self, limit: Limit) -> Iterator[Failure]:
         """With Timeout 0 no connection is waited for, so none comes about."""
@@ -102,10 +107,9 @@ class _Failures:
         return Failure("no module", 0, mark.status, mark.log_ids, text=f"mod_{module} is not loaded.")
 
     def _connect_mark(self, *, unix: bool) -> Mark:
-        generic = self.longest.worker is None
-        return marks.connect_mark(
-            self.scheme, self.model.behaviour, unix=unix, member=self.balancer is not None, generic=generic
-        )
+        worker = self.longest.worker
+        member = self.balancer is not None and worker is not None and "I" not in worker.status
+        return marks.connect_mark(self.scheme, self.model.behaviour, unix=unix, member=member, generic=worker is None)
 
     def _in_error(self) -> Iterator[Failure]:
         """Once no connection came about, a proxy worker of earlier versions is not tried for ``retry=`` seconds."""
@@ -136,13 +140,12 @@ class _Failures:
 
     def _pinging(self) -> Iterator[Failure]:
         mark = marks.ping_mark(self.scheme)
-        worker = self.longest.worker
-        if mark is None or not self.ping or worker is None:
+        slowest = max(self.targets, key=_ping_seconds)
+        seconds, worker = _ping_seconds(slowest), slowest.worker
+        if mark is None or not seconds or worker is None:
             return
         parameter = worker.parameters["ping"]
-        yield self._again(
-            "ping", mark, lambda _: self.ping or 0, Limit(self.ping, "worker", parameter.written, parameter.directive)
-        )
+        yield self._again("ping", mark, _ping_seconds, Limit(seconds, "worker", parameter.written, parameter.directive))
 
     def _tunnel(self) -> Iterator[Failure]:
         worker = self.longest.worker
@@ -162,9 +165,8 @@ class _Failures:
         if balancer is None or forces_recovery(balancer):
             return
         wait = balancer.parameters.get("timeout")
-        seconds = atoi(wait.value) if wait is not None else 0
         by = None if wait is None else Governed(wait.directive.name, wait.written, wait.directive.source)
-        yield Failure("no member", seconds, 503, ("AH01170",), by)
+        yield Failure("no member", waits(balancer), 503, (NO_MEMBER,), by)
 
     def _failure(self, when: str, mark: Mark, limit: Limit) -> Failure:
         seconds = seconds_or_none(limit.seconds * mark.times)
@@ -173,13 +175,21 @@ class _Failures:
     def _again(self, when: str, mark: Mark, seconds: Callable[[Governing], float], limit: Limit | None) -> Failure:
         """A failure after which a balancer may try the next member: the seconds of all attempts together."""
         each = sorted((seconds(one) * mark.times for one in self.targets), reverse=True)
-        total, fails_over = seconds(self.longest) * mark.times, False
+        total, fails_over, ids, text = seconds(self.longest) * mark.times, False, mark.log_ids, mark.text
         if self.balancer is not None and mark.status == 503:
             times = attempts(self.balancer)
             fails_over = times > 1
             total = in_turn(each, times)
+            if times % len(each) and len(set(each)) > 1:
+                text = f"{text} At the most: it depends on which members are tried.".strip()
+            if runs_out(self.balancer):
+                total, ids = total + waits(self.balancer), (*ids, NO_MEMBER)
         by = None if limit is None else governed(limit)
-        return Failure(when, seconds_or_none(total), mark.status, mark.log_ids, by, mark.text, fails_over)
+        return Failure(when, seconds_or_none(total), mark.status, ids, by, text, fails_over)
+
+
+def _ping_seconds(one: Governing) -> float:
+    return (one.worker.interval("ping") or 0) if one.worker is not None else 0
 
 
 def _connect_seconds(one: Governing) -> float:

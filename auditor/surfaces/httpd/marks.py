@@ -14,6 +14,7 @@ from auditor.surfaces.httpd.versions import Behaviour
 Phase = Literal["read", "mid-body", "connect", "refused", "closed", "handshake", "ping"]
 
 MEMBER_DISABLED: Final = "AH00959"
+NO_MEMBER: Final = "AH01170"
 _CONNECT_IDS: Final = {
     "http": "AH01114",
     "https": "AH01114",
@@ -140,12 +141,19 @@ def closed_mark(scheme: str, behaviour: Behaviour, *, repeatable: bool = True) -
             return Mark(500)
         case "h2" | "h2c":
             return Mark(503)
+        case "ws" | "wss":
+            return Mark(None, (), "The connection is closed without an answer.")
     return None
 
 
 def handshake_mark(scheme: str) -> Mark | None:
     """The mark of a TLS handshake that is not answered: not that of an answer which does not come."""
-    return Mark(500, ("AH01084", "AH01097", "AH00898")) if scheme == "https" else None
+    match scheme:
+        case "https":
+            return Mark(500, ("AH01084", "AH01097", "AH00898"))
+        case "wss":
+            return Mark(500, ("AH01084", "AH00898"))
+    return None
 
 
 def in_error_mark() -> Mark:
