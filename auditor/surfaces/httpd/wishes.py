@@ -140,7 +140,10 @@ class _Asked(msgspec.Struct, frozen=True):
         """Other arguments of a directive, a new directive, or the removal of one."""
         found = directive_names(self.model.servers).get(self.wish.address.name)
         if self.wish.value is None:
-            return [] if found is None else [self.removal(found[1])]
+            if found is None:
+                return []
+            self.refuse_loose_conditions(*found)
+            return [self.removal(found[1])]
         wanted = configured_text(self.wish.value, self.what).strip()
         if found is None:
             return [self.new_directive(context_of(self.model, self.wish.address.name), wanted)]
@@ -154,10 +157,27 @@ class _Asked(msgspec.Struct, frozen=True):
             case Boolean(True) if found is None:
                 raise RefusedWish(f"{self.what}: there is no such directive; give its arguments to insert it")
             case Boolean(False) if found is not None:
+                self.refuse_loose_conditions(*found)
                 return [self.commenting_out(found[1])]
             case Boolean():
                 return []
         raise RefusedWish(f"{self.what}: true or false is wanted; false comments the directive out")
+
+    def refuse_loose_conditions(self, server: Server, directive: Directive) -> None:
+        """Refuses to take a RewriteRule away from its RewriteConds: they would go on to the next one."""
+        if directive.name.lower() != "rewriterule":
+            return
+        last: Directive | None = None
+        for one in server.all:
+            if one is directive:
+                break
+            if one.within == directive.within and one.name.lower() in ("rewriterule", "rewritecond"):
+                last = one
+        if last is not None and last.name.lower() == "rewritecond":
+            raise RefusedWish(
+                f"{self.what}: the RewriteCond at {last.source} belongs to it and would go on to the next RewriteRule: "
+                "ask for it to go first, in the same plan"
+            )
 
     def server_time(self) -> list[LineChange]:
         """A server's own time-out, or its absence."""

@@ -440,3 +440,19 @@ def test_a_word_of_another_encoding_keeps_its_bytes_where_it_is_asked_for_as_peo
         (step,) = propose((asked,), seen, InterpretOptions()).steps
         assert isinstance(step.change, DirectiveEdit)
         assert step.change.after.encode("latin-1") == after
+
+
+def test_a_rewrite_rule_is_not_taken_away_from_its_conditions() -> None:
+    tree = (
+        "Listen 80\nRewriteEngine On\nRewriteCond %{HTTPS} off\nKeepAlive On\nRewriteRule ^/a /b\nRewriteRule ^/c /d\n"
+    )
+    rule, other, condition = (
+        f"httpd.directive[{json.dumps(f'main > {name}')}].arguments"
+        for name in ("RewriteRule ^/a", "RewriteRule ^/c", "RewriteCond %{HTTPS} off")
+    )
+    proposal, _ = proposed(wish(rule, None), tree=tree)
+    assert proposal.steps == ()
+    assert "RewriteCond at conf/httpd.conf:3 belongs to it" in proposal.refusals[0]
+    assert len(proposed(wish(other, None), tree=tree)[0].steps) == 1
+    proposal, seen = proposed(wish(condition, None), wish(rule, None), tree=tree)
+    assert seen.documents[0].content == b"Listen 80\nRewriteEngine On\nKeepAlive On\nRewriteRule ^/c /d\n"
