@@ -99,11 +99,7 @@ def _idle(model: Model, first: Server, server: Server) -> Failure:
     if switch is not None and first_word(switch).lower() == "off":
         by = Governed(switch.name, readable(first_word(switch)), switch.source)
         return Failure("client idle", 0, None, (), by, "The connection is closed behind every answer.")
-    named = server.last("keepalivetimeout") is not None and not server.is_main
-    counts = server if named and model.behaviour.named_keep_alive else first
-    if not model.behaviour.named_keep_alive and model.loads("mpm_event_module", unknown=False):
-        counts = model.main
-    seconds, directive = keep_alive(model, counts)
+    seconds, directive, counts = idle_timeout(model, first, server, by_name=model.behaviour.named_keep_alive)
     text = ""
     if counts is not server and counts is not model.main:
         text = f"Of {readable(counts.name)}, the first virtual host of the address."
@@ -113,7 +109,22 @@ def _idle(model: Model, first: Server, server: Server) -> Failure:
     return Failure("client idle", seconds, None, (), by, text)
 
 
-def keep_alive(model: Model, server: Server) -> tuple[float, Directive | None]:
+def idle_timeout(
+    model: Model, first: Server, server: Server, *, by_name: bool
+) -> tuple[float, Directive | None, Server]:
+    """KeepAliveTimeout in effect for a server: seconds, the directive, and the server whose own it is.
+
+    ``first`` is the first server of the address; ``by_name`` says whether one's own counts that is found by name.
+    """
+    own = server.last("keepalivetimeout") is not None and not server.is_main
+    counts = server if own and by_name else first
+    if not by_name and model.loads("mpm_event_module", unknown=False):
+        counts = model.main
+    seconds, directive = _keep_alive(model, counts)
+    return seconds, directive, counts
+
+
+def _keep_alive(model: Model, server: Server) -> tuple[float, Directive | None]:
     """A server's KeepAliveTimeout: 0 in a virtual host is the main server's."""
     for one in (server,) if server.is_main else (server, model.main):
         found = one.last("keepalivetimeout")

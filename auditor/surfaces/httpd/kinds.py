@@ -55,7 +55,11 @@ _SERVER_SETTINGS: Final = (
     ),
     _attribute("keep_alive", "boolean", "KeepAlive in effect."),
     _attribute(
-        "keep_alive_timeout", "duration", "KeepAliveTimeout in effect: the wait for the next request.", settable=True
+        "keep_alive_timeout",
+        "duration",
+        "KeepAliveTimeout in effect: the wait for the next request. Before 2.4.13 not its own where a virtual host is "
+        "found by name.",
+        settable=True,
     ),
     _attribute("max_keep_alive_requests", "number", "MaxKeepAliveRequests in effect; 0 is written for no limit."),
     _attribute("log_level", "text", "The LogLevel of modules that have none of their own, lower-case."),

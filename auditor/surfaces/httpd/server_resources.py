@@ -9,7 +9,7 @@ from auditor.model.value import Undetermined, Version
 from auditor.surfaces.httpd import effective
 from auditor.surfaces.httpd.attributes import Attributes, listed, source_of
 from auditor.surfaces.httpd.capacity import written_limit
-from auditor.surfaces.httpd.client_side import keep_alive
+from auditor.surfaces.httpd.client_side import idle_timeout
 from auditor.surfaces.httpd.durations import atoi, drops_unit
 from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.governing import Model
@@ -20,6 +20,7 @@ from auditor.surfaces.httpd.route_resources import RouteResources, VisibleRoute
 from auditor.surfaces.httpd.servers import Server, readable, server_host
 from auditor.surfaces.httpd.vhosts import VirtualHosts
 from auditor.surfaces.httpd.words import split_words
+from auditor.surfaces.httpd.worlds import VERSION_CAUSE
 
 
 class ServerResources:
@@ -30,7 +31,8 @@ class ServerResources:
         self.version = version
         self.hops = hops
         self.modules = dict(model.resolved.modules)
-        self.defaults = VirtualHosts(model.servers).default_for()
+        hosts = VirtualHosts(model.servers)
+        self.defaults, self.firsts = hosts.default_for(), hosts.firsts()
 
     def resource(self, server: Server, routes: RouteResources, every: Sequence[VisibleRoute]) -> Resource:
         """One server, with its routes; ``every`` are those of all servers."""
@@ -88,11 +90,23 @@ class ServerResources:
         main = self.model.main
         keep = effective.inherited(server, main, "keepalive")
         out.flag("keep_alive", first_word(keep).lower() != "off", source_of(keep))
-        seconds, wait = keep_alive(self.model, server)
-        out.seconds("keep_alive_timeout", seconds, source_of(wait), "" if wait else "httpd's default")
+        self._idle(out, server)
         count = effective.inherited(server, main, "maxkeepaliverequests")
         out.number("max_keep_alive_requests", atoi(first_word(count)) if count else 100, source_of(count))
         self._request_read_timeout(out, server)
+
+    def _idle(self, out: Attributes, server: Server) -> None:
+        by_name = (self.model.behaviour.named_keep_alive,) if self.version else (True, False)
+        firsts = self.firsts.get(server.name, (server,))
+        found = [[idle_timeout(self.model, first, server, by_name=way) for first in firsts] for way in by_name]
+        seconds, wait, counts = found[0][0]
+        if len({one[0] for one in found[0]}) > 1:
+            out.add("keep_alive_timeout", Undetermined("it depends on the address to which the client connects"))
+        elif len({one[0] for way in found for one in way}) > 1:
+            out.add("keep_alive_timeout", Undetermined(VERSION_CAUSE))
+        else:
+            other = "" if counts is server or counts.is_main else f"of {counts.name}, the first of the address"
+            out.seconds("keep_alive_timeout", seconds, source_of(wait), other if wait else "httpd's default")
 
     def _request_read_timeout(self, out: Attributes, server: Server) -> None:
         found, written = stages(self.model, server)

@@ -59,6 +59,14 @@ class VirtualHosts:
             found.setdefault(chain[0].name, []).append(f"{host}:{port}")
         return found
 
+    def firsts(self) -> dict[str, tuple[Server, ...]]:
+        """For each server's name the first servers of its addresses: they count until a request has named its host."""
+        found: dict[str, dict[str, Server]] = {}
+        for chain in self.chains.values():
+            for server in chain:
+                found.setdefault(server.name, {})[chain[0].name] = chain[0]
+        return {name: tuple(firsts.values()) for name, firsts in found.items()}
+
     def choose(self, host: str, port: int) -> Choice:
         """The server that answers a request for a host name or address, as it stands in the URL, at a port."""
         host = host.lower().rstrip(".")

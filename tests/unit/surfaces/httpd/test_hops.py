@@ -296,6 +296,31 @@ def test_a_load_balancer_s_keep_alive_concerns_who_answers_it() -> None:
     assert of(one(hosts, "httpd.vhost", "v.example:80"), "front_keep_alive") == 60
 
 
+TWO = (
+    "KeepAliveTimeout 5\n<VirtualHost *:80>\nServerName a.example\nKeepAliveTimeout 15\n</VirtualHost>\n"
+    "<VirtualHost *:80>\nServerName b.example\nKeepAliveTimeout 65\n</VirtualHost>\n"
+    "<VirtualHost *:80>\nServerName c.example\n</VirtualHost>\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "version", "seconds"),
+    [
+        (EVENT, "2.4.62", (15, 65, 15)),
+        (EVENT, "2.4.6", (5, 5, 5)),
+        (PREFORK, "2.4.6", (15, 15, 15)),
+        (PREFORK, "", (15, Undetermined, 15)),
+        (EVENT, "", (Undetermined, Undetermined, Undetermined)),
+    ],
+)
+def test_before_2_4_13_a_host_found_by_name_has_not_its_own_keepalivetimeout(
+    head: str, version: str, seconds: tuple[object, ...]
+) -> None:
+    seen = read(head + TWO, version=version)
+    hosts = [one(seen, "httpd.vhost", f"{name}.example:80") for name in "abc"]
+    assert tuple(of(host, "keep_alive_timeout") for host in hosts) == seconds
+
+
 def test_a_virtual_host_s_keepalivetimeout_of_0_is_the_main_server_s() -> None:
     text = "KeepAliveTimeout 65\n<VirtualHost *:80>\nServerName v.example\nKeepAliveTimeout 0\n</VirtualHost>"
     assert of(one(read(text), "httpd.vhost", "v.example:80"), "keep_alive_timeout") == 65
