@@ -61,8 +61,12 @@ def perhaps_proxied(model: Model, server: Server, *, by_name: bool) -> Iterator[
     """What may proxy a request that no line maps."""
     if not by_name and model.flag(server, "proxyrequests", False):
         yield "ProxyRequests On: asked as a forward proxy, this server sends the request on to the host of the URL"
-    if not _has_proxy(model):
-        return
+    if _has_proxy(model):
+        yield from overridden_by_files(model, server)
+
+
+def overridden_by_files(model: Model, server: Server) -> Iterator[str]:
+    """What a ``.htaccess`` file may say otherwise of a request that a file serves: its handler, and rewriting."""
     own = () if server.is_main else server.everywhere(_OVERRIDES)
     for directive in (*model.main.everywhere(_OVERRIDES), *own):
         if _lets_files_proxy(directive) and _may_hold(model, server, directive):

@@ -157,6 +157,7 @@ class _Asked:
                 doubts += tuple(beyond.perhaps_proxied(self.model, server, by_name=choice.by_name))
             script = None if mapped.place is None or mapped.route else self._script(server, mapped.path, mapped.place)
             if script is not None:
+                doubts += tuple(beyond.overridden_by_files(self.model, server))
                 return self._run(url, choice, script, doubts)
             return Answer(
                 url=url,
@@ -168,6 +169,8 @@ class _Asked:
                 undetermined=tuple(readable(doubt) for doubt in doubts),
                 failures=self._client(url, choice, ""),
             )
+        if mapped.place is not None:
+            doubts += tuple(beyond.overridden_by_files(self.model, server))
         doubts += tuple(beyond.by_another_proxy(self.model, server))
         doubts += tuple(beyond.spoken_by_section(self.model, server, mapped.url.partition(":")[0].lower()))
         return self._proxied(url, choice, mapped.route, mapped, doubts)

@@ -264,3 +264,20 @@ def test_until_the_host_is_named_the_first_virtual_host_of_the_address_counts() 
     header = next(one for one in ask(text, "http://x.example/").failures if one.when == "client header")
     assert header.seconds == 7
     assert "first, other" in header.text.replace(":80", "")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        '<FilesMatch "\\.php$">\nSetHandler "proxy:fcgi://b:9000"\n</FilesMatch>',
+        "LoadModule cgid_module m.so\nScriptAlias /a /srv/www/cgi",
+    ],
+)
+def test_a_htaccess_file_may_say_otherwise_of_what_a_file_serves(lines: str) -> None:
+    allowed = "\n<Directory /srv/www>\nAllowOverride All\n</Directory>"
+    for more, certain in (("", True), (allowed, False)):
+        answer = ask(HOST.format(lines=lines + more), "http://a.example/a/i.php")
+        assert (answer.undetermined == ()) is certain
+        assert ".htaccess" in " ".join(answer.undetermined) or certain
+    mapped = ask(HOST.format(lines=f"ProxyPass /a http://b/{allowed}"), "http://a.example/a/i.php")
+    assert mapped.undetermined == ()
