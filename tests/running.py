@@ -38,16 +38,13 @@ class Site:
         return int(self.pid_file.read_text())
 
     def start(self) -> None:
-        """Starts the server and waits until its pid file is written."""
+        """Starts the server and waits until it says that it serves."""
         self._do("start")
-        until(lambda: self.pid_file.exists() and bool(self.pid_file.read_text().strip()))
         self._pid = self.pid()
 
     def reload(self, how: str = "graceful") -> None:
-        """Reloads, and waits until the server has written its pid file again."""
-        before = os.stat(self.pid_file).st_mtime_ns
+        """Reloads, and waits until the server says that it is done."""
         self._do(how)
-        until(lambda: os.stat(self.pid_file).st_mtime_ns != before)
 
     def stop(self) -> None:
         """Ends the server, if it runs, and waits for it."""
@@ -64,8 +61,15 @@ class Site:
         path.write_text(text.replace(old, new))
 
     def _do(self, what: str) -> None:
+        before = self._loads()
         done = subprocess.run([*self.command, "-k", what], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
+        # Said after the pid file was written, which is written in two steps.
+        until(lambda: self._loads() > before)
+
+    def _loads(self) -> int:
+        log = self.root / "logs" / "error.log"
+        return log.read_text().count("resuming normal operations") if log.exists() else 0
 
 
 def until(holds: Callable[[], bool]) -> None:

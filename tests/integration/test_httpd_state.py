@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from auditor.model.secret import Sealer
-from auditor.model.snapshot import Collected
+from auditor.model.snapshot import Collected, Fact
 from auditor.model.target import LocalTree, Target
 from auditor.model.value import Boolean, Many, Text, Undetermined, Value
 from auditor.surfaces.httpd.collect import collect
@@ -29,6 +29,16 @@ def site(tmp_path: Path, httpd: Path) -> Iterator[Site]:
     found = Site(tmp_path / "httpd")
     yield found
     found.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is installed does not matter here, and asking takes longest."""
+    monkeypatch.setattr("auditor.surfaces.httpd.machine.survey.Survey._packages", nothing)
+
+
+async def nothing(_: object) -> list[Fact]:
+    return []
 
 
 def collected(site: Site) -> Collected:
@@ -80,6 +90,27 @@ def test_a_link_into_the_tree_counts_where_it_stands(site: Site) -> None:
     site.start()
     (site.root / "conf.d" / "one.conf").symlink_to("../available/one.conf")
     assert listed(site, "changed_not_loaded") == ["conf.d/one.conf"]
+    site.reload()
+    assert listed(site, "changed_not_loaded") == []
+
+
+def test_an_optional_file_and_a_folder_that_go_are_seen(site: Site) -> None:
+    extra = site.root / "extra"
+    extra.mkdir()
+    (extra / "one.conf").write_text("Timeout 20\n")
+    more = site.root / "more"
+    more.mkdir()
+    (more / "two.conf").write_text("Timeout 21\n")
+    lines = "IncludeOptional extra/one.conf\nIncludeOptional more/*.conf\nIncludeOptional nowhere/at/all/*.conf\n"
+    site.edit("httpd.conf", "IncludeOptional conf.d/*.conf\n", f"IncludeOptional conf.d/*.conf\n{lines}")
+    site.start()
+    assert listed(site, "changed_not_loaded") == []
+    (extra / "one.conf").unlink()
+    assert listed(site, "changed_not_loaded") == ["extra/"]
+    site.reload()
+    assert listed(site, "changed_not_loaded") == []
+    shutil.rmtree(more)
+    assert listed(site, "changed_not_loaded") == ["./"]
     site.reload()
     assert listed(site, "changed_not_loaded") == []
 

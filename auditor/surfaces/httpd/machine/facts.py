@@ -15,7 +15,16 @@ import msgspec
 from auditor.model.snapshot import Fact
 from auditor.surfaces.httpd.machine import limits
 from auditor.surfaces.httpd.machine.answer import Answer
-from auditor.surfaces.httpd.machine.loading import Loaded, PidFile, Stamp, loaded, pid_file_of, since_start, stamps
+from auditor.surfaces.httpd.machine.loading import (
+    Loaded,
+    PidFile,
+    Stamp,
+    loaded,
+    pid_file_of,
+    since_start,
+    stamps,
+    standing,
+)
 from auditor.surfaces.httpd.machine.packages import Packages
 from auditor.surfaces.httpd.machine.processes import DELETED, Parent, settings_of
 from auditor.surfaces.httpd.machine.units import environment_files
@@ -113,11 +122,17 @@ def state_facts(answer: Answer, parent: Parent | None, sees_all: bool, reading: 
 
 
 def _loading(found: Loaded, pid_file: PidFile | None, reading: Reading, unknown: list[str]) -> Iterable[Fact]:
-    names = tuple(sorted(map(reading.name, found.changed)))
+    names = tuple(sorted(_named(path, reading) for path in found.changed))
     yield Fact("changed_not_loaded", names, "times of files, pid file")
     if found.unknown:
         reason = NO_MOMENT if pid_file is None else "the times of a file that it reads could not be told apart or read"
         unknown.append(f"changed_not_loaded: {reason}")
+
+
+def _named(path: str, reading: Reading) -> str:
+    """A path as documents are named, a folder with a slash behind."""
+    folder = "/" if path.endswith("/") else ""
+    return reading.name(path.rstrip("/") or "/") + folder
 
 
 def _environment(
@@ -162,7 +177,7 @@ def _limits(
     reading: Reading,
     unknown: list[str],
 ) -> Iterable[Fact]:
-    if since_start((*reading.files, *reading.folders), seen, parent) == ():
+    if since_start((*reading.files, *standing(reading.folders, seen)), seen, parent) == ():
         yield Fact("refused_limits", (), _LIMITS_HOW)
         return
     refused = limits.refused_limits(answer.part(f"log {reading.error_log}"), pid_file, parent)

@@ -77,7 +77,8 @@ def loaded(
 ) -> Loaded:
     """Which files and folders changed after the server loaded its configuration, sorted; folders end with ``/``.
 
-    Of a folder only the names in it count, and it is left out where a file in it is named already.
+    Of a folder only the names in it count, and it is left out where a file in it is named already. For one that is not
+    there the next above it speaks: had it been there and gone, that one would have changed.
     """
     changed, unknown = set(), set()
     for path in files:
@@ -89,13 +90,24 @@ def loaded(
         elif None in answers or not answers:
             unknown.add(path)
     told = {path.rpartition("/")[0] or "/" for path in changed}
-    for folder in folders:
+    for folder in standing(folders, seen):
         answers = {_newer(one.content, one.exact, parent, pid_file) for one in seen.get(folder, ())}
         if True in answers and folder not in told:
             changed.add(f"{folder.rstrip('/')}/")
         elif True not in answers and (None in answers or not answers):
             unknown.add(f"{folder.rstrip('/')}/")
     return Loaded(tuple(sorted(changed)), tuple(sorted(unknown)))
+
+
+def standing(folders: Iterable[str], seen: dict[str, tuple[Stamp, ...]]) -> set[str]:
+    """The folders, or the nearest above each that is there; the folder itself where none is known to be."""
+    return {next((place for place in (one, *above(one)) if seen.get(place)), one) for one in folders}
+
+
+def above(path: str) -> tuple[str, ...]:
+    """The folders that a path lies in, the nearest first."""
+    parts = path.strip("/").split("/")
+    return tuple("/" + "/".join(parts[:length]) for length in range(len(parts) - 1, -1, -1))
 
 
 def _moments(stamp: Stamp) -> tuple[int, int]:

@@ -31,16 +31,29 @@ def reading_of(gathered: Gathered, resolved: Resolved, environment_files: tuple[
     files = {path for path in gathered.asked if path in gathered.files or path in gathered.gaps}
     files |= {path for path in gathered.links if gathered.placed(path) in files}
     files |= _named(resolved, _CERTIFICATES | KEY_FILE_DIRECTIVES)
+    searched = gathered.searched | _optional_places(resolved)
+    files |= searched & gathered.gaps.keys()
     environment = {path for path in (*SYSCONFIG, *environment_files) if path in gathered.files}
     envvars = posixpath.join(gathered.root, "envvars")
     environment |= {envvars} & gathered.files.keys()
     return Reading(
         files=tuple(sorted(files - environment)),
-        folders=tuple(sorted(gathered.searched)),
+        folders=tuple(sorted(searched - files)),
         environment=tuple(sorted(environment)),
         error_log=_error_log(resolved),
         name=gathered.name,
     )
+
+
+def _optional_places(resolved: Resolved) -> set[str]:
+    """Where files stand that may come and go without an error: those that IncludeOptional names one by one."""
+    return {
+        posixpath.dirname(posixpath.normpath(posixpath.join(resolved.server_root, as_path(word))))
+        for directive in resolved.directives
+        if directive.name.lower() == "includeoptional"
+        for word in split_words(directive.arguments)[:1]
+        if not any(one in word for one in "*?[") and "${" not in word
+    }
 
 
 def pid_file_of(resolved: Resolved) -> str:

@@ -15,6 +15,7 @@ from auditor.surfaces.httpd.gather import Gathered
 from auditor.surfaces.httpd.machine.answer import Answer
 from auditor.surfaces.httpd.machine.asking import Paths, Tree, ask
 from auditor.surfaces.httpd.machine.facts import Reading, package_facts, program_facts, server_facts, state_facts
+from auditor.surfaces.httpd.machine.loading import above
 from auditor.surfaces.httpd.machine.packages import packages_of
 from auditor.surfaces.httpd.machine.processes import DELETED, Parent, running, serving, settings_of
 from auditor.surfaces.httpd.machine.reading import pid_file_of, reading_of
@@ -89,7 +90,7 @@ class Survey:
         default = settings_of(self._answer, self.program).pid_file if self.program else ""
         pid_files = [posixpath.join(server_root, one) for one in (pid_file, default) if one]
         paths = Paths(
-            timed=tuple(dict.fromkeys((*reading.files, *reading.folders, *reading.environment))),
+            timed=tuple(dict.fromkeys((*reading.files, *reading.environment, *_with_those_above(reading.folders)))),
             pid_files=tuple(dict.fromkeys((*pid_files, *_PID_FILES))),
             error_logs=(reading.error_log,) if reading.error_log else (),
         )
@@ -112,3 +113,7 @@ class Survey:
         main_file = posixpath.join(self._tree.root, self._tree.main_file)
         # What a program was compiled with is only asked before the tree is read.
         return serving(found, self._answer if self._answer.about("settings") else answer, main_file, self._resolve)
+
+
+def _with_those_above(folders: tuple[str, ...]) -> list[str]:
+    return [path for folder in folders for path in (folder, *above(folder))]
