@@ -77,7 +77,7 @@ hosts: {{}}
 #   front: {{timeout: 120s, keep_alive: 60s}}
 
 policies:
-  use: [httpd-timeouts, httpd-hops, httpd-alerting, ilo-alerting, ilo-firmware-bios]
+  use: [httpd-timeouts, httpd-hops, httpd-alerting, httpd-files, httpd-state, ilo-alerting, ilo-firmware-bios]
   files: [policies/*.yaml]
 baselines: [baselines/*.yaml]
 waivers: waivers.yaml

@@ -11,6 +11,7 @@ import pytest
 
 from auditor.errors import AuditorError, InputError, RefusedError
 from auditor.policy.waivers import load_waivers
+from auditor.services.check import shipped_policy_files
 from auditor.services.fleet import load_fleet
 from auditor.services.init import init_fleet
 from auditor.services.keys import sealer_for
@@ -39,6 +40,12 @@ def test_a_fleet_repository_is_whole_and_usable(tmp_path: Path, environment: dic
     assert load_waivers("waivers.yaml", fleet.waivers_file.read_bytes()) == ()
     with Store.open(fleet.store_path) as store:
         assert store.targets() == ()
+
+
+def test_a_new_fleet_uses_every_shipped_policy(tmp_path: Path, environment: dict[str, str]) -> None:
+    init_fleet(tmp_path / "fleet", environment)
+    shipped = {Path(name).stem for name, _ in shipped_policy_files()}
+    assert set(load_fleet(tmp_path / "fleet").policy_names) == shipped
 
 
 def test_neither_store_nor_key_can_be_committed(tmp_path: Path, environment: dict[str, str]) -> None:
