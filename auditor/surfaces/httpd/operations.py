@@ -105,11 +105,11 @@ def insert_last(content: bytes, line: int, text: str, file: str = "") -> Directi
 
 
 def append(content: bytes, text: str, file: str = "") -> DirectiveEdit:
-    """A new line at the end of the file, outside of every section."""
+    """A new line at the end of the file, or before the section that it leaves open: outside of every section."""
     lines = _Lines(content, file)
-    line = lines.lines[-1].line if lines.lines else 1
     if lines.pairs.left_open:
-        raise refused("the file's end stands inside of a section that the file leaves open", file, line)
+        return insert_before(content, lines.pairs.left_open, text, file)
+    line = lines.lines[-1].line if lines.lines else 1
     return lines.insert(len(content), text, "", line)
 
 

@@ -19,12 +19,12 @@ _Opened = list[tuple[str, LogicalLine]]
 class Pairing(NamedTuple):
     """The sections of one file: ``ends`` by their first line, and the lines of ``halves`` without another half.
 
-    ``left_open`` says that the file's end stands inside of a section.
+    ``left_open`` is the line of the outermost section inside of which the file's end stands; 0 where in none.
     """
 
     ends: dict[int, LogicalLine]
     halves: frozenset[int]
-    left_open: bool
+    left_open: int
 
 
 def pair(lines: Sequence[LogicalLine], text: str) -> Pairing:
@@ -38,7 +38,9 @@ def pair(lines: Sequence[LogicalLine], text: str) -> Pairing:
     found = [(start, end) for start, end in _pairs(tags, scopes) if _plain(start, text) and _plain(end, text)]
     paired = {one.line for both in found for one in both}
     halves = frozenset(one.line for one in tags if one.line not in paired)
-    return Pairing({start.line: end for start, end in found}, halves, left_open=bool(scopes[0]))
+    return Pairing(
+        {start.line: end for start, end in found}, halves, left_open=scopes[0][0][1].line if scopes[0] else 0
+    )
 
 
 def _pairs(tags: Sequence[LogicalLine], scopes: list[_Opened]) -> Iterator[_Pair]:

@@ -63,6 +63,7 @@ Make = Callable[[], DirectiveEdit]
         (MACRO, lambda: op.insert_first(MACRO, 2, "X 1"), "", "  X 1\n"),
         (MACRO, lambda: op.comment_out(MACRO, 3), "  SetEnv a b\n", "  #SetEnv a b\n"),
         (MACRO, lambda: op.append(MACRO, "X 1"), "", "X 1\n"),
+        (OPEN, lambda: op.append(OPEN, "X 1"), "", "X 1\n"),
     ],
 )  # fmt: skip
 def test_it_changes_these_bytes(content: bytes, make: Make, before: str, after: str) -> None:
@@ -85,7 +86,6 @@ def test_it_changes_these_bytes(content: bytes, make: Make, before: str, after: 
         (lambda: op.append(FILE, "X 1\nY 2", "x.conf"), "x.conf:11", "on one line"),
         (lambda: op.append(FILE, "<Location /a>", "x.conf"), "x.conf:11", "begin or end elsewhere"),
         (lambda: op.append(b"A 1\nB \\", "X 1", "x.conf"), "x.conf:2", "file ends in a backslash"),
-        (lambda: op.append(OPEN, "X 1", "x.conf"), "x.conf:2", "leaves open"),
         (lambda: op.insert_last(OPEN, 1, "X 1", "x.conf"), "x.conf:1", "end is not in this file"),
         (lambda: op.insert_last(FILE, 4, "X 1", "x.conf"), "x.conf:4", "no section starts there"),
         (lambda: op.remove(OPEN, 1, "x.conf"), "x.conf:1", "whose other half is not in this file"),
