@@ -1,4 +1,4 @@
-"""Collecting an httpd tree from a disk or an archive.
+"""Collecting an httpd tree from a disk, an archive or, over SSH, another machine.
 
 What is collected is the whole tree, what it includes from elsewhere, and what the machine says of its httpd. Secrets
 are replaced before anything leaves this module; private keys are not read.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,21 +17,17 @@ import msgspec
 
 from auditor.errors import CollectError, InputError
 from auditor.model.secret import Sealer
-from auditor.model.snapshot import Cause, Collected, Document, Fact, Gap
+from auditor.model.snapshot import Cause, Collected, Fact, Gap
 from auditor.model.target import Archive, LocalTree, SshTree, Target
 from auditor.surfaces.httpd.agreement import INFO, agreement
-from auditor.surfaces.httpd.clues import KEY_FILE, LEADS, clues
-from auditor.surfaces.httpd.directive import Resolved
+from auditor.surfaces.httpd.documents import documents_of
 from auditor.surfaces.httpd.envvars import command_line_defines
-from auditor.surfaces.httpd.fileset import NOT_READ
-from auditor.surfaces.httpd.foresee import foresee
-from auditor.surfaces.httpd.gather import MAX_FILE, Gathered, Read
-from auditor.surfaces.httpd.includes import ResolveOptions, ask_for_every_file, resolve
-from auditor.surfaces.httpd.lines import tag_arguments
+from auditor.surfaces.httpd.gather import MAX_FILE, Gathered
+from auditor.surfaces.httpd.gathering import gather_tree, options_of
+from auditor.surfaces.httpd.includes import resolve
 from auditor.surfaces.httpd.locate import (
     Located,
     Rooted,
-    View,
     locate_in_archive,
     locate_tree,
     read_main_file,
@@ -40,18 +35,8 @@ from auditor.surfaces.httpd.locate import (
     root_on_disk,
 )
 from auditor.surfaces.httpd.modules import BUILT_IN, compiled_in
-from auditor.surfaces.httpd.resolving import SYSCONFIG, name_and_value, started_with, texts_of
-from auditor.surfaces.httpd.secretnames import KEY_FILE_DIRECTIVES, SENSITIVE
-from auditor.surfaces.httpd.secrets import (
-    key_file_names,
-    learn,
-    password_file_names,
-    seal_password_file,
-    seal_text,
-)
-from auditor.surfaces.httpd.words import as_path, split_words
+from auditor.surfaces.httpd.secretnames import SENSITIVE
 from auditor.surfaces.interface import CollectOptions
-from auditor.transport.interface import Reader
 from auditor.transport.local import LocalReader
 from auditor.transport.threads import aside, need_loop
 
@@ -82,7 +67,7 @@ async def collect(target: Target, options: CollectOptions) -> Collected:
         cause = msgspec.convert(error.cause, Cause)
         gap = Gap(WHOLE_TARGET, cause, error.what, error.next_step or "")
         return Collected(target.name, "httpd", (), (), (gap,))
-    documents = await aside(_documents, gathered, facts, options.sealer)
+    documents = await aside(documents_of, gathered, facts, options.sealer)
     return Collected(
         target=target.name,
         surface="httpd",
@@ -125,7 +110,7 @@ async def _from_disk(location: LocalTree, options: CollectOptions) -> tuple[Gath
         facts = _joined(facts, said)
     facts = _told(facts, location)
     named = () if survey is None else survey.environment_files()
-    gathered = await aside(_gather, reader, located, rooted, facts, options, named=named)
+    gathered = await aside(gather_tree, reader, located, rooted, facts, options, named=named)
     if server and runs:
         await _compare(server, gathered, located, rooted, facts, options)
     if survey is not None and options.whole_state:
@@ -152,7 +137,7 @@ async def _compare(
     from auditor.surfaces.httpd import host
 
     options.observe(f"asking {server[0]} how it reads the tree")
-    given = _options_of(gathered, rooted, facts)
+    given = options_of(gathered, rooted, facts)
     main = posixpath.join(rooted.root, located.main_file)
     resolved = await aside(resolve, gathered, main, given)
     defines = [f"{name}={value}" if value else name for name, value in given.defines]
@@ -222,7 +207,7 @@ async def _from_archive(location: Archive, options: CollectOptions) -> tuple[Gat
     below = located.place.rstrip("/") + "/"
     near = tuple(name for name in reader.files() if name.startswith(below))
     await aside(reader.load, near, MAX_FILE)
-    gathered = await aside(_gather, reader, located, rooted, facts, options, holds_all_of=reader.holds_all_of)
+    gathered = await aside(gather_tree, reader, located, rooted, facts, options, holds_all_of=reader.holds_all_of)
     for name, reason in reader.skipped[:100]:
         shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         gathered.gaps[f"member {shown}"] = Gap(f"member {shown}", "unsupported", f"left out of the archive: {reason}")
@@ -250,7 +235,9 @@ async def _from_ssh(location: SshTree, options: CollectOptions) -> tuple[Gathere
         facts = _told(facts, location)
         named = () if survey is None else survey.environment_files()
         await remote.do(partial(reader.fetch, named, named, MAX_FILE))
-        gathered = await remote.do(partial(_gather, reader, located, rooted, facts, options, named=named, distant=True))
+        gathered = await remote.do(
+            partial(gather_tree, reader, located, rooted, facts, options, named=named, distant=True)
+        )
         if survey is not None and options.whole_state:
             facts = _joined(facts, await remote.ask(partial(survey.after, gathered)))
             gathered.gaps.update((gap.what, gap) for gap in survey.gaps)
@@ -288,170 +275,3 @@ def _facts(
 def _sealed_pair(pair: str, sealer: Sealer) -> str:
     name, equals, value = pair.partition("=")
     return f"{name}={sealer.seal(value.encode())}" if equals and value and SENSITIVE.search(name) else pair
-
-
-def _gather(
-    reader: Reader,
-    located: Located,
-    rooted: Rooted,
-    facts: list[Fact],
-    options: CollectOptions,
-    *,
-    holds_all_of: Callable[[str], bool] | None = None,
-    distant: bool = False,
-    named: tuple[str, ...] = (),
-) -> Gathered:
-    """Reads the tree: configuration first, so that it is known which files are keys before anything else is read."""
-    view = View(reader, located, rooted, holds_all_of)
-    gathered = Gathered(
-        view,
-        rooted.root,
-        deadline=time.monotonic() + options.deadline_s,
-        skip_apart=located.layout != "debian",
-    )
-    options.observe(f"reading {rooted.root}")
-    gathered.walk(rooted.root)
-    gathered.read_configuration()
-    _learn_keys(gathered, rooted.root)
-    if located.layout != "debian" and rooted.outside is not None:
-        for path in (*SYSCONFIG, *named):
-            gathered.read(path)
-    resolved = _follow(gathered, located, rooted, facts, distant=distant)
-    _learn_keys(gathered, resolved.server_root)
-    for path in sorted(_keys_named(resolved, resolved.server_root)):
-        gathered.keys.add(gathered.placed(path) or path)
-        gathered.keys.add(path)
-    gathered.read_rest()
-    for path in sorted(gathered.keys):
-        gathered.present_key(path)
-    _close(gathered, resolved, facts)
-    gathered.resolved = resolved
-    return gathered
-
-
-def _follow(gathered: Gathered, located: Located, rooted: Rooted, facts: list[Fact], *, distant: bool) -> Resolved:
-    """Follows every include of every branch, which reads what lies outside; gives the plain reading."""
-    main = posixpath.join(rooted.root, located.main_file)
-    options = _options_of(gathered, rooted, facts)
-    if distant:
-        foresee(gathered, main, options)
-    return ask_for_every_file(gathered, main, options, lambda content: clues(content) & (LEADS | KEY_FILE))
-
-
-def _options_of(gathered: Gathered, rooted: Rooted, facts: list[Fact]) -> ResolveOptions:
-    """What is known beside the files."""
-    given = {fact.name: fact.value for fact in facts}
-    environment, defines = started_with(gathered, rooted.root, texts_of(given.get("environment")))
-    built_in = given.get("builtin_modules")
-    return ResolveOptions(
-        root=rooted.root,
-        version=str(given.get("version") or ""),
-        defines=tuple(name_and_value(define) for define in (*defines, *texts_of(given.get("defines")))),
-        environment=tuple(environment.items()),
-        built_in=built_in if isinstance(built_in, tuple) else None,
-    )
-
-
-def _learn_keys(gathered: Gathered, server_root: str) -> None:
-    """Notes every file that any text read so far names as a key."""
-    contents = [read.content for read in gathered.files.values()]
-    for name in key_file_names(contents):
-        if name and "${" not in name:
-            path = posixpath.normpath(posixpath.join(server_root, as_path(name)))
-            gathered.keys.add(path)
-            gathered.keys.add(gathered.placed(path) or path)
-
-
-def _keys_named(resolved: Resolved, server_root: str) -> set[str]:
-    """The key files that the configuration in force names, variables replaced."""
-    return {
-        posixpath.normpath(posixpath.join(server_root, as_path(word)))
-        for directive in resolved.directives
-        if directive.name.lower() in KEY_FILE_DIRECTIVES
-        for word in split_words(tag_arguments(directive.arguments) or directive.arguments)
-    }
-
-
-def _close(gathered: Gathered, resolved: Resolved, facts: list[Fact]) -> None:
-    """Adds what is known only now, and limits gaps of files that nothing includes to what they may hide."""
-    facts.append(Fact("server_root", resolved.server_root, "ServerRoot"))
-    mpm = [name for name, _ in resolved.modules if name.startswith("mpm_")]
-    if len(mpm) == 1:
-        facts.append(Fact("mpm", mpm[0].removeprefix("mpm_").removesuffix("_module"), "LoadModule"))
-    folders = sorted(gathered.name(path) for path in gathered.folders)
-    if folders:
-        facts.append(Fact("empty_directories", tuple(folders), "found"))
-    absent = sorted(gathered.absent - set(gathered.files) - set(SYSCONFIG))
-    if absent:
-        facts.append(Fact("absent_outside", tuple(absent), "looked for"))
-    present = sorted(
-        f"{path}/" if folder else path for path, folder in gathered.present.items() if path not in gathered.files
-    )
-    if present:
-        facts.append(Fact("present_outside", tuple(present), "looked for"))
-    if gathered.apart:
-        facts.append(Fact("not_walked", tuple(sorted(map(gathered.name, gathered.apart))), "holds no configuration"))
-    for path, gap in list(gathered.gaps.items()):
-        file = path in gathered.waiting or gap.cause in ("too large", "not permitted", "not recognised")
-        if file and path not in gathered.asked and _is_file(gathered, path):
-            gathered.gaps[path] = msgspec.structs.replace(gap, kinds=("httpd.file",))
-
-
-def _is_file(gathered: Gathered, path: str) -> bool:
-    parent, name = posixpath.split(path)
-    return any(one.name == name and not one.directory for one in gathered.list(parent))
-
-
-# Documents
-
-
-def _documents(gathered: Gathered, facts: list[Fact], sealer: Sealer) -> tuple[Document, ...]:
-    """Every file and link, sealed, sorted by name."""
-    contents = [read.content for read in gathered.files.values() if read.content != NOT_READ]
-    known = learn(contents)
-    server_root = next((str(fact.value) for fact in facts if fact.name == "server_root"), gathered.root)
-    passwords = {
-        gathered.placed(posixpath.normpath(posixpath.join(server_root, as_path(name))))
-        for name in password_file_names(contents)
-    }
-    seal = partial(seal_text, sealer=sealer, known=known)
-    documents = []
-    for path, read in gathered.files.items():
-        if path not in gathered.asked and _is_binary(read.content):
-            gathered.gaps.setdefault(
-                path, Gap(gathered.name(path), "not recognised", "no text; not kept", kinds=("httpd.file",))
-            )
-            continue
-        sealed = seal_password_file(read.content, sealer) if _is_passwords(path, passwords) else seal(read.content)
-        documents.append(_document(gathered, path, read, sealed, sealer))
-    for path, entry in gathered.links.items():
-        name = gathered.name(path)
-        documents.append(
-            Document(
-                name, f"files/{name}", b"", entry.mode, entry.owner, entry.group, link=entry.link, selinux=entry.selinux
-            )
-        )
-    return tuple(sorted(documents, key=lambda document: document.name))
-
-
-def _document(gathered: Gathered, path: str, read: Read, sealed: bytes, sealer: Sealer) -> Document:
-    name = gathered.name(path)
-    return Document(
-        name=name,
-        store_path=f"files/{name}" if gathered.inside(path) else f"outside/{path.lstrip('/')}",
-        content=sealed,
-        mode=read.entry.mode,
-        owner=read.entry.owner,
-        group=read.entry.group,
-        fingerprint=sealer.fingerprint(read.content) if sealed != read.content else "",
-        selinux=read.entry.selinux,
-    )
-
-
-def _is_binary(content: bytes) -> bool:
-    return b"\0" in content[:8192]
-
-
-def _is_passwords(path: str, named: set[str | None]) -> bool:
-    name = posixpath.basename(path).lower()
-    return path in named or "htpasswd" in name or "htdigest" in name or name in ("passwd", "passwords", "users.pw")
