@@ -111,7 +111,7 @@ HttpdVersion = Annotated[
         "--httpd-version",
         metavar="VERSION",
         envvar="AUDITOR_HTTPD_VERSION",
-        help="The version of httpd, where the tree does not say: 2.4.6",
+        help="The version of httpd, where the tree does not say: 2.4.6, or 2.4.6-99.el7 of a package",
         show_default=False,
     ),
 ]

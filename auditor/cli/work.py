@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -106,8 +107,9 @@ def interpreting(
     Errors:
         InputError: a definition or variable is not written as such, or the version is none.
     """
-    if (version and not all(part.isdecimal() for part in version.split("."))) or version.count(".") > 2:
-        raise InputError(f"--httpd-version {version!r} is not a version", next_step="Write it like  2.4.6")
+    if version and re.fullmatch(r"\d{1,4}(\.\d{1,4}){0,2}(-\d[\w.]{0,60})?", version, re.ASCII) is None:
+        next_step = "Write it like  2.4.6  or, of RHEL 7's package, 2.4.6-99.el7"
+        raise InputError(f"--httpd-version {version!r} is not a version", next_step=next_step)
     return InterpretOptions(
         httpd_version=version,
         defines=pairs(defines, "--define"),

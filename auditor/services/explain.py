@@ -62,13 +62,11 @@ class Asking:
 
     def __init__(self, target: str, collected: Collected, options: InterpretOptions) -> None:
         from auditor.surfaces.httpd.explain import Explainer
-        from auditor.surfaces.httpd.resolving import resolve_collected
+        from auditor.surfaces.httpd.resolving import known_release, resolve_collected
         from auditor.surfaces.httpd.understanding import refusals
 
         resolved = resolve_collected(collected, options)
-        version = collected.fact("version")
-        known = options.httpd_version or (version if isinstance(version, str) else "")
-        self._explainer = Explainer(resolved, known, options)
+        self._explainer = Explainer(resolved, known_release(collected, options))
         found = collected.gaps + resolved.gaps + refusals(resolved, self._explainer.models)
         self.target = target
         self.gaps = tuple(dict.fromkeys(gap for kind in _GOVERNING for gap in hides(found, kind)))

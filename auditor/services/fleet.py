@@ -24,7 +24,7 @@ from auditor.services.ssh_places import parse_place
 FORMAT: Final = "auditor.fleet/v1"
 _IDENTITY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
-_VERSION: Final = re.compile(r"\d{1,4}\.\d{1,4}(\.\d{1,4})?")
+_VERSION: Final = re.compile(r"\d{1,4}\.\d{1,4}(\.\d{1,4})?(-\d[\w.]{0,60})?")
 _BRANCH: Final = re.compile(r"(?!-)[^\s~^:?*\[\\]+")
 
 

@@ -28,7 +28,7 @@ from auditor.surfaces.httpd.understanding import features, in_world
 from auditor.surfaces.httpd.versions import behaviours
 from auditor.surfaces.httpd.vhosts import Choice, VirtualHosts
 from auditor.surfaces.httpd.workers import ProxyWorker, is_balancer
-from auditor.surfaces.httpd.worlds import World, worlds
+from auditor.surfaces.httpd.worlds import VERSION_CAUSE, World, worlds
 from auditor.surfaces.interface import InterpretOptions
 
 _MAX_HELD: Final = 200_000
@@ -96,7 +96,7 @@ def _essence(answer: Answer) -> tuple[object, ...]:
         answer.worker,
         answer.read_timeout_s,
         answer.connect_timeout_s,
-        answer.on_timeout.status if answer.on_timeout else None,
+        (answer.on_timeout.status, answer.on_timeout.seconds) if answer.on_timeout else None,
     )
 
 
@@ -152,6 +152,9 @@ class _Asked:
         asked = self._request_path(server, written)
         mapped = Mapped(note=asked.refused) if asked.refused else map_path(self._place(server), asked.path)
         doubts = (*choice.doubts, *beyond.proxied_by_host(self.model, server), *mapped.doubts)
+        by_text = mapped.route is None or mapped.route.pattern or mapped.route.match == "handler"
+        if "//" in written and by_text and not self.model.behaviour.known:
+            doubts = (*doubts, f"before 2.4.39 slashes are not merged: {VERSION_CAUSE}")
         if mapped.route is None or (_NO_PORT.match(mapped.url) and not is_balancer(mapped.url)):
             if not mapped.note and mapped.route is None:
                 doubts += tuple(beyond.perhaps_proxied(self.model, server, by_name=choice.by_name))

@@ -22,6 +22,7 @@ from auditor.surfaces.httpd.lines import MAX_LINE, LogicalLine, read_lines, spli
 from auditor.surfaces.httpd.macros import Macro, MacroError, macro_head, substituted
 from auditor.surfaces.httpd.modules import identifier_of
 from auditor.surfaces.httpd.patterns import NoMatchError, TooDeepError, included_files
+from auditor.surfaces.httpd.since import refused_section
 from auditor.surfaces.httpd.variables import Variables
 from auditor.surfaces.httpd.words import as_latin, as_path, readable, split_words
 
@@ -519,6 +520,8 @@ class _Resolver:
         kind = line.name.lower()
         if kind == "<ifversion":
             return conditions.version_matches(line.arguments, self.options.version)
+        if reason := refused_section(kind, line.name, self.options.version):
+            return Malformed(reason)
         arguments = tag_arguments(line.arguments)
         if arguments is None:
             return Malformed(f"{line.name} has no closing '>'")

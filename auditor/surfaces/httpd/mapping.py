@@ -49,6 +49,7 @@ class PathMap:
         self.aliases = [PathIndex(one.aliases, _plain_alias) for one in both]
         behind = model.behaviour.lines_behind_location
         self.behind = tuple(route for one in both for route in one.aliases) if behind else ()
+        self.blind_sockets = not model.behaviour.sockets_find_workers
         self.settings = Settings(model, server, ("sethandler",))
         self.directory_rules = DirectoryRules(model, server)
         self.handlers = {id(route.directive): route for one in both for route in one.handlers}
@@ -169,6 +170,8 @@ def _handled(place: PathMap, path: str, file: FilePlace, mapped: Mapped) -> Mapp
         elif route is not None or found is not None:
             mapped.doubts.append(depends(directive))
     if found is not None:
+        if place.blind_sockets and back_end_of(found)[1]:
+            mapped.doubts.append("2.4.10 finds no proxy worker for the Unix socket of a handler, so that none governs")
         mapped.route, mapped.note = found, ""
         mapped.url = f"{back_end_of(found)[0]}{file.file or path}"
     return mapped

@@ -93,13 +93,13 @@ def body_mark(scheme: str) -> Mark | None:
 def slow_client_mark(scheme: str, behaviour: Behaviour) -> Mark | None:
     """The mark of a client whose body does not come; None where that is not noticed before the back end asks for it."""
     status = behaviour.slow_body_status
-    text = "" if behaviour.known else "Before 2.4.13 the status is 400."
+    text = "" if behaviour.known else "Before 2.4.24 the status is 400."
     blamed = f"It looks like a fault of the back end. {text}".strip()
     match scheme:
         case "http" | "https":
             return Mark(status, ("AH01095",), blamed)
         case "fcgi":
-            return Mark(status if status == 408 else 503, ("AH01075",), blamed)
+            return Mark(behaviour.slow_fcgi_body_status, ("AH01075",), blamed)
         case "scgi":
             return Mark(500, ("AH00859",)) if behaviour.scgi_body_noticed else Mark(503, ("AH00858",), blamed)
         case "uwsgi":

@@ -11,7 +11,7 @@ from auditor.model.value import Boolean, Duration, Number, Text, Undetermined, V
 from auditor.surfaces.httpd.edited_files import EditedFiles, Made
 from auditor.surfaces.httpd.governing import Model, build_model
 from auditor.surfaces.httpd.operations import undone
-from auditor.surfaces.httpd.resolving import known_version, resolve_collected
+from auditor.surfaces.httpd.resolving import known_release, resolve_collected
 from auditor.surfaces.httpd.resources import interpret
 from auditor.surfaces.httpd.rewording import physical_lines, same_arguments
 from auditor.surfaces.httpd.understanding import features
@@ -101,7 +101,7 @@ def _known(wish: Wish, before: Interpretation) -> bool:
 
 def _model(collected: Collected, options: InterpretOptions) -> Model:
     resolved = resolve_collected(collected, options)
-    first = worlds(resolved, behaviours(known_version(collected, options), features(resolved))).first
+    first = worlds(resolved, behaviours(known_release(collected, options), features(resolved))).first
     return build_model(msgspec.structs.replace(resolved, directives=first.directives), first.behaviour)
 
 

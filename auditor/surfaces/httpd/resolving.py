@@ -15,7 +15,7 @@ from auditor.surfaces.httpd.envvars import command_line_defines, debian_start, s
 from auditor.surfaces.httpd.fileset import FileSet
 from auditor.surfaces.httpd.includes import ResolveOptions, resolve
 from auditor.surfaces.httpd.modules import compiled_in
-from auditor.surfaces.httpd.versions import parse_version
+from auditor.surfaces.httpd.versions import parse_rhel_release, parse_version
 from auditor.surfaces.interface import InterpretOptions
 
 SYSCONFIG: Final = ("/etc/sysconfig/httpd", "/etc/sysconfig/apache2")
@@ -60,6 +60,19 @@ def known_version(collected: Collected, options: InterpretOptions) -> str:
         if number is not None:
             return ".".join(str(part) for part in number)
     return ""
+
+
+def known_release(collected: Collected, options: InterpretOptions) -> str:
+    """The same, with the release of RHEL 7's package where that is known: ``2.4.6-99.el7``."""
+    number = known_version(collected, options)
+    fact = collected.fact("version")
+    said = options.httpd_version or (fact if isinstance(fact, str) else "")
+    packages = [name for name in texts_of(collected.fact("packages")) if name.startswith("httpd-")]
+    for text in (said, *packages) if number == "2.4.6" else ():
+        release = parse_rhel_release(text)
+        if release is not None:
+            return f"{number}-{release}.el7"
+    return number
 
 
 def texts_of(value: object) -> tuple[str, ...]:

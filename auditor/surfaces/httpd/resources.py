@@ -6,7 +6,7 @@ from auditor.model.snapshot import Collected, Interpretation
 from auditor.surfaces.httpd.declared import Declared
 from auditor.surfaces.httpd.directive_resources import directive_resources
 from auditor.surfaces.httpd.plain_resources import file_resources, module_resources, package_resources
-from auditor.surfaces.httpd.resolving import known_version, resolve_collected
+from auditor.surfaces.httpd.resolving import known_release, resolve_collected
 from auditor.surfaces.httpd.servers import split_servers
 from auditor.surfaces.httpd.state_resources import with_state
 from auditor.surfaces.httpd.understanding import understood
@@ -19,7 +19,7 @@ def interpret(collected: Collected, options: InterpretOptions) -> Interpretation
     What hangs on something unknown (a module list, the version) is undetermined, with the cause; never a guess.
     """
     resolved = resolve_collected(collected, options)
-    version = known_version(collected, options)
+    version = known_release(collected, options)
     mpm = collected.fact("mpm")
     declared = Declared(options.declared)
     resources, gaps = understood(resolved, version, mpm if isinstance(mpm, str) else "", declared)

@@ -207,6 +207,9 @@ class _Reader:
             )
             if real[:5].lower() == "unix:" and not self.behaviour.unix_sockets:
                 self.found.refused.append((directive, "unix: is not known before 2.4.8: httpd does not start"))
+            mixed = route.worker is not None and not route.made and route.worker.matchable != pattern
+            if mixed and self.behaviour.cut_names:  # AH10249
+                return
             if route.made or route.balancer is not None:
                 self._check(parameters, balancer=route.balancer is not None)
             if route.worker is None and route.balancer is None:

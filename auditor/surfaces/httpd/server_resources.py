@@ -136,7 +136,7 @@ class ServerResources:
     def _process(self, out: Attributes, server: Server) -> None:
         resolved = self.model.resolved
         if self.version:
-            out.add("version", Version(self.version))
+            out.add("version", Version(self.version.partition("-")[0]))
         else:
             out.add("version", Undetermined("the version of httpd is not known: give --httpd-version"))
         if self.hops.mpm:

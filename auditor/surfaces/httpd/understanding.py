@@ -49,6 +49,10 @@ def features(resolved: Resolved) -> frozenset[str]:
             quiet.add(directive.name)
             continue
         telling.append(directive.arguments)
+        if name.startswith("proxypass") and directive.within and directive.within[-1].name.lower() == "location":
+            found.add("location")
+        if name.startswith("scriptalias"):
+            found.add("cgi")
         if name == "proxypassmatch" or (name == "proxypass" and directive.arguments.startswith("~")):
             found.add("match")
     written = "\n".join(telling)
@@ -58,13 +62,17 @@ def features(resolved: Resolved) -> frozenset[str]:
         "handler": "\nproxy:" in text or '\n"proxy:' in text,
         "ws": ("ws://" in text or "wss://" in text) and _WEB_SOCKET.search(text) is not None,
         "unix": "unix:" in text,
+        "http2": "h2://" in text or "h2c://" in text,
         "logs": "}T" in written or "%^" in written,
     }
+    if "cgi-script" in text:
+        found.add("cgi")
     return frozenset(found | {feature for feature, there in holds.items() if there})
 
 
 _TELLING: Final = frozenset(
-    {"proxypass", "proxypassmatch", "balancermember", "proxyset", "rewriterule", "sethandler", "logformat", "customlog"}
+    """addhandler balancermember customlog logformat proxypass proxypassmatch proxyset rewriterule scriptalias
+    scriptaliasmatch sethandler""".split()  # noqa: SIM905 - a list of words
 )
 
 

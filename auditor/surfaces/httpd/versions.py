@@ -23,10 +23,28 @@ def parse_version(text: str) -> Number | None:
     return int(found[1]), int(found[2]), int(found[3])
 
 
+_RHEL_7: Final = re.compile(r"(?<![\d.])2\.4\.6-(\d{1,4})\S*\.el7")
+
+
+def parse_rhel_release(text: str) -> int | None:
+    """The release of RHEL 7's package: 99 of ``httpd-2.4.6-99.el7``; None where the text is of something else."""
+    found = _RHEL_7.search(text)
+    return None if found is None else int(found[1])
+
+
 class Behaviour(msgspec.Struct, frozen=True, gc=False):
-    """How one version behaves. Boundaries come from the tagged sources of httpd 2.4."""
+    """How one version behaves. Boundaries come from the tagged sources of httpd 2.4.
+
+    ``rhel`` is the release of RHEL 7's package of 2.4.6, which holds changes of later versions. Which release brought
+    what stands in the package's own change log; it was not measured.
+    """
 
     version: Number
+    rhel: int | None = None
+
+    def since(self, version: Number, rhel: int) -> bool:
+        """Whether it holds what came with a version, or with a release of RHEL 7's package of 2.4.6."""
+        return self.version >= version or (self.rhel is not None and self.rhel >= rhel)
 
     @property
     def default_timeout(self) -> int:
@@ -36,17 +54,22 @@ class Behaviour(msgspec.Struct, frozen=True, gc=False):
     @property
     def fixed_fcgi_limit(self) -> bool:
         """mod_proxy_fcgi waits 30 s unless the proxy worker itself has a time-out (until 2.4.6)."""
-        return self.version < (2, 4, 7)
+        return not self.since((2, 4, 7), 34)
 
     @property
     def unix_sockets(self) -> bool:
         """``unix:`` in a proxy URL (since 2.4.8)."""
-        return self.version >= (2, 4, 8)
+        return self.since((2, 4, 8), 31)
+
+    @property
+    def sockets_find_workers(self) -> bool:
+        """Whether the URL behind the ``unix:`` of a handler finds a proxy worker (since 2.4.11)."""
+        return self.since((2, 4, 11), 31)
 
     @property
     def handler_proxies(self) -> bool:
         """``SetHandler "proxy:…"`` (since 2.4.10; ignored before, the file itself is sent)."""
-        return self.version >= (2, 4, 10)
+        return self.since((2, 4, 10), 24)
 
     @property
     def lines_behind_location(self) -> bool:
@@ -71,12 +94,17 @@ class Behaviour(msgspec.Struct, frozen=True, gc=False):
     @property
     def merges_slashes(self) -> bool:
         """Whether several slashes of a request's path are one before anything is compared (since 2.4.39)."""
-        return self.version >= (2, 4, 39)
+        return self.since((2, 4, 39), 90)
 
     @property
     def dollar_workers(self) -> bool:
         """Whether the proxy worker of a ProxyPassMatch with ``$n`` can match a request (since 2.4.47)."""
         return self.version >= (2, 4, 47)
+
+    @property
+    def cut_names(self) -> bool:
+        """Whether the proxy worker of a ProxyPassMatch is named as far as its first ``$`` (2.4.47 and 2.4.48)."""
+        return (2, 4, 47) <= self.version < (2, 4, 49)
 
     @property
     def typed_lookup(self) -> bool:
@@ -170,8 +198,13 @@ class Behaviour(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def slow_body_status(self) -> int:
-        """The status where a client's body does not come in time (408 since 2.4.13)."""
-        return 408 if self.version >= (2, 4, 13) else 400
+        """The status where a client's body does not come in time (408 since 2.4.24)."""
+        return 408 if self.version >= (2, 4, 24) else 400
+
+    @property
+    def slow_fcgi_body_status(self) -> int:
+        """The same where mod_proxy_fcgi reads it (503 until 2.4.12)."""
+        return self.slow_body_status if self.version >= (2, 4, 13) else 503
 
     @property
     def handshake_limit(self) -> bool:
@@ -212,7 +245,10 @@ _SIDES: Final = {
     "handler": ((2, 4, 9), (2, 4, 25), (2, 4, 999)),
     "match": ((2, 4, 46), (2, 4, 48), (2, 4, 999)),
     "ws": ((2, 4, 46), (2, 4, 47), (2, 4, 999)),
-    "unix": ((2, 4, 6), (2, 4, 999)),
+    "unix": ((2, 4, 6), (2, 4, 10), (2, 4, 999)),
+    "http2": ((2, 4, 43), (2, 4, 46), (2, 4, 999)),
+    "location": ((2, 4, 25), (2, 4, 999)),
+    "cgi": ((2, 4, 9), (2, 4, 59), (2, 4, 999)),
     "logs": ((2, 4, 12), (2, 4, 999)),
 }
 
@@ -220,10 +256,11 @@ _SIDES: Final = {
 def behaviours(version: str, features: frozenset[str]) -> tuple[Behaviour, ...]:
     """The behaviours to consider: one where the version is known, else one for each that could matter.
 
-    ``features`` are what the configuration uses: ``fcgi``, ``handler``, ``match``, ``ws``, ``unix``, ``logs``.
+    ``version`` is text such as ``2.4.62``, or ``2.4.6-99.el7`` where the package's release is known, too.
+    ``features`` are what the configuration uses, by the names above.
     """
     known = parse_version(version)
     if known is not None:
-        return (Behaviour(known),)
+        return (Behaviour(known, parse_rhel_release(version)),)
     sides = sorted({side for feature in features for side in _SIDES[feature]} | {NEWEST.version}, reverse=True)
     return tuple(Behaviour(side) for side in sides)

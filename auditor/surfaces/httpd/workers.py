@@ -32,6 +32,7 @@ PORTS: Final = {
     "scgi": 4000,
 }
 _REFERENCE: Final = re.compile(r"\$\d")
+_REFERENCE_AS_PORT: Final = re.compile(r"://[^/]*:\d*\$")
 
 
 class BackEnd(msgspec.Struct, frozen=True, gc=False):
@@ -350,12 +351,14 @@ class ServerWorkers:
                 balancer.parameters[parameter.key] = parameter
             return None, balancer, (), False
         back_end = parse_back_end(written, pattern=regex)
-        if back_end is None:
+        if back_end is None or (not self.behaviour.dollar_workers and _REFERENCE_AS_PORT.search(back_end.url)):
             return None, None, (), False
         matchable = self._matchable(back_end, regex=regex)
         typed = self.behaviour.typed_lookup
         worker = self.workers.find(back_end.url, prefixes=not (typed and regex), patterns=not typed or regex)
         if worker is None:
+            if matchable and self.behaviour.cut_names:
+                back_end = parse_back_end(written.partition("$")[0]) or back_end
             worker = self._define(self.workers, back_end, directive, "ProxyPass", matchable)
             worker.proxy_timeout = self.proxy_timeout
             for parameter in parameters:
@@ -418,7 +421,7 @@ class ServerWorkers:
     def _matchable(self, back_end: BackEnd, *, regex: bool) -> bool:
         if self.behaviour.typed_lookup:
             return regex
-        return self.behaviour.dollar_workers and regex and "$" in back_end.name
+        return self.behaviour.dollar_workers and regex and (self.behaviour.cut_names or "$" in back_end.name)
 
     def _define(
         self, workers: WorkerSet, back_end: BackEnd, directive: Directive, definer: str, matchable: bool

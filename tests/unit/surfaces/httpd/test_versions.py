@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from auditor.model.snapshot import Fact
 from auditor.model.value import Undetermined
 from auditor.surfaces.httpd.answer import Answer
 from auditor.surfaces.httpd.explain import explain
-from auditor.surfaces.httpd.resolving import known_version, resolve_collected
+from auditor.surfaces.httpd.resolving import known_release, known_version, resolve_collected
+from auditor.surfaces.httpd.resources import interpret
 from auditor.surfaces.interface import InterpretOptions
 from tests.unit.surfaces.httpd.trees import ask, collected, meaning, of, route
 
@@ -38,7 +40,8 @@ def seconds_of(one: Answer, when: str) -> float | None:
         ("ProxyPass /a http://b/", "2.2.34", "2.4.0", (300, 60)),
         ("Timeout 9\nProxyPass /a fcgi://b:9000/", "2.4.6", "2.4.7", (30, 9)),
         ("ProxyPass /a fcgi://b:9000/\nProxyTimeout 9", "2.4.6", "2.4.7", (30, 9)),
-        ("Timeout 9\nProxyPassMatch ^/a/(.*) http://b/c/d/$1 timeout=5", "2.4.46", "2.4.47", (9, 9)),
+        ("Timeout 9\nProxyPassMatch ^/a/(.*) http://b/c/d/$1 timeout=5", "2.4.46", "2.4.47", (9, 5)),
+        ("Timeout 9\nProxyPassMatch ^/a/(.*) http://b/c/d/$1 timeout=5", "2.4.48", "2.4.49", (5, 9)),
         ("Timeout 9\nProxyPassMatch ^/(.*) http://b/$1 timeout=5", "2.4.46", "2.4.47", (9, 5)),
         ("ProxyPass /a ws://b/ timeout=5", "2.4.46", "2.4.47", (None, 5)),
         ("ProxyPass /a wss://b/ timeout=5", "2.4.46", "2.4.47", (None, 5)),
@@ -70,11 +73,12 @@ def test_two_versions_try_the_lines_behind_a_location(line: str, seconds: tuple[
     ("lines", "when", "before", "at", "statuses"),
     [
         ("ProxyPass /a fcgi://b:9000/", "read", "2.4.25", "2.4.26", (503, 504)),
-        ("ProxyPass /a http://b/", "client body", "2.4.12", "2.4.13", (400, 408)),
-        ("ProxyPass /a fcgi://b:9000/", "client body", "2.4.12", "2.4.13", (503, 408)),
+        ("ProxyPass /a http://b/", "client body", "2.4.23", "2.4.24", (400, 408)),
+        ("ProxyPass /a fcgi://b:9000/", "client body", "2.4.12", "2.4.13", (503, 400)),
+        ("ProxyPass /a fcgi://b:9000/", "client body", "2.4.23", "2.4.24", (400, 408)),
         ("ProxyPass /a scgi://b:9000/", "client body", "2.4.35", "2.4.36", (503, 500)),
         ("ProxyPass /a h2c://b/", "read", "2.4.43", "2.4.44", (None, 503)),
-        ("", "client body", "2.4.12", "2.4.13", (400, 408)),
+        ("", "client body", "2.4.23", "2.4.24", (400, 408)),
         ("ProxyPass /a ws://b/", "read", "2.4.46", "2.4.47", (None, 502)),
     ],
 )
@@ -220,6 +224,14 @@ def test_messages_have_identifiers_since_2_4() -> None:
         ("ProxyPass /a balancer://p/ failontimeout=On", "2.4.4", "2.4.5"),
         ('ProxyPass /a "unix:/s|http://b/"', "2.4.7", "2.4.8"),
         ("CGIDScriptTimeout 5", "2.4.9", "2.4.10"),
+        ("MergeTrailers On", "2.4.10", "2.4.11"),
+        ("Protocols h2 http/1.1", "2.4.16", "2.4.17"),
+        ("HttpProtocolOptions Unsafe", "2.4.23", "2.4.24"),
+        ("<IfFile conf/x>\n</IfFile>", "2.4.33", "2.4.34"),
+        ("<IfDirective Listen>\n</IfDirective>", "2.4.33", "2.4.34"),
+        ("<IfSection Location>\n</IfSection>", "2.4.33", "2.4.34"),
+        ("ProxyPassMatch ^/a/(.*) http://b:80$1", "2.4.46", "2.4.47"),
+        ("ReadBufferSize 9000", "2.4.46", "2.4.47"),
         ("ProxyPass /a http://b/ enablereuse=On", "2.4.10", "2.4.11"),
         ("<Proxy http://b/ enablereuse=On>\n</Proxy>", "2.4.10", "2.4.11"),
         ("ProxyPass /a http://b/ hcinterval=5", "2.4.20", "2.4.21"),
@@ -297,6 +309,40 @@ def test_a_balancer_without_its_modules_keeps_httpd_from_starting(modules: str, 
 FCGI = "Listen 80\nTimeout 9\nProxyPass /a fcgi://b:9000/\nProxyPass /h http://b/\n"
 
 
+@pytest.mark.parametrize(
+    ("lines", "before", "at", "seconds"),
+    [
+        ("Timeout 9\nProxyPass /a fcgi://b:9000/", 33, 34, (30, 9)),
+        ('<Location "/a">\nSetHandler "proxy:fcgi://b:9000"\n</Location>\nTimeout 9', 23, 24, (None, 30)),
+        ("ProxyPass /a unix:/s|http://b/ timeout=5", 30, 31, (5, 5)),
+        ("MergeTrailers On\nProxyPass /a http://b/ timeout=5", 29, 30, (5, 5)),
+        ("ProxyPass /a http://b/ timeout=5\nSSLSessionTickets Off", 77, 78, (5, 5)),
+        ("MergeSlashes Off\nProxyPass /a http://b/ timeout=5", 89, 90, (5, 5)),
+    ],
+)
+def test_what_a_release_of_rhel_7_s_package_brought(
+    lines: str, before: int, at: int, seconds: tuple[float | None, float]
+) -> None:
+    """By the package's own change log; what httpd does not start with before is named."""
+    for release, wanted in zip((before, at), seconds, strict=True):
+        version = f"2.4.6-{release}.el7.centos.1"
+        text = f"Listen 80\n{MODULES}LoadModule ssl_module m.so\nLoadModule mpm_prefork_module m.so\n{lines}\n"
+        seen = collected(text, version="2.4.6")
+        packages = Fact("packages", (f"httpd-{version}.x86_64", "mod_ssl-2.4.6-99.el7.x86_64"))
+        by_package = msgspec.structs.replace(seen, facts=(*seen.facts, packages))
+        resolved = resolve_collected(seen, InterpretOptions())
+        assert explain(resolved, URL, known_release(by_package, InterpretOptions())).read_timeout_s == wanted
+        refused, same = (
+            [gap.detail for gap in interpret(one, options).gaps if "2.4.6" in gap.detail or "2.4.8" in gap.detail]
+            for one, options in (
+                (by_package, InterpretOptions()),
+                (seen, InterpretOptions(httpd_version=version)),
+            )
+        )
+        assert refused == same
+        assert bool(refused) == (release == before and seconds == (5, 5))
+
+
 @pytest.mark.parametrize("fact", ["2.4.6", "Apache/2.4.6 (CentOS)", "httpd-2.4.6-99.el7", "httpd24-httpd-2.4.6-1.el7"])
 def test_what_a_person_says_goes_before_what_was_collected(fact: str) -> None:
     seen = collected(FCGI, version=fact)
@@ -305,6 +351,24 @@ def test_what_a_person_says_goes_before_what_was_collected(fact: str) -> None:
     options = InterpretOptions(httpd_version="2.4.62")
     assert explain(resolved, URL, known_version(seen, options), options).read_timeout_s == 9
     assert Fact("version", fact) in seen.facts
+
+
+@pytest.mark.parametrize(
+    ("lines", "url"),
+    [
+        ("ProxyPass /a h2c://b/ timeout=5", URL),
+        ("LoadModule cgid_module m.so\nScriptAlias /a /srv/cgi", URL),
+        ("LoadModule cgi_module m.so\nScriptAlias /a /srv/cgi\nTimeout 5", URL),
+        ("ProxyPass /a http://c/ timeout=7\n<Location /a>\nProxyPass http://b/ timeout=5\n</Location>", URL),
+        ('<Location "/a">\nSetHandler "proxy:unix:/s|fcgi://b"\n</Location>', URL),
+        ("ProxyPassMatch ^/b/a/ http://b/", "http://x.example/b//a/x"),
+        ("ProxyPass /a ws://b/", URL),
+    ],
+)
+def test_an_unknown_version_leaves_open_what_differs(lines: str, url: str) -> None:
+    assert any("--httpd-version" in sentence for sentence in answer(lines, "", url).undetermined)
+    assert answer(lines, "2.4.62", url).undetermined == ()
+    assert answer("ProxyPass /b http://b/ timeout=5\n" + lines, "", "http://x.example/b/x").undetermined == ()
 
 
 def test_an_unknown_version_matters_only_where_versions_differ() -> None:
