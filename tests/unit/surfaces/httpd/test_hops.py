@@ -127,6 +127,8 @@ def test_declared_values_carry_the_inventory_s_line_and_their_origin() -> None:
          "connectiontimeout=2\nBalancerMember ajp://10.0.0.6 timeout=30 connectiontimeout=3\n</Proxy>", 55),
         ("ProxyPass /a balancer://p/ timeout=4 maxattempts=0\n<Proxy balancer://p>\nBalancerMember http://10.0.0.5 "
          "timeout=20 connectiontimeout=2\nBalancerMember http://10.0.0.6 timeout=30 connectiontimeout=3\n</Proxy>", 37),
+        ("ProxyPass /a balancer://p/ maxattempts=1\n<Proxy balancer://p>\nBalancerMember http://10.0.0.5 "
+         "timeout=20 connectiontimeout=2\nBalancerMember http://10.0.0.6 timeout=30 connectiontimeout=3\n</Proxy>", 35),
         ("Timeout -1\nProxyPass /a http://10.0.0.5/", NoLimit),
     ],
 )  # fmt: skip
@@ -256,12 +258,28 @@ def test_a_balancer_refuses_for_the_shortest_retry_of_its_members() -> None:
         assert of(found, "refuses_for", "member_count") == (seconds, 2)
 
 
-@given(st.integers(1, 60), st.integers(0, 60), st.integers(0, 5_000), st.floats(1, 10_000), st.floats(1, 1e6))
+@pytest.mark.parametrize(
+    ("stage", "rate", "seconds"),
+    [
+        (Stage("", 20), 1e9, 20),
+        (Stage("", 20, 0, 500), 500, math.inf),
+        (Stage("", 20, 0, 500), 250, 40),
+        (Stage("", 20, 0, 500), 400, 100),
+        (Stage("", 20, 40, 500), 400, 40),
+        (Stage("", 20, 40, 500), 1e9, 40),
+        (Stage("", 0, 0, 500), 1, math.inf),
+    ],
+)
+def test_what_has_come_moves_the_end_of_a_body_s_time(stage: Stage, rate: float, seconds: float) -> None:
+    assert stage.cut_after(rate) == pytest.approx(seconds)
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.integers(0, 2_000), st.floats(1, 2_000), st.floats(1, 200))
 def test_a_client_is_cut_when_its_time_and_what_it_earned_by_sending_are_over(
-    first: int, more: int, minimum: int, rate: float, size: float
+    first: int, more: int, minimum: int, rate: float, takes: float
 ) -> None:
     stage = Stage("", first, first + more if more else 0, minimum)
-    cut, takes = stage.cut_after(rate), size / rate
+    cut = stage.cut_after(rate)
     assert cut >= first
     assert cut <= stage.most or not stage.most
     # Second by second, as mod_reqtimeout does it.
