@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from auditor.model.declared import Declaration
@@ -19,8 +20,9 @@ from auditor.surfaces.httpd.declared import Declared
 from auditor.surfaces.httpd.durations import atoi, seconds_value
 from auditor.surfaces.httpd.governing import Governing, Model
 from auditor.surfaces.httpd.marks import Mark, timeout_mark
-from auditor.surfaces.httpd.request_time import is_loaded, stages
+from auditor.surfaces.httpd.request_time import counting, is_loaded, stages
 from auditor.surfaces.httpd.servers import Server, readable
+from auditor.surfaces.httpd.vhosts import VirtualHosts
 from auditor.surfaces.httpd.workers import Balancer, ProxyWorker, balancer_flag, forces_recovery
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 NO_MPM: Final = (
     "no MPM is loaded as a module and the compiled-in one is not known: give --module mpm_event_module (or worker,"
     " prefork), or run where the server is"
+)
+_WHOSE_LIMIT: Final = (
+    "whose RequestReadTimeout counts depends on the address to which the client connects, or on the version of httpd:"
+    " give --httpd-version"
 )
 _NO_REQTIMEOUT: Final = (
     "whether mod_reqtimeout is compiled in is not known: if it is, give --module reqtimeout_module, or run where the"
@@ -68,13 +74,24 @@ def stall(rate: float, hold: float, workers: int, pool: float = math.inf, wait: 
 class Hops:
     """The attributes about hops of one model's servers, routes, proxy workers and balancers."""
 
-    def __init__(self, model: Model, mpm: str, declared: Declared) -> None:
+    def __init__(self, model: Model, mpm: str, declared: Declared, *, version_known: bool) -> None:
         self.model = model
+        self.version_known = version_known
         self.declared = declared
         modules = {name for name, _ in model.resolved.modules}
         self.mpm = next((name for name in MPMS if f"mpm_{name}_module" in modules), mpm)
         main = model.main
         self.capacity = capacity(main, self.mpm) if self.mpm in MPMS else capacity_whatever_mpm(main)
+
+    @cached_property
+    def hosts(self) -> VirtualHosts:
+        """The virtual hosts by address."""
+        return VirtualHosts(self.model.servers)
+
+    @cached_property
+    def firsts(self) -> dict[str, tuple[Server, ...]]:
+        """For each server the first ones of its addresses."""
+        return self.hosts.firsts()
 
     # --- servers ---
 
@@ -204,14 +221,19 @@ class Hops:
         out.add("upload_size", Number(round(size.value)), size.source, _origin(size))
         out.add("upload_rate", Number(round(rate.value)), rate.source, _origin(rate))
         out.seconds("upload_time", _round(size.value / rate.value), size.source)
-        limits, written = stages(self.model, one.server)
+        _, written = stages(self.model, one.server)
+        firsts = self.firsts.get(one.server.name, ())
+        limits = counting(self.model, one.server, firsts, "body", version_known=self.version_known)
+        cuts = {limit.cut_after(rate.value) for limit in limits}
         loaded = is_loaded(self.model, written)
         if loaded is None:
             out.add("upload_cut_after", Undetermined(_NO_REQTIMEOUT))
         elif not loaded:
             out.seconds("upload_cut_after", math.inf, None, "mod_reqtimeout is not loaded")
+        elif len(cuts) > 1:
+            out.add("upload_cut_after", Undetermined(_WHOSE_LIMIT))
         else:
-            body = limits["body"]
+            body = limits[0]
             note = "" if body.directive is not None else "mod_reqtimeout's default: body=20,MinRate=500"
             out.seconds("upload_cut_after", _round(body.cut_after(rate.value)), source_of(body.directive), note)
 

@@ -76,6 +76,29 @@ def stages(model: Model, server: Server) -> tuple[dict[str, Stage], tuple[Direct
     return found, written
 
 
+def counting(
+    model: Model, server: Server, firsts: tuple[Server, ...], stage: str, *, version_known: bool
+) -> tuple[Stage, ...]:
+    """The limits that may count for a server's requests: one where that is certain.
+
+    ``firsts`` are the first servers of its addresses: theirs count for the header, and before 2.4.44 for the body too.
+    Where all stages of such a server are off, mod_reqtimeout is not on the connection at all.
+    """
+    ways = (model.behaviour.named_body_limit,) if version_known else (True, False)
+    found: dict[tuple[int, int, int], Stage] = {}
+    for by_name in ways:
+        for first in firsts or (server,):
+            limits, _ = stages(model, first)
+            if not any(limit.first for limit in limits.values()):
+                limit = Stage("0", 0, directive=limits[stage].directive)
+            elif stage == "body" and by_name:
+                limit = stages(model, server)[0][stage]
+            else:
+                limit = limits[stage]
+            found.setdefault((limit.first, limit.most, limit.rate), limit)
+    return tuple(found.values())
+
+
 def is_loaded(model: Model, written: tuple[Directive, ...]) -> bool | None:
     """Whether mod_reqtimeout is there; None where that is not known."""
     if written or any(name == "reqtimeout_module" for name, _ in model.resolved.modules):

@@ -15,10 +15,9 @@ from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.hops import NO_MPM, Hops
 from auditor.surfaces.httpd.logs import access_logs
-from auditor.surfaces.httpd.request_time import is_loaded, stages
+from auditor.surfaces.httpd.request_time import counting, is_loaded, stages
 from auditor.surfaces.httpd.route_resources import RouteResources, VisibleRoute
 from auditor.surfaces.httpd.servers import Server, readable, server_host
-from auditor.surfaces.httpd.vhosts import VirtualHosts
 from auditor.surfaces.httpd.words import split_words
 from auditor.surfaces.httpd.worlds import VERSION_CAUSE
 
@@ -31,8 +30,7 @@ class ServerResources:
         self.version = version
         self.hops = hops
         self.modules = dict(model.resolved.modules)
-        hosts = VirtualHosts(model.servers)
-        self.defaults, self.firsts = hosts.default_for(), hosts.firsts()
+        self.defaults, self.firsts = hops.hosts.default_for(), hops.firsts
 
     def resource(self, server: Server, routes: RouteResources, every: Sequence[VisibleRoute]) -> Resource:
         """One server, with its routes; ``every`` are those of all servers."""
@@ -109,14 +107,18 @@ class ServerResources:
             out.seconds("keep_alive_timeout", seconds, source_of(wait), other if wait else "httpd's default")
 
     def _request_read_timeout(self, out: Attributes, server: Server) -> None:
-        found, written = stages(self.model, server)
+        _, written = stages(self.model, server)
+        firsts, known = self.firsts.get(server.name, ()), bool(self.version)
         if written:
             out.text("request_read_timeout", " ".join(one.arguments for one in written), written[-1].source)
         loaded = is_loaded(self.model, written)
         for name in ("header", "body"):
-            stage = found[name]
-            if loaded:
-                out.seconds(f"request_read_timeout_{name}", stage.longest, source_of(stage.directive))
+            found = counting(self.model, server, firsts, name, version_known=known)
+            if loaded and len({one.longest for one in found}) > 1:
+                cause = VERSION_CAUSE if len(firsts) < 2 else "it depends on the address to which the client connects"
+                out.add(f"request_read_timeout_{name}", Undetermined(cause))
+            elif loaded:
+                out.seconds(f"request_read_timeout_{name}", found[0].longest, source_of(found[0].directive))
             elif loaded is False:
                 out.seconds(f"request_read_timeout_{name}", -1, None, "mod_reqtimeout is not loaded")
             else:

@@ -153,7 +153,7 @@ def in_world(resolved: Resolved, world: World) -> Resolved:
 
 def model_resources(model: Model, version: str, mpm: str, declared: Declared) -> list[Resource]:
     """Servers, virtual hosts, routes, proxy workers, balancers and logs of one model."""
-    hops = Hops(model, mpm, declared)
+    hops = Hops(model, mpm, declared, version_known=bool(version))
     makers = ServerResources(model, version, hops)
     inherited = not _too_many_inherited(model)
     found: list[Resource] = []

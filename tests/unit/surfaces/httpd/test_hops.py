@@ -305,6 +305,33 @@ def test_the_body_s_limit_is_that_of_the_route_s_own_virtual_host() -> None:
     assert of(route(seen, "v.example:80 /b"), "upload_cut_after") == 10
 
 
+BODIES = (
+    "LoadModule reqtimeout_module x.so\n"
+    "<VirtualHost *:80>\nServerName a.example\nRequestReadTimeout {}\n</VirtualHost>\n"
+    "<VirtualHost *:80>\nServerName b.example\nRequestReadTimeout header=5 body=7\nProxyPass /a http://b/\n</VirtualHost>"
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "version", "header", "body"),
+    [
+        ("header=10 body=3", "2.4.44", 10, 7),
+        ("header=10 body=3", "2.4.43", 10, 3),
+        ("header=10 body=3", "", 10, Undetermined),
+        ("header=0 body=0", "2.4.62", NoLimit, NoLimit),
+        ("header=0", "2.4.62", NoLimit, 7),
+    ],
+)
+def test_until_its_name_is_known_the_first_host_of_the_address_counts(
+    first: str, version: str, header: object, body: object
+) -> None:
+    declared = (say("server", "", "upload_size", 1e6), say("server", "", "upload_rate", 1e4))
+    seen = read(BODIES.format(first), *declared, version=version)
+    host = one(seen, "httpd.vhost", "b.example:80")
+    assert of(host, "request_read_timeout_header", "request_read_timeout_body") == (header, body)
+    assert of(route(seen, "b.example:80 /a"), "upload_cut_after") == body
+
+
 def test_a_load_balancer_s_keep_alive_concerns_who_answers_it() -> None:
     declared = say("server", "", "front_keep_alive", 60)
     alone = read("KeepAliveTimeout 65", declared)
