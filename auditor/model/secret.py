@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from typing import Final
 
@@ -28,7 +26,7 @@ class Sealer(msgspec.Struct, frozen=True):
     @property
     def key_id(self) -> str:
         """Eight hexadecimal digits that name the key."""
-        return hmac.new(self.key, b"auditor key id", hashlib.sha256).hexdigest()[:8]
+        return self._digest(b"auditor key id")[:8]
 
     def seal(self, secret: bytes) -> str:
         """``auditor-secret:KEYID:DIGEST`` for a secret; the same secret gives the same text.
@@ -38,7 +36,7 @@ class Sealer(msgspec.Struct, frozen=True):
         found = SEALED.fullmatch(secret)
         if found and found[1].decode() == self.key_id:
             return secret.decode()
-        digest = hmac.new(self.key, b"secret\0" + secret, hashlib.sha256).hexdigest()[:32]
+        digest = self._digest(b"secret\0" + secret)[:32]
         return f"{PREFIX}:{self.key_id}:{digest}"
 
     def fingerprint(self, content: bytes) -> str:
@@ -46,5 +44,9 @@ class Sealer(msgspec.Struct, frozen=True):
 
         Keyed, because a plain digest of a file that holds a short secret lets it be guessed.
         """
-        digest = hmac.new(self.key, b"content\0" + content, hashlib.sha256).hexdigest()
-        return f"hmac-sha256:{self.key_id}:{digest}"
+        return f"hmac-sha256:{self.key_id}:{self._digest(b'content' + bytes(1) + content)}"
+
+    def _digest(self, text: bytes) -> str:
+        import hmac  # loads OpenSSL, which most trees need not
+
+        return hmac.new(self.key, text, "sha256").hexdigest()

@@ -62,8 +62,8 @@ class Asking:
 
     def __init__(self, target: str, collected: Collected, options: InterpretOptions) -> None:
         from auditor.surfaces.httpd.explain import Explainer
+        from auditor.surfaces.httpd.refusals import refusals
         from auditor.surfaces.httpd.resolving import known_release, resolve_collected
-        from auditor.surfaces.httpd.understanding import refusals
 
         resolved = resolve_collected(collected, options)
         self._explainer = Explainer(resolved, known_release(collected, options))

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from auditor.model.declared import Declaration
-from auditor.model.plan import Direction, Plan, Proposal, Step, Wish
-from auditor.model.resource import KindSpec
-from auditor.model.secret import Sealer
-from auditor.model.snapshot import Collected, Interpretation
-from auditor.model.target import Target
 from auditor.transport.ssh.logins import Logins
+
+if TYPE_CHECKING:
+    from auditor.model.declared import Declaration
+    from auditor.model.plan import Direction, Plan, Proposal, Step, Wish
+    from auditor.model.resource import KindSpec
+    from auditor.model.secret import Sealer
+    from auditor.model.snapshot import Collected, Interpretation
+    from auditor.model.target import Target
 
 Observe = Callable[[str], None]
 """Told, in a short sentence, what is being done; the core never prints."""

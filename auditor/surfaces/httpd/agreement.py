@@ -17,7 +17,7 @@ from auditor.model.snapshot import Fact, Gap
 from auditor.surfaces.httpd.directive import Directive, Resolved
 from auditor.surfaces.httpd.envvars import command_line_defines
 from auditor.surfaces.httpd.lines import tag_arguments
-from auditor.surfaces.httpd.understanding import UNDERSTOOD
+from auditor.surfaces.httpd.refusals import UNDERSTOOD
 from auditor.surfaces.httpd.words import as_latin, as_path, readable
 
 FACT: Final = "agrees_with_server"

@@ -19,12 +19,12 @@ from auditor.surfaces.httpd.failures import failures, governed
 from auditor.surfaces.httpd.file_places import FilePlace
 from auditor.surfaces.httpd.governing import Governing, Model, build_model
 from auditor.surfaces.httpd.mapping import Mapped, PathMap, map_path
+from auditor.surfaces.httpd.refusals import features, in_world
 from auditor.surfaces.httpd.request_path import RequestPath, request_path
 from auditor.surfaces.httpd.routes import Route
 from auditor.surfaces.httpd.scripts import Script, Scripts
 from auditor.surfaces.httpd.servers import Server, readable, split_servers
 from auditor.surfaces.httpd.sharing import Shared, Sharing
-from auditor.surfaces.httpd.understanding import features, in_world
 from auditor.surfaces.httpd.versions import behaviours
 from auditor.surfaces.httpd.vhosts import Choice, VirtualHosts
 from auditor.surfaces.httpd.workers import ProxyWorker, is_balancer

@@ -11,10 +11,10 @@ from auditor.model.value import Boolean, Duration, Number, Text, Undetermined, V
 from auditor.surfaces.httpd.edited_files import EditedFiles, Made
 from auditor.surfaces.httpd.governing import Model, build_model
 from auditor.surfaces.httpd.operations import undone
+from auditor.surfaces.httpd.refusals import features
 from auditor.surfaces.httpd.resolving import known_release, resolve_collected
 from auditor.surfaces.httpd.resources import interpret
 from auditor.surfaces.httpd.rewording import physical_lines, same_arguments
-from auditor.surfaces.httpd.understanding import features
 from auditor.surfaces.httpd.versions import behaviours
 from auditor.surfaces.httpd.wanted import RefusedWish
 from auditor.surfaces.httpd.wishes import changes_for
