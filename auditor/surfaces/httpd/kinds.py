@@ -10,6 +10,7 @@ from typing import Final
 
 from auditor.model.resource import AttributeSpec, AttributeType, KindSpec
 from auditor.surfaces.httpd.hop_kinds import ROUTE_HOPS, SERVER_HOPS, SERVER_LOAD, WORKER_HOPS
+from auditor.surfaces.httpd.plain_kinds import DIRECTIVE, FILE, LOG, MODULE, PACKAGE
 
 
 def _attribute(name: str, type_: AttributeType, meaning: str, *, settable: bool = False) -> AttributeSpec:
@@ -341,121 +342,6 @@ BALANCER: Final = KindSpec(
         _attribute("member_read_timeouts", "list", "The members' read time-outs, in order."),
         _attribute("members_differ", "boolean", "Whether the members' read time-outs differ."),
         _attribute("sticky_session", "text", "stickysession=; absent where none."),
-    ),
-)
-
-LOG: Final = KindSpec(
-    "httpd.log",
-    "One log that is written: CustomLog, TransferLog or ErrorLog.",
-    (
-        _attribute("server", "text", "The server that writes it: ``main`` or the virtual host's name."),
-        _attribute("kind", "text", "access or error."),
-        _attribute("path", "text", "The file, or the program where it is piped."),
-        _attribute("piped", "boolean", "Whether a program takes the lines."),
-        _attribute("format", "text", "The format's text, quotes and backslashes as httpd reads them.", settable=True),
-        _attribute("format_name", "text", "The LogFormat's nickname; absent where the format stands in CustomLog."),
-        _attribute("format_missing", "boolean", "Whether the nickname is defined nowhere: it is then the format."),
-        _attribute("conditional", "boolean", "Whether only some requests are written (env= or expr=)."),
-        _attribute("records_duration", "boolean", "Access: whether the time taken is written."),
-        _attribute(
-            "duration_in_seconds_only", "boolean", "Access: whether the time taken is written in whole seconds only."
-        ),
-        _attribute("records_first_byte", "boolean", "Access: whether the time to the first byte is written."),
-        _attribute("records_worker", "boolean", "Access: whether the balancer's member is written."),
-        _attribute("records_request_id", "boolean", "Whether the request's log id is written: joins both logs."),
-        _attribute("records_begin", "boolean", "Access: whether the start is written in milliseconds or finer."),
-        _attribute("records_bytes", "boolean", "Access: whether bytes in and out with headers are written."),
-        _attribute("records_connection_state", "boolean", "Access: whether the state at the end (%X) is written."),
-        _attribute("records_process", "boolean", "Whether the process that served the request is written."),
-        _attribute("records_vhost", "boolean", "Access: whether the virtual host's name is written."),
-        _attribute("records_client", "boolean", "Whether the client's address is written."),
-        _attribute("records_microseconds", "boolean", "Error: whether its times have microseconds."),
-        _attribute("valid_for_version", "boolean", "Whether this version of httpd knows every field as meant."),
-        _attribute("misunderstood", "list", "Fields this version refuses or takes for something else."),
-    ),
-)
-
-MODULE: Final = KindSpec(
-    "httpd.module",
-    "A module that is loaded or compiled in; its name is the identifier, as in ``proxy_module``.",
-    (
-        _attribute("file", "text", "The file LoadModule names; absent where compiled in."),
-        _attribute("built_in", "boolean", "Whether it is compiled in."),
-    ),
-)
-
-DIRECTIVE: Final = KindSpec(
-    "httpd.directive",
-    "A directive that httpd carries out, in its context.",
-    (
-        _attribute("directive", "text", "Its name as documented (letter case of the first to write it is kept)."),
-        _attribute("arguments", "text", "Its arguments, variables expanded.", settable=True),
-        _attribute("context", "text", "The enclosing sections, outermost first, joined with `` > ``; empty: none."),
-        _attribute("server", "text", "The server it belongs to: ``main`` or the virtual host's name."),
-        _attribute("unit_dropped", "boolean", "Whether a time is written with a unit that httpd drops."),
-        _attribute("dropped_units", "list", "The parts whose unit is dropped, as written (``timeout=500ms``)."),
-        _attribute("meaning", "text", "What httpd takes such a time for: ``timeout=500ms means 500 s``."),
-        _attribute(
-            "present",
-            "boolean",
-            "True; undetermined where it hangs on a conditional that cannot be decided. A plan that sets it to false "
-            "comments the directive out.",
-            settable=True,
-        ),
-    ),
-)
-
-FILE: Final = KindSpec(
-    "httpd.file",
-    "A file of the tree; its name is its path.",
-    (
-        _attribute("mode", "text", "Permission bits, octal."),
-        _attribute("owner", "text", "Owner."),
-        _attribute("group", "text", "Group."),
-        _attribute("selinux", "text", "SELinux label; absent where the machine has no SELinux."),
-        _attribute("link", "text", "What it links to; absent where it is no symbolic link."),
-        _attribute("digest", "text", "SHA-256 of the collected content (secrets replaced); absent for a link."),
-        _attribute("holds_secrets", "boolean", "Whether secrets in it were replaced by keyed digests."),
-        _attribute("read", "boolean", "Whether the configuration reads it."),
-        _attribute(
-            "swallowed_by_comments",
-            "list",
-            "Directives, with file and line, that httpd never sees: the comment before ends in a backslash. Absent, as "
-            "the next two, where the file is not read.",
-        ),
-        _attribute(
-            "swallowed_by_letters",
-            "list",
-            "Lines, with file and line, that httpd takes into the comment or directive before: it ends in a letter of "
-            "Shift_JIS whose second byte is a backslash (5C).",
-        ),
-        _attribute(
-            "cut_by_letters",
-            "list",
-            "Directives, with file and line, that lose half of such a letter at their end; what follows is blank.",
-        ),
-        _attribute(
-            "package_leftovers", "list", "What a package manager left beside it (``.rpmnew``, ``.dpkg-dist`` …)."
-        ),
-        _attribute(
-            "changed_since_package",
-            "boolean",
-            "True where it is a package's configuration file and no longer as delivered; absent otherwise.",
-        ),
-    ),
-)
-
-PACKAGE: Final = KindSpec(
-    "httpd.package",
-    "An installed package that the server depends on.",
-    (
-        _attribute("version", "version", "Its version and release."),
-        _attribute(
-            "changed_files",
-            "list",
-            "Its files, configuration left out, that are no longer as delivered, with what differs; absent where the "
-            "package manager was not asked.",
-        ),
     ),
 )
 
