@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.workers import Balancer, ProxyWorker, forces_recovery
+
+_RETRY: Final = 60
 
 
 def attempts(balancer: Balancer) -> int:
@@ -17,15 +21,22 @@ def attempts(balancer: Balancer) -> int:
     if usable and all("I" in one.status for one in usable):
         return 1
     most = _most(balancer)
-    return max(1, most if forces_recovery(balancer) else min(most, len(usable)))
+    again = forces_recovery(balancer) or any(retry_seconds(one) == 0 for one in usable)
+    return max(1, most if again else min(most, len(usable)))
 
 
 def runs_out(balancer: Balancer) -> bool:
     """Whether one more member is looked for when every one is in error: the request waits, and the log says so."""
     usable = _usable(balancer)
-    if forces_recovery(balancer) or any("I" in one.status for one in usable):
+    if forces_recovery(balancer) or any("I" in one.status or retry_seconds(one) == 0 for one in usable):
         return False
     return _most(balancer) > len(usable)
+
+
+def retry_seconds(worker: ProxyWorker | None) -> int:
+    """How many seconds a member in error is left alone: ``retry=``."""
+    written = worker.text("retry") if worker is not None else None
+    return _RETRY if written is None else max(0, atoi(written))
 
 
 def waits(balancer: Balancer) -> int:

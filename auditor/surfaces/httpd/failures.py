@@ -14,7 +14,7 @@ import msgspec
 
 from auditor.surfaces.httpd import marks
 from auditor.surfaces.httpd.answer import Failure, Governed, seconds_or_none
-from auditor.surfaces.httpd.balancing import attempts, in_turn, runs_out, waits
+from auditor.surfaces.httpd.balancing import attempts, in_turn, retry_seconds, runs_out, waits
 from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.governing import Governing, Limit, Model
 from auditor.surfaces.httpd.handlers import unserved
@@ -180,7 +180,11 @@ class _Failures:
             times = attempts(self.balancer)
             fails_over = times > 1
             total = in_turn(each, times)
-            if times % len(each) and len(set(each)) > 1:
+            # A member that is left alone for less than that may be tried over and over.
+            again = [seconds(one) * mark.times for one in self.targets if retry_seconds(one.worker) < total]
+            worst = max(total, times * max(again, default=0.0))
+            if len(set(each)) > 1 and (times % len(each) or worst > total):
+                total = worst
                 text = f"{text} At the most: it depends on which members are tried.".strip()
             if runs_out(self.balancer):
                 total, ids = total + waits(self.balancer), (*ids, NO_MEMBER)
