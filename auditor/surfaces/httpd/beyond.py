@@ -16,7 +16,7 @@ from auditor.surfaces.httpd.servers import Server, readable
 from auditor.surfaces.httpd.words import split_words
 
 _PATTERN: Final = frozenset("*?[~")
-_PROXYING: Final = frozenset({"rewriterule", "sethandler", "rewriteengine"})
+_PROXYING: Final = frozenset({"rewriterule", "sethandler", "addhandler", "rewriteengine"})
 _OVERRIDES: Final = frozenset({"allowoverride", "allowoverridelist"})
 _FALLBACK: Final = frozenset({"proxywebsocketfallbacktoproxyhttp"})
 _PLACES: Final = {"documentroot": 0, "alias": 1, "scriptalias": 1}

@@ -135,3 +135,28 @@ def depends(directive: Directive) -> str:
     section = directive.within[-1] if directive.within else None
     place = f" in <{section.name} {section.arguments}>" if section is not None else ""
     return f"{directive.name}{place} ({directive.source}) depends on the file the request names"
+
+
+def handler_line(
+    counting: Sequence[tuple[Directive, bool]], file: str, given: Directive | None = None
+) -> tuple[Directive | None, list[Directive]]:
+    """The line that gives a file its handler, and those that may do so instead, which is not certain.
+
+    ``given`` is the line that does before any other: a ScriptAlias. AddHandler goes by what stands behind the full
+    stops of the file's name; SetHandler goes before, and its ``None`` takes it back.
+    """
+    unsure: list[Directive] = []
+    parts = set(file.rpartition("/")[2].lower().split(".")[1:])
+    for name in ("addhandler", "sethandler"):
+        before = given
+        for directive, certain in counting:
+            words = split_words(directive.arguments)
+            if directive.name.lower() != name or not words:
+                continue
+            if name == "addhandler" and not parts & {word.lower().lstrip(".") for word in words[1:]}:
+                continue
+            if not certain:
+                unsure.append(directive)
+            else:
+                given = before if name == "sethandler" and words[0].lower() == "none" else directive
+    return given, unsure

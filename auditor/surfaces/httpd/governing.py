@@ -7,9 +7,10 @@ mod_proxy_fcgi for its fixed limit.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -30,6 +31,8 @@ from auditor.surfaces.httpd.workers import (
     is_balancer,
     parse_back_end,
 )
+
+_USER: Final = re.compile(r"(?<=://)[^@/]*@")
 
 Scope = Literal[
     "worker", "balancer member", "ProxyTimeout at definition", "fixed", "ProxyTimeout", "Timeout", "default"
@@ -277,8 +280,9 @@ def _limit(setting: Setting, scope: Scope) -> Limit:
 
 
 def with_path(back_end: BackEnd) -> str:
-    """The URL as a request has it: a path is there, the default port is not."""
-    return back_end.name if back_end.path else f"{back_end.name}/"
+    """The URL as a request has it: a path is there; the default port, and a user's name and password, are not."""
+    name = _USER.sub("", back_end.name, count=1)
+    return name if back_end.path else f"{name}/"
 
 
 def build_model(resolved: Resolved, behaviour: Behaviour, servers: tuple[Server, ...] | None = None) -> Model:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from auditor.surfaces.httpd import regexes
-from auditor.surfaces.httpd.file_places import FilePlace, Settings, depends
+from auditor.surfaces.httpd.file_places import FilePlace, Settings, depends, handler_line
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.path_index import PathIndex, one_slash
 from auditor.surfaces.httpd.rewriting import DirectoryRules, rewrite, server_rules
@@ -50,7 +50,7 @@ class PathMap:
         behind = model.behaviour.lines_behind_location
         self.behind = tuple(route for one in both for route in one.aliases) if behind else ()
         self.blind_sockets = not model.behaviour.sockets_find_workers
-        self.settings = Settings(model, server, ("sethandler",))
+        self.settings = Settings(model, server, ("sethandler", "addhandler"))
         self.directory_rules = DirectoryRules(model, server)
         self.handlers = {id(route.directive): route for one in both for route in one.handlers}
         self.rewrites = {id(route.directive): route for one in both for route in reversed(one.rewrites)}
@@ -162,13 +162,9 @@ def _handled(place: PathMap, path: str, file: FilePlace, mapped: Mapped) -> Mapp
     if proxied is not None:
         mapped.route, mapped.url, mapped.note = place.rewrites.get(id(proxied[0])), proxied[1], ""
         return mapped
-    found: Route | None = None
-    for directive, certain in place.settings.counting(path, file.file):
-        route = place.handlers.get(id(directive))
-        if certain:
-            found = route
-        elif route is not None or found is not None:
-            mapped.doubts.append(depends(directive))
+    line, unsure = handler_line(tuple(place.settings.counting(path, file.file)), file.file or path)
+    found = place.handlers.get(id(line))
+    mapped.doubts += [depends(one) for one in unsure if found is not None or id(one) in place.handlers]
     if found is not None:
         if place.blind_sockets and back_end_of(found)[1]:
             mapped.doubts.append("2.4.10 finds no proxy worker for the Unix socket of a handler, so that none governs")

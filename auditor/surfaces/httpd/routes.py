@@ -150,7 +150,7 @@ class _Reader:
                 self._proxy_set(directive)
             case "rewriterule":
                 self._rewrite(directive)
-            case "sethandler":
+            case "sethandler" | "addhandler":
                 self._handler(directive)
 
     def finish(self) -> None:
@@ -285,7 +285,7 @@ class _Reader:
             Route(
                 server=self.found.server.name,
                 match="handler",
-                fake=f"<{section.name} {section.arguments}>" if section else "/",
+                fake=f"<{section.name} {section.arguments}>" if section else " ".join(words[1:]) or "/",
                 real=words[0][6:],
                 directive=directive,
                 section=section,

@@ -16,7 +16,7 @@ from auditor.surfaces.httpd import effective
 from auditor.surfaces.httpd.answer import ChainEntry, Failure, Governed, seconds_or_none
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.durations import atoi, parse_interval
-from auditor.surfaces.httpd.file_places import FilePlace, Settings
+from auditor.surfaces.httpd.file_places import FilePlace, Settings, handler_line
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.marks import Mark
 from auditor.surfaces.httpd.servers import Server, readable
@@ -148,21 +148,21 @@ def _handler(
     place: FilePlace, path: str, counting: list[tuple[Directive, bool]], doubts: list[str]
 ) -> tuple[str, Directive] | None:
     """The handler of scripts that a file has, and the line that gives it."""
-    given: tuple[str, Directive] | None = None
-    if place.alias is not None and place.alias.name.lower().startswith("scriptalias"):
-        given = ("cgi-script", place.alias)
-    parts = set(path.rpartition("/")[2].lower().split(".")[1:])
-    for name in ("addhandler", "sethandler"):  # SetHandler goes before, None takes it back
-        before = given
-        for directive, certain in counting:
-            words = split_words(directive.arguments)
-            if directive.name.lower() != name or not words:
-                continue
-            if name == "addhandler" and not parts & {word.lower().lstrip(".") for word in words[1:]}:
-                continue
-            handler = words[0].lower()
-            if certain:
-                given = before if handler == "none" and name == "sethandler" else (handler, directive)
-            elif handler in _HANDLERS or (given is not None and given[0] in _HANDLERS):
-                doubts.append(f"{readable(directive.name)} ({directive.source}) may count for this file")
-    return given if given is not None and given[0] in _HANDLERS else None
+    alias = place.alias
+    given, unsure = handler_line(
+        counting, path, alias if alias is not None and alias.name.lower().startswith("scriptalias") else None
+    )
+    handler = _named(given)
+    doubts += [
+        f"{readable(one.name)} ({one.source}) may count for this file"
+        for one in unsure
+        if handler in _HANDLERS or _named(one) in _HANDLERS
+    ]
+    return None if given is None or handler not in _HANDLERS else (handler, given)
+
+
+def _named(line: Directive | None) -> str:
+    """The handler that a line names."""
+    if line is None:
+        return ""
+    return "cgi-script" if line.name.lower().startswith("scriptalias") else effective.first_word(line).lower()

@@ -73,7 +73,8 @@ def parse_back_end(written: str, *, pattern: bool = False) -> BackEnd | None:
     path = f"{dollars}{slash}{tail}"
     default = PORTS.get(scheme)
     shown = f":{port}" if port is not None and port != default else ""
-    return BackEnd(f"{scheme}://{host}{shown}{path}", url, scheme, host, port or default, path, socket)
+    user = authority[: authority.rfind("@") + 1].lower()  # part of the name, and of no request's URL
+    return BackEnd(f"{scheme}://{user}{host}{shown}{path}", url, scheme, host, port or default, path, socket)
 
 
 def _host_and_port(authority: str) -> tuple[str, int | None]:
