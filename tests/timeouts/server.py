@@ -58,26 +58,36 @@ class Referee:
         for place in ("conf", "logs", "cases"):
             (self.tree / place).mkdir(parents=True)
         (self.tree / "logs").chmod(0o777)
-        self.names["vhosts"] = "".join(self._virtual_host(case) for case in cases)
-        self.names["mains"] = "".join(self._main(case) for case in cases)
-        template = (CORPUS / f"_servers/{name}.conf").read_text(encoding="utf-8")
-        (self.tree / "conf/httpd.conf").write_text(self._filled(template), encoding="utf-8")
+        self._write(
+            CORPUS / f"_servers/{name}.conf",
+            vhosts="".join(self._virtual_host(case) for case in cases),
+            mains="".join(self._main(case) for case in cases),
+        )
 
     def fill(self, template: Path, bodies: Mapping[str, str], main: str) -> None:
         """Writes the tree for virtual hosts, ``NAME.example`` each, and lines of the main server."""
         for name, body in {**bodies, "main": main}.items():
             (self.tree / f"cases/{name}.conf").write_text(self._filled(body) + "\n", encoding="utf-8")
-        self.names["mains"] = "Include cases/main.conf\n"
-        self.names["vhosts"] = "".join(
+        vhosts = "".join(
             f"<VirtualHost *:{self.ports['port']}>\n  ServerName {name}.example\n  Include cases/{name}.conf\n"
             "</VirtualHost>\n"
             for name in bodies
         )
-        (self.tree / "conf/httpd.conf").write_text(self._filled(template.read_text(encoding="utf-8")), encoding="utf-8")
+        self._write(template, vhosts=vhosts, mains="Include cases/main.conf\n")
+
+    def _write(self, template: Path, **parts: str) -> None:
+        """Writes the main file. What takes several lines is an Include, so that lines keep the template's numbers."""
+        text = template.read_text(encoding="utf-8")
+        loads = re.findall(r"@load ([^@]*)@", text)
+        parts = {"head": self.names["head"], "load": load_modules(*" ".join(loads).split()), **parts}
+        for name, lines in parts.items():
+            (self.tree / f"conf/{name}.conf").write_text(lines, encoding="utf-8")
+            self.names[name] = f"Include conf/{name}.conf"
+        text = re.sub(r"@load [^@]*@", self.names["load"], text)
+        (self.tree / "conf/httpd.conf").write_text(self._filled(text), encoding="utf-8")
 
     def _filled(self, text: str, **more: str) -> str:
-        """The text with its placeholders filled; ``@load NAME…@`` loads modules."""
-        text = re.sub(r"@load ([^@]*)@", lambda found: load_modules(*found[1].split()), text)
+        """The text with its placeholders filled."""
         names = {**self.names, **more}
         return _PLACE.sub(lambda found: names.get(found[1], found[0]), text)
 
