@@ -51,10 +51,11 @@ class Referee:
             **self.ports,
             "modules": str(modules_directory()),
             "fcgid": str(fcgid_module()),
-            "head": f'ServerRoot "{self.tree}"\nPidFile logs/httpd.pid\nDefaultRuntimeDir logs\n'
-            f"ErrorLog logs/main.log\n{user}",
             "root": str(self.tree),
         }
+        self.head = (
+            f'ServerRoot "{self.tree}"\nPidFile logs/httpd.pid\nDefaultRuntimeDir logs\nErrorLog logs/main.log\n{user}'
+        )
         for place in ("conf", "logs", "cases"):
             (self.tree / place).mkdir(parents=True)
         (self.tree / "logs").chmod(0o777)
@@ -79,7 +80,7 @@ class Referee:
         """Writes the main file. What takes several lines is an Include, so that lines keep the template's numbers."""
         text = template.read_text(encoding="utf-8")
         loads = re.findall(r"@load ([^@]*)@", text)
-        parts = {"head": self.names["head"], "load": load_modules(*" ".join(loads).split()), **parts}
+        parts = {"head": self.head, "load": load_modules(*" ".join(loads).split()), **parts}
         for name, lines in parts.items():
             (self.tree / f"conf/{name}.conf").write_text(lines, encoding="utf-8")
             self.names[name] = f"Include conf/{name}.conf"
