@@ -13,8 +13,8 @@ from auditor.model.policy import SEVERITIES
 from auditor.report.interface import FORMATS, LANGUAGES, Language, Style
 
 TARGET_HELP: Final = (
-    "A path (/etc/httpd), an archive or sosreport, ilo://HOST[:PORT], snapshot:REV:NAME, or a name, host or group "
-    "of the inventory."
+    "A path (/etc/httpd), an archive or sosreport, ssh://HOST[/PATH], ilo://HOST[:PORT], snapshot:REV:NAME, "
+    "or a name, host or group of the inventory."
 )
 
 Targets = Annotated[list[str], typer.Argument(metavar="TARGET", help=TARGET_HELP, show_default=False)]
