@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -15,6 +17,12 @@ from tests.ssh_server import SshServer
 
 settings.register_profile("default", deadline=None, max_examples=60)
 settings.load_profile("default")
+
+
+def pytest_configure() -> None:
+    """A shell starts what runs in its background with SIGINT ignored, and so would be every process of the tests."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
