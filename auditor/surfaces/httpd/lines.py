@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from threading import Lock
 from typing import Final, TypeAlias
 
 import msgspec
@@ -21,7 +21,8 @@ from auditor.surfaces.httpd.words import BLANKS, next_word
 MAX_LINE: Final = 16 * 1024 * 1024
 """Bytes of a logical line at which httpd 2.4 refuses the file."""
 
-_SMALL: Final = 16 * 1024
+_REMEMBERED: Final = 16 * 1024 * 1024
+"""Bytes of files whose lines are remembered; the lines take about ten times as much."""
 
 _MARKS: Final = frozenset("\"'<")
 _NO_ARGUMENT: Final = frozenset(("", *BLANKS))
@@ -58,7 +59,7 @@ class LogicalLine(msgspec.Struct, frozen=True, gc=False):
 
 def read_lines(content: bytes) -> tuple[LogicalLine, ...]:
     """All logical lines of a file in order; together their spans cover every byte."""
-    return _remembered(content) if len(content) <= _SMALL else _read_lines(content)
+    return _MEMORY.lines(content)
 
 
 def joined(content: bytes) -> bytes:
@@ -68,10 +69,38 @@ def joined(content: bytes) -> bytes:
     return _CONTINUED.sub(b"", content)
 
 
-@lru_cache(maxsize=2048)
-def _remembered(content: bytes) -> tuple[LogicalLine, ...]:
-    """Small files are read several times a run, and are alike on many hosts."""
-    return _read_lines(content)
+class _Memory:
+    """The lines of the contents that were read last: alike on many hosts, and read again after each edit of another."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[LogicalLine, ...]] = {}  # the longest unused first
+        self._size = 0
+        self._lock = Lock()
+
+    def lines(self, content: bytes) -> tuple[LogicalLine, ...]:
+        """The lines, read if they are not remembered."""
+        with self._lock:
+            found = self._known.pop(content, None)
+            if found is not None:
+                self._known[content] = found
+                return found
+        lines = _read_lines(content)
+        if len(content) <= _REMEMBERED // 4:
+            self._keep(content, lines)
+        return lines
+
+    def _keep(self, content: bytes, lines: tuple[LogicalLine, ...]) -> None:
+        with self._lock:
+            if content not in self._known:
+                self._size += len(content)
+            self._known[content] = lines
+            while self._size > _REMEMBERED:
+                oldest = next(iter(self._known))
+                del self._known[oldest]
+                self._size -= len(oldest)
+
+
+_MEMORY: Final = _Memory()
 
 
 def _read_lines(content: bytes) -> tuple[LogicalLine, ...]:

@@ -214,7 +214,8 @@ class WorkerSet:
         self.workers: list[ProxyWorker] = []
         self._by_name: dict[str, ProxyWorker] = {}
         self._lengths: dict[str, list[int]] = {}
-        self._patterns: list[ProxyWorker] = []
+        self._patterns: dict[str, list[ProxyWorker]] = {}  # by what stands before the first $n
+        self._pattern_lengths: list[int] = []
         self._rank: dict[int, int] = {}
         self._sorted: list[str] | None = None
 
@@ -223,7 +224,10 @@ class WorkerSet:
         self._rank[id(worker)] = len(self.workers)
         self.workers.append(worker)
         if worker.matchable:
-            self._patterns.append(worker)
+            start = _pieces(worker.name)[0]
+            self._patterns.setdefault(start, []).append(worker)
+            if len(start) not in self._pattern_lengths:
+                self._pattern_lengths.append(len(start))
             return
         name = worker.name
         if name in self._by_name:
@@ -246,9 +250,10 @@ class WorkerSet:
                 if best is not None:
                     break
         if patterns:
-            for worker in self._patterns:
-                if (best is None or self._goes_before(worker, best)) and pattern_matches(url, worker.name, end):
-                    best = worker
+            for length in self._pattern_lengths:
+                for worker in self._patterns.get(url[:length], ()):
+                    if (best is None or self._goes_before(worker, best)) and pattern_matches(url, worker.name, end):
+                        best = worker
         return best
 
     def _goes_before(self, pattern: ProxyWorker, best: ProxyWorker) -> bool:
@@ -273,6 +278,12 @@ class WorkerSet:
             yield self._by_name[name]
 
 
+@lru_cache(maxsize=8192)
+def _pieces(name: str) -> tuple[str, ...]:
+    """What stands in a name before, between and behind its ``$n``."""
+    return tuple(piece.replace("\\\\", "\\") for piece in re.split(r"(?:\$\d)+", name))
+
+
 def pattern_matches(url: str, name: str, authority: int) -> bool:
     """Whether the name of a ProxyPassMatch worker, where ``$n`` stands for anything, is at the start of a URL.
 
@@ -280,7 +291,7 @@ def pattern_matches(url: str, name: str, authority: int) -> bool:
     """
     if not authority <= len(name) <= len(url):
         return False
-    pieces = [piece.replace("\\\\", "\\") for piece in re.split(r"(?:\$\d)+", name)]
+    pieces = _pieces(name)
     if not url.startswith(pieces[0]):
         return False
     position = len(pieces[0])
