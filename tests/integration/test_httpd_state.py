@@ -115,6 +115,12 @@ def test_an_optional_file_and_a_folder_that_go_are_seen(site: Site) -> None:
     assert listed(site, "changed_not_loaded") == []
 
 
+def test_a_name_that_cannot_be_asked_about_is_not_taken_for_loaded(site: Site) -> None:
+    (site.root / "conf.d" / "two\nlines.conf").write_text("Timeout 20\n")
+    site.start()
+    assert isinstance(value(site, "changed_not_loaded"), Undetermined)
+
+
 def test_a_certificate_that_was_renewed_is_not_loaded_until_the_reload(site: Site) -> None:
     certificate = site.root / "web1.pem"
     certificate.write_text("-----BEGIN CERTIFICATE-----\n")
@@ -278,3 +284,12 @@ def test_definitions_of_the_command_line_count(site: Site) -> None:
     server = interpret(collected(site), InterpretOptions()).find("httpd.server", "main")
     assert server is not None
     assert str(server.get("timeout").source) == "conf.d/shop.conf:2"  # type: ignore[union-attr]
+
+
+def test_directives_of_the_command_line_stand_in_no_file_and_are_a_gap(site: Site) -> None:
+    site.command += ["-c", "Define token pl4nted-s3cret-31"]
+    site.start()
+    seen = collected(site)
+    assert [gap.what for gap in seen.gaps] == ["command line"]
+    assert "-c Define" in seen.gaps[0].detail
+    assert "pl4nted" not in str(seen)

@@ -113,8 +113,8 @@ async def _from_disk(location: LocalTree, options: CollectOptions) -> tuple[Gath
     gathered = await aside(gather_tree, reader, located, rooted, facts, options, named=named)
     if server and runs:
         await _compare(server, gathered, located, rooted, facts, options)
-    if survey is not None and options.whole_state:
-        facts = _joined(facts, await survey.after(gathered))
+    if survey is not None:
+        facts = _joined(facts, await survey.after(gathered) if options.whole_state else ())
         gathered.gaps.update((gap.what, gap) for gap in survey.gaps)
     return gathered, facts
 
@@ -238,8 +238,8 @@ async def _from_ssh(location: SshTree, options: CollectOptions) -> tuple[Gathere
         gathered = await remote.do(
             partial(gather_tree, reader, located, rooted, facts, options, named=named, distant=True)
         )
-        if survey is not None and options.whole_state:
-            facts = _joined(facts, await remote.ask(partial(survey.after, gathered)))
+        if survey is not None:
+            facts = _joined(facts, await remote.ask(partial(survey.after, gathered)) if options.whole_state else ())
             gathered.gaps.update((gap.what, gap) for gap in survey.gaps)
     return gathered, facts
 

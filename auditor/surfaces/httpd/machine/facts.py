@@ -85,13 +85,19 @@ def server_facts(answer: Answer, parent: Parent | None, program: str, seal: Call
             facts.append(Fact("unit", parent.unit, "control group"))
         if defines := parent.options("D"):
             facts.append(Fact("defines", tuple(dict.fromkeys(map(seal, defines))), "command line of the server"))
-        given = [f"-{letter} {seal(value)}" for letter in "Cc" for value in parent.options(letter)]
-        if given:
-            facts.append(Fact("command_line_directives", tuple(given), "command line of the server"))
+        if given := command_line_directives(parent):
+            facts.append(Fact("command_line_directives", given, "command line of the server"))
     settings = settings_of(answer, program)
     if settings.pid_file:
         facts.append(Fact("default_pid_file", settings.pid_file, f"{program} -V"))
     return facts
+
+
+def command_line_directives(parent: Parent) -> tuple[str, ...]:
+    """The directives given with ``-C`` and ``-c``, by name alone: their arguments may be secret."""
+    return tuple(
+        f"-{letter} {value.split(maxsplit=1)[0]}" for letter in "Cc" for value in parent.options(letter) if value
+    )
 
 
 def state_facts(answer: Answer, parent: Parent | None, sees_all: bool, reading: Reading) -> list[Fact]:

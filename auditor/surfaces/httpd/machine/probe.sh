@@ -66,6 +66,10 @@ list_processes() {
     runs=
     out=$(
         if [ -r /proc/1/stat ] && { read -r line </proc/1/stat; } 2>/dev/null; then echo sees all; else echo sees own; fi
+        # Whose processes may be this tree's server: anybody can call a program httpd and give it any arguments.
+        echo "trusted 0"
+        echo "trusted $(id -u)"
+        ls -ldn "$root/$main" 2>/dev/null | awk '{ print "trusted " $3 }'
         echo "clock $(date +%s.%N) $(cut -d ' ' -f 1 /proc/uptime) $(getconf CLK_TCK 2>/dev/null || echo 100)"
         printf '%s' "$every" | while read -r pid parent start; do
             case $found in
@@ -76,6 +80,7 @@ list_processes() {
                 echo "cwd $pid $(readlink "/proc/$pid/cwd" 2>/dev/null)"
                 tr '\000\012' '\012\040' <"/proc/$pid/cmdline" 2>/dev/null | head -n 200 | sed "s/^/arg $pid /"
                 sed -n "s/^NSpid:/nspid $pid/p" "/proc/$pid/status" 2>/dev/null
+                sed -n "s/^Uid:[[:blank:]]*\([0-9]*\).*/uid $pid \1/p" "/proc/$pid/status" 2>/dev/null
                 sed "s/^/cgroup $pid /" "/proc/$pid/cgroup" 2>/dev/null
                 ;;
             esac

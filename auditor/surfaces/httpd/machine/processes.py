@@ -22,7 +22,8 @@ class Parent(msgspec.Struct, frozen=True, kw_only=True):
     """The parent process of one running httpd.
 
     ``started`` and ``children`` (when each child was started) are nanoseconds of the machine's clock as it stands now;
-    ``elsewhere`` says that it runs in a container of its own, so that its paths are not this machine's.
+    ``elsewhere`` says that it runs in a container of its own, so that its paths are not this machine's; ``believed``
+    that it is root's, the tree's owner's, or that of who asks: anybody can call a program httpd.
     """
 
     pid: int
@@ -32,6 +33,7 @@ class Parent(msgspec.Struct, frozen=True, kw_only=True):
     unit: str = ""
     children: tuple[int, ...] = ()
     elsewhere: bool = False
+    believed: bool = True
 
     def options(self, letter: str) -> tuple[str, ...]:
         """The values given with an option, ``-d X`` and ``-dX`` alike, in order."""
@@ -53,10 +55,13 @@ def running(answer: Answer) -> Running | None:
     told: dict[str, list[tuple[str, str]]] = {}
     children: dict[str, list[int]] = {}
     clock, sees_all = _Clock("", "", ""), False
+    trusted: set[str] = set()
     for line in part.lines:
         word, _, rest = line.partition(" ")
         if word == "sees":
             sees_all = rest == "all"
+        elif word == "trusted":
+            trusted.add(rest)
         elif word == "clock":
             clock = _Clock(*([*rest.split(" "), "", "", ""])[:3])
         elif word == "child":
@@ -65,7 +70,9 @@ def running(answer: Answer) -> Running | None:
         else:
             pid, _, value = rest.partition(" ")
             told.setdefault(pid, []).append((word, value))
-    parents = [_parent(pid, said, clock, children.get(pid, [])) for pid, said in told.items() if pid.isdecimal()]
+    parents = [
+        _parent(pid, said, clock, children.get(pid, []), trusted) for pid, said in told.items() if pid.isdecimal()
+    ]
     found = (one for one in parents if one.program or one.arguments)
     return Running(tuple(sorted(found, key=lambda one: one.pid)), sees_all)
 
@@ -91,7 +98,7 @@ def nanoseconds(text: str) -> int:
     return int(whole) * _SECOND + (int(fraction[:9].ljust(9, "0")) if fraction.isdecimal() else 0)
 
 
-def _parent(pid: str, said: list[tuple[str, str]], clock: _Clock, children: list[int]) -> Parent:
+def _parent(pid: str, said: list[tuple[str, str]], clock: _Clock, children: list[int], trusted: set[str]) -> Parent:
     def first(word: str) -> str:
         return next((value for name, value in said if name == word), "")
 
@@ -105,6 +112,7 @@ def _parent(pid: str, said: list[tuple[str, str]], clock: _Clock, children: list
         unit=unit,
         children=tuple(sorted(children)),
         elsewhere=len(first("nspid").split()) > 1,
+        believed=first("uid") in trusted,
     )
 
 
@@ -158,6 +166,11 @@ def serving(found: Running, answer: Answer, main_file: str, resolve: Callable[[s
     real = resolve(main_file) or main_file
     for parent in found.parents:
         started_with = main_file_of(parent, answer)
-        if started_with and not parent.elsewhere and (resolve(started_with) or started_with) == real:
+        if (
+            started_with
+            and parent.believed
+            and not parent.elsewhere
+            and (resolve(started_with) or started_with) == real
+        ):
             return parent
     return None

@@ -14,7 +14,14 @@ from auditor.model.snapshot import Cause, Fact, Gap
 from auditor.surfaces.httpd.gather import Gathered
 from auditor.surfaces.httpd.machine.answer import Answer
 from auditor.surfaces.httpd.machine.asking import Paths, Tree, ask
-from auditor.surfaces.httpd.machine.facts import Reading, package_facts, program_facts, server_facts, state_facts
+from auditor.surfaces.httpd.machine.facts import (
+    Reading,
+    command_line_directives,
+    package_facts,
+    program_facts,
+    server_facts,
+    state_facts,
+)
 from auditor.surfaces.httpd.machine.loading import above
 from auditor.surfaces.httpd.machine.packages import packages_of
 from auditor.surfaces.httpd.machine.processes import DELETED, Parent, running, serving, settings_of
@@ -23,6 +30,9 @@ from auditor.surfaces.httpd.machine.units import environment_files
 from auditor.transport.interface import Shell
 
 _PID_FILES: Final = ("/run/httpd/httpd.pid", "/run/apache2/apache2.pid", "/run/apache2.pid", "/var/run/httpd.pid")
+_CONFIGURED: Final = (
+    *("httpd.server", "httpd.vhost", "httpd.route", "httpd.worker", "httpd.balancer", "httpd.log", "httpd.directive"),
+)
 
 
 class Survey:
@@ -54,6 +64,7 @@ class Survey:
         self.parent = self._serving(self._answer)
         if self.parent is not None:
             self.program = self.parent.program.removesuffix(DELETED)
+            self._note_directives(self.parent)
         facts = program_facts(self._answer, self.program) if self.program else []
         return facts + server_facts(self._answer, self.parent, self.program, self._seal)
 
@@ -101,6 +112,12 @@ class Survey:
         parent = self._serving(answer)
         found = running(answer)
         return state_facts(answer, parent, found is not None and found.sees_all, reading)
+
+    def _note_directives(self, parent: Parent) -> None:
+        """Directives of the command line are part of the configuration, and are not read."""
+        if given := command_line_directives(parent):
+            detail = f"the server was started with directives that stand in no file: {', '.join(given)}"
+            self.gaps.append(Gap("command line", "undetermined", detail, "Write them into a file.", _CONFIGURED))
 
     def _failed(self, what: str, error: CollectError, kinds: tuple[str, ...]) -> None:
         cause = msgspec.convert(error.cause, Cause)

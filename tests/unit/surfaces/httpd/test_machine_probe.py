@@ -31,7 +31,7 @@ TOOLS = {
     "grep": "-E -v -e -(devel|dev|doc|manual|debuginfo|debugsource)$",
     "head": "-n -c",
     "id": "-u -un",
-    "ls": "-l -t",
+    "ls": "-l -t -ldn",
     "readlink": "",
     "sed": "-n",
     "stat": "-L -c",
@@ -108,6 +108,8 @@ def test_every_shell_gives_a_whole_answer(machine: Machine) -> None:
     assert answer.part("times").status == "ok"
     assert answer.part("listening").status == "absent"
     assert answer.part("sudo").status == "absent"
+    assert f" {os.geteuid()}" in answer.part("processes").text
+    assert all(part.status in ("ok", "refused") for part in answer.about("version").values())
 
 
 def test_times_of_odd_names_are_told_and_missing_files_are_left_out(machine: Machine, tmp_path: Path) -> None:

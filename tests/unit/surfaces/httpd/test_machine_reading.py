@@ -68,11 +68,39 @@ clock 2000.5 1000.5 100
 parent 7 100
 exe 7 /usr/sbin/httpd
 nspid 7 7 1
+uid 7 0
+trusted 0
 """
     found = running(answered(processes=processes))
     assert found is not None
     assert found.parents[0].elsewhere
     assert serving(found, Answer({}), "/etc/httpd/conf/httpd.conf", lambda path: path) is None
+
+
+def test_a_program_of_anybody_that_is_called_httpd_is_not_the_server() -> None:
+    processes = """
+sees all
+trusted 0
+trusted 48
+clock 2000.5 1000.5 100
+parent 6 100
+exe 6 /home/mallory/httpd
+arg 6 httpd
+arg 6 -d
+arg 6 /etc/httpd
+arg 6 -f
+arg 6 conf/httpd.conf
+uid 6 1000
+parent 7 100
+exe 7 /usr/sbin/httpd
+uid 7 0
+"""
+    said = answered(processes=processes)
+    found = running(said)
+    assert found is not None
+    mine = serving(found, said, "/etc/httpd/conf/httpd.conf", lambda path: path)
+    assert mine is not None
+    assert mine.pid == 7
 
 
 def test_starts_are_reckoned_from_the_clock_as_it_stands() -> None:
