@@ -12,8 +12,10 @@ from typing import Final
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.governing import Model
+from auditor.surfaces.httpd.routes import Route
 from auditor.surfaces.httpd.servers import Server, readable
 from auditor.surfaces.httpd.words import split_words
+from auditor.surfaces.httpd.workers import is_balancer, parse_back_end
 
 _PATTERN: Final = frozenset("*?[~")
 _PROXYING: Final = frozenset({"rewriterule", "sethandler", "addhandler", "rewriteengine"})
@@ -40,6 +42,17 @@ def by_another_proxy(model: Model, server: Server) -> Iterator[str]:
                     "once more without it, and may wait twice as long"
                 )
                 return
+
+
+def another_host(route: Route, url: str) -> Iterator[str]:
+    """A path without a slash between makes another host's name of the one that is written."""
+    written, made = parse_back_end(route.real, pattern=True), parse_back_end(url, pattern=True)
+    if route.pattern or is_balancer(url) or written is None or made is None or made.host == written.host:
+        return
+    yield (
+        f"{route.directive.name} ({route.directive.source}) makes {made.host} of the host {written.host}: either both "
+        "of its paths should end in a slash, or neither"
+    )
 
 
 def spoken_by_section(model: Model, server: Server, scheme: str) -> Iterator[str]:

@@ -281,3 +281,14 @@ def test_a_htaccess_file_may_say_otherwise_of_what_a_file_serves(lines: str) -> 
         assert ".htaccess" in " ".join(answer.undetermined) or certain
     mapped = ask(HOST.format(lines=f"ProxyPass /a http://b/{allowed}"), "http://a.example/a/i.php")
     assert mapped.undetermined == ()
+
+
+def test_a_path_that_becomes_part_of_the_host_is_told() -> None:
+    """ProxyPass with a slash behind one of its paths only is a common slip."""
+    text = 'Listen 80\nProxyPass /a/ http://back\nProxyPass /b/ http://back:8080\nProxyPass /c/ "unix:/s|http://back"\n'
+    assert "makes backx of the host back" in " ".join(ask(text, "http://x.example/a/x").undetermined)
+    assert "makes backx of the host back" in " ".join(ask(text, "http://x.example/c/x").undetermined)
+    answer = ask(text, "http://x.example/b/x")
+    assert (answer.proxied, answer.undetermined) == (False, ())
+    assert "http://back:8080x of it, which is no URL" in answer.why_not
+    assert ask(text, "http://x.example/a/").undetermined == ()
