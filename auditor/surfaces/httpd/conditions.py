@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from auditor.surfaces.httpd import regexes
 from auditor.surfaces.httpd.modules import identifier_of, names_module
 from auditor.surfaces.httpd.words import split_words
 
@@ -32,8 +33,8 @@ _CORE_SECTIONS: Final = frozenset(
     """directory directorymatch else elseif files filesmatch if ifdefine ifmodule limit limitexcept location
     locationmatch virtualhost""".split()  # noqa: SIM905 - read as a list of words
 )
-_VERSION: Final = re.compile(r"(\d+)(?:\.(\d+))?(?:\.(\d+))?")
 _MAX_EXPRESSION: Final = 200
+_VERSION: Final = re.compile(r"(\d+)(?:\.(\d+))?(?:\.(\d+))?")
 
 
 class Unsure(msgspec.Struct, frozen=True, gc=False):
@@ -132,12 +133,20 @@ def _matches(expression: str, version: str) -> bool | Unsure | Malformed:
     """A regular expression against the version; what could cost too much is not tried."""
     if not version:
         return Unsure("the version of httpd is not known; give --httpd-version")
-    if len(expression) > _MAX_EXPRESSION or "{" in expression or expression.count("(") > 10:
-        return Unsure("the regular expression is too large to be tried")
-    try:
-        return re.search(expression, version[:32]) is not None
-    except (re.error, RecursionError, OverflowError):
-        return Malformed(f"<IfVersion> has a regular expression that is not one: {expression!r}")
+    found = regexes.compiled(expression, version[:32])
+    if found is None:
+        return _untried(expression)
+    return found.search(version[:32]) is not None
+
+
+def _untried(expression: str) -> Unsure | Malformed:
+    """Why an expression was not tried: it is none, or could take too long."""
+    if len(expression) <= _MAX_EXPRESSION and "{" not in expression:
+        try:
+            re.compile(expression)
+        except (re.error, RecursionError, OverflowError):
+            return Malformed(f"<IfVersion> has a regular expression that is not one: {expression!r}")
+    return Unsure("the regular expression cannot be tried here")
 
 
 def directive_known(asked: str, *, section: bool) -> bool | Unsure:

@@ -111,7 +111,7 @@ def _redirects(name: str, words: tuple[str, ...], path: str) -> bool:
     if not words:
         return False
     if name == "redirectmatch":
-        expression = regexes.compiled(words[0])
+        expression = regexes.compiled(words[0], path)
         return expression is not None and expression.search(path) is not None
     return bool(alias_length(path, words[0]))
 
@@ -119,7 +119,7 @@ def _redirects(name: str, words: tuple[str, ...], path: str) -> bool:
 def _aliased(name: str, words: tuple[str, ...], path: str) -> str | None:
     """The file that an Alias makes of a path; None where it does not match."""
     if name.endswith("match"):
-        expression = regexes.compiled(words[0])
+        expression = regexes.compiled(words[0], path)
         match = expression.search(path) if expression is not None else None
         return regexes.substituted(words[1], match) if match is not None else None
     length = alias_length(path, words[0])

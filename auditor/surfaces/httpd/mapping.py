@@ -144,7 +144,7 @@ def _target(route: Route, path: str, mapped: Mapped) -> str | None:
     if not route.pattern:
         length = alias_length(path, route.fake)
         return f"{real}{path[length:]}" if length else None
-    expression = regexes.compiled(route.fake)
+    expression = regexes.compiled(route.fake, path)
     if expression is None:
         mapped.doubts.append(f"the pattern {route.fake} of {route.directive.name} cannot be tried here")
         return None

@@ -6,26 +6,46 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from auditor.surfaces.httpd.regex_cost import Cost
+
 _MAX_PATTERN: Final = 1_000
 MAX_SUBJECT: Final = 4_000
 # What PCRE knows and Python does not, or reads in another way.
 _FOREIGN: Final = re.compile(r"\\[GKRXCHhNQEvV]|\[\[[:.=]|\(\?[|&R+\d]|\(\*|\(\?P?>|\\[pP]")
-# A repeated group that itself repeats: time may grow exponentially with the subject.
-_NESTED: Final = re.compile(r"[*+}][^()]*\)(?:[*+]|\{\d*,)")
 _POSSESSIVE: Final = re.compile(r"[*+?}]\+")
 _SIMPLE_GROUP: Final = re.compile(r"\((?!\?)")
 
 
+class Expression:
+    """An expression with what it may cost."""
+
+    __slots__ = ("_cost", "search")
+
+    def __init__(self, pattern: re.Pattern[str], cost: Cost) -> None:
+        self.search = pattern.search
+        self._cost = cost
+
+    def may_try(self, text: str) -> bool:
+        """Whether searching that text takes a bounded time."""
+        return self._cost.allows(len(text))
+
+
+def compiled(pattern: str, text: str = "", *, ignore_case: bool = False) -> Expression | None:
+    """The expression, or None where it cannot be tried here on such a text: then say so, never guess."""
+    found = _compiled(pattern, ignore_case)
+    return found if found is not None and found.may_try(text) else None
+
+
 @lru_cache(maxsize=4096)
-def compiled(pattern: str, *, ignore_case: bool = False) -> re.Pattern[str] | None:
-    """The pattern, or None where it cannot be tried here: then say so, never guess."""
-    if len(pattern) > _MAX_PATTERN or _FOREIGN.search(pattern) or _NESTED.search(pattern):
+def _compiled(pattern: str, ignore_case: bool) -> Expression | None:
+    if len(pattern) > _MAX_PATTERN or _FOREIGN.search(pattern) or _POSSESSIVE.search(pattern):
         return None
-    if _POSSESSIVE.search(pattern):
+    cost = Cost.of(pattern)
+    if cost is None:
         return None
     pattern = re.sub(r"(?<!\\)\$(?=$|\))", r"\\Z", pattern) if "\\Z" not in pattern else pattern
     try:
-        return re.compile(pattern, (re.IGNORECASE if ignore_case else 0) | re.ASCII)
+        return Expression(re.compile(pattern, (re.IGNORECASE if ignore_case else 0) | re.ASCII), cost)
     except (re.error, OverflowError, RecursionError):
         return None
 

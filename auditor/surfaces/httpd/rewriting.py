@@ -32,7 +32,7 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     directive: Directive
     words: tuple[str, ...]
     flags: dict[str, str]
-    expression: re.Pattern[str] | None
+    expression: regexes.Expression | None
     negated: bool
     conditional: bool
 
@@ -59,7 +59,7 @@ def rewrite(rules: Sequence[Rule], path: str, doubts: list[str]) -> Rewritten:
     changed = False
     for rule in rules:
         words, flags = rule.words, rule.flags
-        if rule.expression is None:
+        if rule.expression is None or not rule.expression.may_try(path):
             doubts.append(f"the pattern of RewriteRule {words[0]} cannot be tried here")
             continue
         match = rule.expression.search(path)

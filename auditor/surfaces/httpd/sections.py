@@ -49,7 +49,7 @@ def location_matches(section: Section, path: str) -> bool | None:
     if words[0] == "~" and len(words) > 1:
         pattern, words = True, words[1:]
     if pattern:
-        expression = regexes.compiled(words[0])
+        expression = regexes.compiled(words[0], path)
         return None if expression is None else expression.search(path) is not None
     if WILD & set(words[0]):
         return None
@@ -67,7 +67,7 @@ def file_matches(section: Section, path: str) -> bool | None:
     if not words or not name:  # a directory's index may lead to such a file
         return None
     if section.name.lower() == "filesmatch" or (words[0] == "~" and len(words) > 1):
-        expression = regexes.compiled(words[-1])
+        expression = regexes.compiled(words[-1], name)
         return None if expression is None else expression.search(name) is not None
     if WILD & set(words[0]):
         return None

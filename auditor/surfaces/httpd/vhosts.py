@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from auditor.surfaces.httpd.patterns import with_stars
 from auditor.surfaces.httpd.servers import Server, server_host, split_address
 from auditor.surfaces.httpd.words import split_words
 
@@ -158,8 +159,8 @@ def names_of(server: Server, main: Server) -> Iterable[str]:
 
 @lru_cache(maxsize=4096)
 def _pattern(name: str) -> re.Pattern[str]:
-    collapsed = re.sub(r"\*+", "*", name)
-    return re.compile("".join({"*": ".*", "?": "."}.get(one, re.escape(one)) for one in collapsed), re.DOTALL)
+    pieces = ["".join("." if one == "?" else re.escape(one) for one in piece) for piece in name.split("*")]
+    return re.compile(with_stars(pieces, "."), re.DOTALL)
 
 
 def _address(text: str) -> object | None:
