@@ -28,10 +28,15 @@ from auditor.surfaces.httpd.words import as_latin, as_path, readable, split_word
 
 MAX_INCLUDE_DEPTH: Final = 128
 """httpd's own limit."""
-MAX_DIRECTIVES: Final = 500_000
-MAX_PASSED: Final = 10 * MAX_DIRECTIVES
-"""Lines of files that nothing hangs on, and that are only passed over."""
+MAX_DIRECTIVES: Final = 250_000
+MAX_PASSED: Final = 1_500_000
+"""Lines that are read, or only passed over, each time that their file is included or their macro used."""
+MAX_TEXT: Final = 256 * 1024 * 1024
+"""Bytes of these lines."""
+MAX_REPLACED: Final = 64 * 1024 * 1024
+"""Bytes of lines and values after their variables are replaced, all together."""
 MAX_GAPS: Final = 1_000
+_MAX_TOLD: Final = 1_000
 _MAX_SECTION_DEPTH: Final = 1_000
 
 
@@ -149,6 +154,8 @@ class _Resolver:
         self.matters = matters
         self.passed_over: dict[str, int] = {}
         self.lines_passed = 0
+        self.text_passed = 0
+        self.replaced = 0
         self.server_root = options.server_root or options.root
         self.variables = Variables(_latin_pairs(options.defines), dict(_latin_pairs(options.environment)))
         self.modules: dict[str, str] = dict.fromkeys(options.built_in or (), "")
@@ -210,6 +217,8 @@ class _Resolver:
         state = _File(self.relative(path))
         within, doubts = self.within, self.doubts
         self.depth += 1
+        self.lines_passed += len(lines)
+        self.text_passed += lines[-1].end if lines else 0
         self.consume(lines, state, _NO_FRAME)
         self.depth -= 1
         self.end_file(state)
@@ -260,6 +269,7 @@ class _Resolver:
         append = directives.append
         file, used_at = frame.file or state.name, frame.used_at
         macro = frame.macros[-1] if frame.macros else ""
+        self.check_size()
         for line in lines:
             name = line.name
             if state.capture is not None or state.skipping:
@@ -291,15 +301,25 @@ class _Resolver:
 
     def check_size(self) -> None:
         """Stops where the configuration is larger than can be read."""
-        if len(self.directives) > MAX_DIRECTIVES or self.lines_passed > MAX_PASSED:
-            self.gap(
-                "whole configuration", "too large", f"more than {MAX_DIRECTIVES:,} directives; the rest is not read"
+        if len(self.directives) > MAX_DIRECTIVES:
+            reason = f"more than {MAX_DIRECTIVES:,} directives"
+        elif self.lines_passed > MAX_PASSED or self.text_passed > MAX_TEXT:
+            reason = (
+                f"more than {MAX_PASSED:,} lines or {MAX_TEXT:,} bytes, counted as often as they are included or used"
             )
-            raise _Stop
+        elif self.replaced > MAX_REPLACED:
+            reason = f"more than {MAX_REPLACED:,} bytes where variables are replaced"
+        else:
+            return
+        self.gap("whole configuration", "too large", f"{reason}; the rest is not read")
+        raise _Stop
 
     def expand(self, line: LogicalLine, source: FileSource) -> tuple[str, str, tuple[Doubt, ...]]:
         """Name and arguments after expansion, which httpd does before it looks for words; with all doubts."""
         expanded = self.variables.expand(line.text)
+        self.replaced += len(expanded.text)
+        if self.replaced > MAX_REPLACED:
+            self.check_size()
         if expanded.too_long:
             self.malformed(source, "the line grows too long when its variables are replaced", cause="too large")
         doubts = self.doubts
@@ -582,6 +602,8 @@ class _Resolver:
         doubts = self.doubts
         self.doubts = line.doubts
         before = len(line.state.opened)
+        self.lines_passed += len(lines)
+        self.text_passed += sum(len(one.text) for one in lines)
         self.consume(lines, line.state, frame)
         if len(line.state.opened) == before:
             self.doubts = doubts
@@ -608,7 +630,7 @@ class _Resolver:
 
     def gap(self, what: str, cause: Cause, detail: str) -> None:
         """Notes something that could not be read."""
-        self.add_gap(Gap(what, cause, readable(detail)))
+        self.add_gap(Gap(_shortened(what), cause, _shortened(readable(detail))))
 
     def add_gap(self, gap: Gap) -> None:
         """Notes a gap once; beyond a bound they are only counted as one."""
@@ -622,6 +644,11 @@ class _Resolver:
 
 def _latin_pairs(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     return tuple((as_latin(name), as_latin(value)) for name, value in pairs)
+
+
+def _shortened(text: str) -> str:
+    """A text for people: a name may be as long as a file."""
+    return text if len(text) <= _MAX_TOLD else f"{text[:_MAX_TOLD]}…"
 
 
 def _shown(path: str) -> str:

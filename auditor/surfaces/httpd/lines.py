@@ -137,30 +137,26 @@ def _joined(pieces: list[str], split: _Splitter, ended: bool, size: int) -> tupl
     found: list[LogicalLine] = []
     start = end = 0
     first = 1
-    gathered = ""
+    gathered = bytearray()  # text that grew by each of a million lines would be copied a million times
     last = len(pieces)
     for number, piece in enumerate(pieces, 1):
         end += len(piece) + 1
         nul = piece.find("\0")
-        if nul >= 0:
-            gathered += piece[:nul]
-        elif number < last or ended:
+        gathered += piece[: nul if nul >= 0 else None].encode("latin-1")
+        if nul < 0 and (number < last or ended):
             # Of two backslashes the first is found at the end again where the next line is empty: httpd looks at all
             # that it has gathered.
-            cut = (gathered + piece).removesuffix("\r")
-            if cut.endswith("\\"):
-                gathered = cut[:-1]
+            cut = len(gathered) - gathered.endswith(b"\r")
+            if gathered.endswith(b"\\", 0, cut):
+                del gathered[cut - 1 :]
                 if number < last:
                     continue
                 number += 1  # httpd counts the line that it looked for in vain
-            else:
-                gathered += piece
-        else:
-            gathered += piece
-        text = gathered.strip(BLANKS)
+        text = gathered.decode("latin-1").strip(BLANKS)
         name, arguments = ("", "") if not text or text[0] == "#" else split(text)
         found.append(LogicalLine(text, name, arguments, first, number, start, end))
-        start, first, gathered = end, number + 1, ""
+        start, first = end, number + 1
+        gathered.clear()
     return _ended(found, size)
 
 

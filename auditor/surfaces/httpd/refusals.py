@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -19,7 +20,7 @@ from auditor.surfaces.httpd.worlds import World, loaded_in
 UNDERSTOOD: Final = ("httpd.server", "httpd.vhost", "httpd.route", "httpd.worker", "httpd.balancer", "httpd.log")
 """The kinds that rest on the whole configuration being understood."""
 
-_Refusal: TypeAlias = tuple[str, str, tuple[str, ...]]
+Refusal: TypeAlias = tuple[str, str, tuple[str, ...]]
 _ROUTING: Final = ("httpd.route", "httpd.worker", "httpd.balancer")
 
 MAX_REFUSED: Final = 1_000
@@ -67,19 +68,26 @@ _TELLING: Final = frozenset(
 )
 
 
-def refusals(resolved: Resolved, models: Sequence[Model]) -> tuple[Gap, ...]:
+def refused_by(model: Model) -> tuple[Refusal, ...]:
+    """The lines that one world refuses: place, reason, and the kinds that hang on it."""
+    here: list[Refusal] = [(str(line.source), why, _ROUTING) for line, why in model.routes.refused()]
+    refused = refused_directives(model.resolved.directives, model.behaviour)
+    here += [(str(line.source), why, UNDERSTOOD) for line, why in (*refused, *never_starts(model))]
+    return tuple(dict.fromkeys(here))
+
+
+def refusals_of(resolved: Resolved, models: Iterable[Model]) -> tuple[Gap, ...]:
+    """:func:`refusals` of models of all worlds."""
+    return refusals(resolved, [refused_by(model) for model in models])
+
+
+def refusals(resolved: Resolved, refused: Sequence[Sequence[Refusal]]) -> tuple[Gap, ...]:
     """The lines that httpd would not start with, as gaps: what else is said of the configuration then never holds.
 
-    ``models`` are of all worlds, the first first; what only some of them refuse is undetermined.
+    ``refused`` has the lines of every world; what only some of them refuse is undetermined.
     """
-    certain: dict[_Refusal, int] = {}
-    for model in models:
-        here: list[_Refusal] = [(str(line.source), why, _ROUTING) for line, why in model.routes.refused()]
-        refused = refused_directives(model.resolved.directives, model.behaviour)
-        here += [(str(line.source), why, UNDERSTOOD) for line, why in (*refused, *never_starts(model))]
-        for one in dict.fromkeys(here):
-            certain[one] = certain.get(one, 0) + 1
-    lines = [(*one, count == len(models)) for one, count in certain.items()]
+    certain = Counter(one for world in refused for one in world)
+    lines = [(*one, count == len(refused)) for one, count in certain.items()]
     lines += [(str(one.source), why, UNDERSTOOD, sure) for one, why, sure in invalid_commands(resolved)]
     return tuple(
         Gap(

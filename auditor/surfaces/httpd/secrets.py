@@ -36,12 +36,13 @@ _WORD: Final = re.compile(
     r"""[ \t\n\v\f\r]*(?:"((?:[^"\\]|\\.)*)"?|'((?:[^'\\]|\\.)*)'?|([^ \t\n\v\f\r]+))""", re.DOTALL
 )
 # Only ASCII's blanks end a value: read as latin-1, a letter of UTF-8 may hold a byte that str takes for a blank.
-_URL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@\"']*:([^\s/\"']+)@", re.ASCII)
+# No expression starts with a run of any length: tried from each of its characters, a long one would take for ever.
+_URL: Final = re.compile(r"(?<=[a-zA-Z0-9+.-])://[^\s/:@\"']*:([^\s/\"']+)@", re.ASCII)
 _ASSIGNED: Final = re.compile(
-    r"([\w.-]+)[ \t]?[=:][ \t]?(?:'([^'\n]*)'|\\?\"([^\"\\\n]*)\\?\"|([^ \t\n\v\f\r,;&\"'\])}>]+))"
+    r"(?<![\w.-])([\w.-]++)[ \t]?[=:][ \t]?(?:'([^'\n]*)'|\\?\"([^\"\\\n]*)\\?\"|([^ \t\n\v\f\r,;&\"'\])}>]+))"
 )
 _SCHEME: Final = re.compile(r"\b(?:Basic|Bearer)[ \t]+([A-Za-z0-9+/._~-]{6,}={0,2})", re.IGNORECASE)
-_COMPARED: Final = re.compile(r"(%\{[^}]*\})[^'\"%]*?(['\"])([^'\"]{4,})\2")
+_COMPARED: Final = re.compile(r"(%\{[^{}]*+\})[^'\"%]*?(['\"])([^'\"]{4,})\2")
 _LITERAL: Final = re.compile(r"[A-Za-z0-9+/=_-]{6}")
 # What is looked up when needed is no secret itself: ${NAME}, $1, %{NAME}e, (a pattern), exec:program.
 _LOOKED_UP: Final = re.compile(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from auditor.model.resource import Resource
@@ -12,13 +14,16 @@ from auditor.surfaces.httpd.governing import Model, build_model
 from auditor.surfaces.httpd.hops import Hops
 from auditor.surfaces.httpd.logs import log_resources
 from auditor.surfaces.httpd.refusals import UNDERSTOOD as UNDERSTOOD
-from auditor.surfaces.httpd.refusals import features, in_world, refusals
+from auditor.surfaces.httpd.refusals import features, in_world, refusals, refused_by
 from auditor.surfaces.httpd.route_resources import RouteResources
 from auditor.surfaces.httpd.server_resources import ServerResources
 from auditor.surfaces.httpd.versions import behaviours
 from auditor.surfaces.httpd.worker_resources import WorkerResources
 from auditor.surfaces.httpd.worlds import World, reconcile, worlds
 
+_MAKES_ROUTES: Final = ("proxypass", "proxypassmatch", "balancermember", "rewriterule", "sethandler", "addhandler")
+MAX_HOSTS: Final = 20_000
+MAX_ROUTES: Final = 40_000
 MAX_INHERITED: Final = 20_000
 
 
@@ -26,17 +31,22 @@ def understood(
     resolved: Resolved, version: str, mpm: str, declared: Declared | None = None
 ) -> tuple[list[Resource], list[Gap]]:
     """The resources that rest on merging servers and routes, in every world that could matter."""
+    if too_large := _too_large(resolved):
+        return [], [too_large, *refusals(resolved, ())]
     ways = worlds(resolved, behaviours(version, features(resolved)))
-    model = _model(resolved, ways.first)
     known = (version, mpm, declared or Declared())
-    first = model_resources(model, *known)
-    models = [model]
-    others = []
-    for one in ways.others:
-        other = _model(resolved, one)
-        models.append(other)
-        others.append((model_resources(other, *known), one.cause))
-    gaps = list(refusals(resolved, models))
+    model = _model(resolved, ways.first)
+    refused = [refused_by(model)]
+
+    def others() -> Iterator[tuple[list[Resource], str]]:
+        # One world after the other: together they would fill the memory.
+        for one in ways.others:
+            other = _model(resolved, one)
+            refused.append(refused_by(other))
+            yield model_resources(other, *known), one.cause
+
+    found = reconcile(model_resources(model, *known), others())
+    gaps = list(refusals(resolved, refused))
     if _too_many_inherited(model):
         gaps.append(
             Gap(
@@ -57,7 +67,23 @@ def understood(
                 kinds=UNDERSTOOD,
             )
         )
-    return reconcile(first, others), gaps
+    return found, gaps
+
+
+def _too_large(resolved: Resolved) -> Gap | None:
+    """Why a configuration is not understood as a whole: its routes and virtual hosts would fill the memory."""
+    names = Counter(directive.name.lower() for directive in resolved.directives)
+    hosts, routes = names["<virtualhost"], sum(names[name] for name in _MAKES_ROUTES)
+    if hosts <= MAX_HOSTS and routes <= MAX_ROUTES:
+        return None
+    return Gap(
+        what="whole configuration",
+        cause="too large",
+        detail=f"{hosts:,} virtual hosts and {routes:,} lines that proxy; more than {MAX_HOSTS:,} or {MAX_ROUTES:,} are"
+        " not understood together",
+        next_step="Ask for one URL with  auditor explain.",
+        kinds=UNDERSTOOD,
+    )
 
 
 def _model(resolved: Resolved, world: World) -> Model:

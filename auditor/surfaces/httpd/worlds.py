@@ -21,11 +21,10 @@ from auditor.surfaces.httpd.directive import Directive, Doubt, Resolved
 from auditor.surfaces.httpd.versions import Behaviour
 from auditor.surfaces.httpd.words import readable, split_words
 
-_LEAST_WORLDS: Final = 8
+_LEAST_WORLDS: Final = 2
 _MOST_WORLDS: Final = 256
 _BUDGET: Final = 400_000
 """Directives that are understood over again, in all worlds together."""
-_TRIED_ALONE: Final = 10
 _ANY_VALUE: Final = "86399"
 
 
@@ -72,7 +71,7 @@ def worlds(resolved: Resolved, behaviours: Sequence[Behaviour]) -> Worlds:
         cause = "; ".join(dict.fromkeys(f"{one.text}: {one.cause}" for one in list(unknowns.values())[:4]))
         ways = _ways(len(unknowns), allowed)
         too_many = too_many or ways is None
-        for way in ways or _some(len(unknowns)):
+        for way in ways or ((False,) * len(unknowns),):
             kept = _kept(resolved, hold | dict(zip(unknowns, way, strict=True)))
             others += [World(kept, one, f"it depends on {cause}") for one in behaviours]
         allowed = max(_LEAST_WORLDS, allowed - 2 ** min(len(unknowns), 20))
@@ -106,16 +105,6 @@ def _together(resolved: Resolved) -> list[dict[str, Doubt]]:
     for variable, doubt in doubts.items():
         groups.setdefault(top(variable), {})[variable] = doubt
     return list(groups.values())
-
-
-def _some(count: int) -> Iterable[tuple[bool, ...]]:
-    """Where there are too many ways to decide the unknowns: none of them, and some alone either way."""
-    alone = range(min(count, _TRIED_ALONE))
-    return [
-        (False,) * count,
-        *(tuple(index != one for index in range(count)) for one in alone),
-        *(tuple(index == one for index in range(count)) for one in alone),
-    ]
 
 
 def _kept(resolved: Resolved, way: dict[str, bool]) -> tuple[Directive, ...]:
@@ -154,10 +143,8 @@ def loaded_in(resolved: Resolved, world: World) -> tuple[tuple[str, str], ...]:
     return tuple(found.items())
 
 
-def reconcile(first: list[Resource], others: Sequence[tuple[list[Resource], str]]) -> list[Resource]:
+def reconcile(first: list[Resource], others: Iterable[tuple[list[Resource], str]]) -> list[Resource]:
     """The resources with every attribute that differs in another world undetermined. Each other has its cause."""
-    if not others:
-        return first
     found = {(one.kind, one.name): one for one in first}
     for resources, cause in others:
         theirs = {(one.kind, one.name): one for one in resources}
