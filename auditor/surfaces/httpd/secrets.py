@@ -269,14 +269,14 @@ def _places(raw: str, line: LogicalLine, length: int) -> list[int]:
     position = 0
     pieces = raw.split("\n")
     for number, piece in enumerate(pieces, 1):
-        cut = piece.removesuffix("\r")
-        continued = cut.endswith("\\") and number < len(pieces)
-        kept = len(cut) - 1 if continued else len(piece)
         nul = piece.find("\0")
-        if nul >= 0:
-            kept = nul
-        places += range(line.start + position, line.start + position + kept)
+        places += range(line.start + position, line.start + position + (nul if nul >= 0 else len(piece)))
         position += len(piece) + 1
+        if nul < 0 and number < len(pieces) and places:
+            # As when reading: of two backslashes the first continues the line, too, where an empty line follows.
+            cut = len(places) - (raw[places[-1] - line.start] == "\r")
+            if cut and raw[places[cut - 1] - line.start] == "\\":
+                del places[cut - 1 :]
     joined = "".join(raw[place - line.start] for place in places)
     lead = len(joined) - len(joined.lstrip(BLANKS))
     return places[lead : lead + length]
