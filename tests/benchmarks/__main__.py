@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import httpd_reading, ssh_collect, startup, store_no_change
+from tests.benchmarks import httpd_reading, httpd_urls, ssh_collect, startup, store_no_change
 
 MEASUREMENTS = {
     "startup": startup.run,
     "store": store_no_change.run,
     "httpd": httpd_reading.run,
+    "urls": httpd_urls.run,
     "ssh": ssh_collect.run,
 }
 

@@ -32,22 +32,45 @@ assert len(resolved.directives) >= 15_000, len(resolved.directives)
 
 # What a snapshot does before it interprets: also modes, owners and links, and every secret sealed.
 _COLLECT = """
-import asyncio, sys
+import sys
 from auditor.model.secret import Sealer
 from auditor.model.target import LocalTree, Target
 from auditor.surfaces.httpd.collect import collect
 from auditor.surfaces.httpd.resolving import resolve_collected
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
+from auditor.transport.threads import run_to_end
 tree = Target("bench", "httpd", LocalTree(sys.argv[1], httpd_version="2.4.62"))
-collected = asyncio.run(collect(tree, CollectOptions(Sealer(b"k" * 32))))
+collected = run_to_end(lambda: collect(tree, CollectOptions(Sealer(b"k" * 32))))
 resolved = resolve_collected(collected, InterpretOptions())
 assert not resolved.gaps, resolved.gaps
 assert len(resolved.directives) >= 15_000, len(resolved.directives)
 """
 
+# All that answering needs: servers, virtual hosts, what httpd refuses; and one answer, which reads a host's routes.
+_INDEX = """
+import sys
+from auditor.model.secret import Sealer
+from auditor.model.target import LocalTree, Target
+from auditor.services.explain import run_explain
+from auditor.surfaces.interface import CollectOptions, InterpretOptions
+from auditor.transport.threads import run_to_end
+tree = Target("bench", "httpd", LocalTree(sys.argv[1], httpd_version="2.4.62"))
+urls, options = sys.argv[2:], CollectOptions(Sealer(b"k" * 32))
+found = run_to_end(lambda: run_explain(tree, urls, options, InterpretOptions()))
+assert [answer.proxied for answer in found.answers] == [True], found
+"""
 
-def write_tree(root: Path) -> None:
-    """A tree of 20,000 lines: 1,000 virtual hosts in one included file each, as hosting servers have them."""
+_INTERPRET = (
+    _COLLECT
+    + """
+from auditor.surfaces.httpd.resources import interpret
+assert interpret(collected, InterpretOptions()).resources
+"""
+)
+
+
+def write_tree(root: Path, virtual_hosts: int = VIRTUAL_HOSTS) -> None:
+    """A tree of 20 lines a virtual host, each in an included file of its own, as hosting servers have them."""
     (root / "conf").mkdir(parents=True)
     (root / "conf.d").mkdir()
     (root / "conf/httpd.conf").write_text(
@@ -56,14 +79,15 @@ def write_tree(root: Path) -> None:
         + servers.load_modules("mpm_event", "authz_core", "proxy", "proxy_http", "headers", "rewrite", "alias", "dir")
         + "IncludeOptional conf.d/*.conf\n"
     )
-    for number in range(VIRTUAL_HOSTS):
+    for number in range(virtual_hosts):
         (root / f"conf.d/site{number:04}.conf").write_text(_virtual_host(number))
 
 
 def _virtual_host(number: int) -> str:
+    back_end = f"http://10.{number // 62_500}.{number // 250 % 250}.{number % 250}"
     routes = "".join(
-        f"    ProxyPass /app{route} http://10.0.{number // 250}.{number % 250}:80{route:02}/app{route} timeout=30\n"
-        f"    ProxyPassReverse /app{route} http://10.0.{number // 250}.{number % 250}:80{route:02}/app{route}\n"
+        f"    ProxyPass /app{route} {back_end}:80{route:02}/app{route} timeout=30\n"
+        f"    ProxyPassReverse /app{route} {back_end}:80{route:02}/app{route}\n"
         for route in range(5)
     )
     text = (
@@ -86,13 +110,27 @@ def run() -> str:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "httpd"
         write_tree(root)
+        compiled = as_installed(Path(folder))
         info = servers.load_modules("info").strip()
         dump = [str(binary), "-d", str(root), "-f", "conf/httpd.conf", "-C", info, "-t", "-D", "DUMP_CONFIG"]
-        for what, script in (("read and resolved", _READ), ("collected, sealed and resolved", _COLLECT)):
+        url = "http://site500.example:8080/app3/x"
+        auditor = str(Path(sys.executable).with_name("auditor"))
+        for what, command in (
+            ("read and resolved", [sys.executable, "-c", _READ, str(root)]),
+            ("collected, sealed and resolved", [sys.executable, "-c", _COLLECT, str(root)]),
+            ("the same, indexed for any URL and asked for one", [sys.executable, "-c", _INDEX, str(root), url]),
+            ("auditor explain as a whole", [auditor, "explain", str(root), url, "--httpd-version", "2.4.62"]),
+            ("interpreted into resources", [sys.executable, "-c", _INTERPRET, str(root)]),
+        ):
             ours, other = compare(
-                lambda script=script: cost_of_process([sys.executable, "-c", script, str(root)]),  # type: ignore[misc]
+                lambda command=command: cost_of_process(command, compiled),  # type: ignore[misc]
                 lambda: cost_of_process(dump),
             )
             title = f"20,000 lines, 1,000 virtual hosts {what} against httpd's dump"
             lines.append(ratio_line(title, ours, other, 1.5, by="cpu"))
     return "\n".join(lines)
+
+
+def as_installed(folder: Path) -> dict[str, str]:
+    """The environment in which modules are compiled once, at the warm-up, as those of an installed package are."""
+    return {"PYTHONPYCACHEPREFIX": str(folder / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
