@@ -33,7 +33,7 @@ from auditor.surfaces.interface import InterpretOptions
 
 _MAX_HELD: Final = 200_000
 """Routes that are kept in memory with what governs them; beyond, they are found out again."""
-_NO_PORT: Final = re.compile(r"(?i)(?!unix:)[^:/]+://(?:[^/]*@)?(?:\[[^\]]*\]|[^:/@]*):\d*[^/\d?][^@]*(?:/|$)")
+_NO_PORT: Final = re.compile(r"(?i)(?!unix:)[^:/]+://(?:[^/]*@)?(?:\[[^\]]*\]|[^:/@\[]*):\d*[^/\d?][^@]*(?:/|$)")
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 

@@ -8,6 +8,7 @@ total does not depend on it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from typing import Final
 
 import msgspec
@@ -36,6 +37,7 @@ def failures(
 
 
 _RETRY: Final = 60
+_EACH_ADDRESS: Final = "It is that long for every address that the name has."
 
 
 class _Failures:
@@ -97,6 +99,8 @@ class _Failures:
         yield from self._in_error()
         if self.longest.connect is not None:
             slowest = max((one for one in self.targets if one.connect), key=_connect_seconds)
+            if any(not _is_address(one.back_end.host) for one in self.targets):
+                mark = msgspec.structs.replace(mark, text=f"{mark.text} {_EACH_ADDRESS}".strip())
             yield self._again("connect", mark, _connect_seconds, slowest.connect)
 
     def _unserved(self, missing: str | None) -> Failure:
@@ -194,6 +198,14 @@ class _Failures:
 
 def _ping_seconds(one: Governing) -> float:
     return (one.worker.interval("ping") or 0) if one.worker is not None else 0
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _connect_seconds(one: Governing) -> float:

@@ -292,3 +292,11 @@ def test_a_path_that_becomes_part_of_the_host_is_told() -> None:
     assert (answer.proxied, answer.undetermined) == (False, ())
     assert "http://back:8080x of it, which is no URL" in answer.why_not
     assert ask(text, "http://x.example/a/").undetermined == ()
+
+
+@pytest.mark.parametrize(("host", "told"), [("back.example", True), ("10.0.0.5", False), ("[2001:db8::1]", False)])
+def test_connecting_takes_its_time_for_every_address_of_a_name(host: str, told: bool) -> None:
+    answer = ask(f"Listen 80\nProxyPass /a http://{host}/ connectiontimeout=2\n", "http://x.example/a")
+    connect = next(one for one in answer.failures if one.when == "connect")
+    assert connect.seconds == 2
+    assert ("every address" in connect.text) is told
