@@ -19,7 +19,7 @@ from auditor.surfaces.httpd.collect import collect
 from auditor.surfaces.httpd.explain import Explainer
 from auditor.surfaces.httpd.resolving import resolve_collected
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
-from tests.servers import RunningHttpd, fcgid_module, free_port, load_modules, modules_directory
+from tests.servers import BUILT_IN, RunningHttpd, fcgid_module, free_port, load_modules, modules_directory
 from tests.timeouts.cases import CORPUS, Case, Request
 from tests.timeouts.clients import Measured, measure, prepare
 
@@ -140,7 +140,7 @@ class Referee:
     def explainer(self, version: str) -> Explainer:
         """The tree as we understand it."""
         target = Target("web1", "httpd", LocalTree(str(self.tree), main_file="conf/httpd.conf"))
-        options = InterpretOptions()
+        options = InterpretOptions(modules=tuple(sorted(BUILT_IN)), no_other_modules=True)
         resolved = resolve_collected(asyncio.run(collect(target, CollectOptions(Sealer(b"k" * 32)))), options)
         assert resolved.gaps == ()
         return Explainer(resolved, version)

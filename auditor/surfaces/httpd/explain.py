@@ -18,6 +18,7 @@ from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.failures import failures, governed
 from auditor.surfaces.httpd.file_places import FilePlace
 from auditor.surfaces.httpd.governing import Governing, Model, build_model
+from auditor.surfaces.httpd.handlers import not_known
 from auditor.surfaces.httpd.mapping import Mapped, PathMap, map_path
 from auditor.surfaces.httpd.refusals import features, in_world
 from auditor.surfaces.httpd.request_path import RequestPath, request_path
@@ -241,6 +242,9 @@ class _Asked:
                 "or no absolute URL"
             )
             return msgspec.structs.replace(answer, undetermined=(*answer.undetermined, cause))
+        schemes = [one.back_end.scheme for one in targets]
+        if doubt := not_known(self.model, server, ["balancer", *schemes] if is_balancer(mapped.url) else schemes):
+            answer = msgspec.structs.replace(answer, undetermined=(*answer.undetermined, readable(doubt)))
         regular = [one for one in targets if not one.standby] or targets
         longest = max(regular, key=lambda one: one.read.seconds)
         found = tuple(

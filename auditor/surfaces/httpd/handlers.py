@@ -7,7 +7,7 @@ Source: ``proxy_handler`` and ``balancer_post_config``; measured on 2.4.6, 2.4.3
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from auditor.surfaces.httpd.directive import Directive
@@ -46,6 +46,15 @@ def unserved(model: Model, server: Server, scheme: str) -> str | None:
     if model.loads(module, unknown=False) or not model.loads_modules:
         return ""
     return module if model.resolved.modules_known else None
+
+
+def not_known(model: Model, server: Server, schemes: Iterable[str]) -> str:
+    """Why it cannot be said whether modules speak these schemes; empty where it can."""
+    unsure = [scheme for scheme in dict.fromkeys(schemes) if unserved(model, server, scheme) is None]
+    if not unsure:
+        return ""
+    asked = f"whether a module for {', '.join(unsure)} is compiled in is not known"
+    return f"{asked}: give --module or --no-other-modules, or run where the server is"
 
 
 def never_starts(model: Model) -> Iterator[tuple[Directive, str]]:

@@ -21,8 +21,8 @@ from auditor.surfaces.httpd.fileset import FileSet
 from auditor.surfaces.httpd.lines import MAX_LINE, LogicalLine, read_lines, split_line, tag_arguments
 from auditor.surfaces.httpd.macros import Macro, MacroError, macro_head, substituted
 from auditor.surfaces.httpd.modules import identifier_of
-from auditor.surfaces.httpd.patterns import NoMatchError, TooDeepError, included_files
-from auditor.surfaces.httpd.since import refused_section
+from auditor.surfaces.httpd.patterns import NoMatchError, TooDeepError, has_wildcard, included_files
+from auditor.surfaces.httpd.since import refused_optional, refused_section
 from auditor.surfaces.httpd.variables import Variables
 from auditor.surfaces.httpd.words import as_latin, as_path, readable, split_words
 
@@ -424,8 +424,11 @@ class _Resolver:
         path = self.absolute(as_path(words[0]))
         doubts = self.doubts
         self.doubts = line.doubts
+        optional = line.name.lower() == "includeoptional"
+        if optional:
+            self.note_absent(line, path)
         try:
-            for found in included_files(self.files, path, optional=line.name.lower() == "includeoptional"):
+            for found in included_files(self.files, path, optional=optional):
                 self.read_file(found, line.source)
         except NoMatchError as error:
             written = f"{line.name} {readable(words[0])}"
@@ -437,6 +440,18 @@ class _Resolver:
             self.malformed(line.source, f"directories nest too deep below {_shown(error.args[0])}: a loop?")
             raise _Stop from error
         self.doubts = doubts
+
+    def note_absent(self, line: _Line, path: str) -> None:
+        """Notes an IncludeOptional that leads nowhere, where this version does not start with it."""
+        reason = refused_optional(self.options.version)
+        named = path
+        while has_wildcard(named):
+            named = posixpath.dirname(named)
+        if reason and self.files.standing(named) == "absent":
+            self.malformed(line.source, f"{line.name} {line.arguments}: {reason}")
+        elif reason and named != path and not has_wildcard(posixpath.basename(path)):
+            written = f"whether every directory of {line.arguments} holds it"
+            self.gap(str(line.source), "undetermined", f"{written}: {reason}")
 
     def note_unknown_path(self, line: _Line) -> None:
         """Notes that files may be missed where a variable of unknown value stands in a path."""
@@ -540,7 +555,7 @@ class _Resolver:
         kind = line.name.lower()
         if kind == "<ifversion":
             return conditions.version_matches(line.arguments, self.options.version)
-        if reason := refused_section(kind, line.name, self.options.version):
+        if reason := refused_section(kind, line.name, line.arguments, self.options.version):
             return Malformed(reason)
         arguments = tag_arguments(line.arguments)
         if arguments is None:

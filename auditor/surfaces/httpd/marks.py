@@ -103,7 +103,7 @@ def slow_client_mark(scheme: str, behaviour: Behaviour) -> Mark | None:
         case "scgi":
             return Mark(500, ("AH00859",)) if behaviour.scgi_body_noticed else Mark(503, ("AH00858",), blamed)
         case "uwsgi":
-            return Mark(500, ("AH10099",))
+            return Mark(500, ("AH10099",)) if behaviour.scgi_body_noticed else Mark(503, ("AH10098",), blamed)
         case "":
             own = (
                 ""

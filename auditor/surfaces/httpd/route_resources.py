@@ -14,7 +14,7 @@ from auditor.surfaces.httpd import effective, regexes
 from auditor.surfaces.httpd.attributes import MAX_NAMES, Attributes, source_of
 from auditor.surfaces.httpd.durations import atoi, parse_interval
 from auditor.surfaces.httpd.governing import Governing, Limit, Model, with_path
-from auditor.surfaces.httpd.handlers import unserved
+from auditor.surfaces.httpd.handlers import not_known, unserved
 from auditor.surfaces.httpd.hops import Hops, read_mark, tries
 from auditor.surfaces.httpd.routes import Route, back_end_of
 from auditor.surfaces.httpd.servers import Server, readable
@@ -198,8 +198,7 @@ class RouteResources:
             out.flag("served", False, source)
             out.text("missing_module", found, source)
         elif None in missing:
-            cause = f"whether a module for {', '.join(schemes)} is compiled in is not known: give --module or"
-            out.add("served", Undetermined(f"{cause} --no-other-modules"), source)
+            out.add("served", Undetermined(not_known(self.model, self.server, schemes)), source)
         else:
             out.flag("served", True, source)
 

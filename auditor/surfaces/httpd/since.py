@@ -88,6 +88,8 @@ _BY_RHEL: Final = {
 """The releases of RHEL 7's package of 2.4.6 that brought what is of a later version."""
 _NEVER: Final = 10_000
 _SECTIONS: Final[Number] = (2, 4, 34)
+_RAW: Final[Number] = (2, 4, 35)
+_OPTIONAL: Final[Number] = (2, 4, 30)
 
 
 @cache
@@ -102,12 +104,24 @@ def brought_with() -> Mapping[str, Number]:
     return MappingProxyType(found)
 
 
-def refused_section(name: str, written: str, version: str) -> str:
-    """Why httpd does not start with a conditional (``<iffile``) of a later version; empty where it does."""
+def refused_section(name: str, written: str, arguments: str, version: str) -> str:
+    """Why httpd does not start with a conditional (``<iffile``) as a later version takes it; empty where it does."""
     number = parse_version(version)
-    if number is None or name not in ("<iffile", "<ifdirective", "<ifsection"):
+    if number is None:
         return ""
-    return _too_new(f"{written}>", _SECTIONS, Behaviour(number))
+    if name in ("<iffile", "<ifdirective", "<ifsection") and (
+        reason := _too_new(f"{written}>", _SECTIONS, Behaviour(number))
+    ):
+        return reason
+    if name == "<ifversion" or len(split_words(arguments)) == 1:
+        return ""
+    return _too_new(f"a {written}> with quotes or blanks", _RAW, Behaviour(number))
+
+
+def refused_optional(version: str) -> str:
+    """Why httpd does not start with an IncludeOptional whose file or directory is absent; empty where it does."""
+    number = parse_version(version)
+    return "" if number is None else _too_new("a name that leads nowhere", _OPTIONAL, Behaviour(number))
 
 
 def refused_parameter(key: str, behaviour: Behaviour, *, balancer: bool) -> str:

@@ -163,7 +163,7 @@ class Behaviour(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def scgi_body_noticed(self) -> bool:
-        """Whether mod_proxy_scgi takes a client's missing body for what it is (since 2.4.36)."""
+        """Whether mod_proxy_scgi and mod_proxy_uwsgi take a client's missing body for what it is (since 2.4.36)."""
         return self.version >= (2, 4, 36)
 
     @property

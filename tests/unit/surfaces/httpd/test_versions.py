@@ -77,6 +77,7 @@ def test_two_versions_try_the_lines_behind_a_location(line: str, seconds: tuple[
         ("ProxyPass /a fcgi://b:9000/", "client body", "2.4.12", "2.4.13", (503, 400)),
         ("ProxyPass /a fcgi://b:9000/", "client body", "2.4.23", "2.4.24", (400, 408)),
         ("ProxyPass /a scgi://b:9000/", "client body", "2.4.35", "2.4.36", (503, 500)),
+        ("ProxyPass /a uwsgi://b:9000/", "client body", "2.4.35", "2.4.36", (503, 500)),
         ("ProxyPass /a h2c://b/", "read", "2.4.43", "2.4.44", (None, 503)),
         ("", "client body", "2.4.23", "2.4.24", (400, 408)),
         ("ProxyPass /a ws://b/", "read", "2.4.46", "2.4.47", (None, 502)),
@@ -229,6 +230,11 @@ def test_messages_have_identifiers_since_2_4() -> None:
         ("HttpProtocolOptions Unsafe", "2.4.23", "2.4.24"),
         ("<IfFile conf/x>\n</IfFile>", "2.4.33", "2.4.34"),
         ("<IfDirective Listen>\n</IfDirective>", "2.4.33", "2.4.34"),
+        ('<IfDefine "X">\n</IfDefine>', "2.4.34", "2.4.35"),
+        ("<IfModule mod_x.c >\n</IfModule>", "2.4.34", "2.4.35"),
+        ("IncludeOptional conf/nothing.conf", "2.4.29", "2.4.30"),
+        ("IncludeOptional nothing/*.conf", "2.4.29", "2.4.30"),
+        ("IncludeOptional nothing/*/x.conf", "2.4.29", "2.4.30"),
         ("<IfSection Location>\n</IfSection>", "2.4.33", "2.4.34"),
         ("ProxyPassMatch ^/a/(.*) http://b:80$1", "2.4.46", "2.4.47"),
         ("ReadBufferSize 9000", "2.4.46", "2.4.47"),
@@ -288,6 +294,10 @@ def test_where_the_modules_are_not_known_nobody_says_that_one_is_missing() -> No
     text = "Listen 80\nLoadModule proxy_module m.so\nProxyPass /a fcgi://b:9000/\n"
     assert of(route(meaning(text, built_in=None), "main /a"), "served") is Undetermined
     assert of(route(meaning("Listen 80\nProxyPass /a fcgi://b:9000/"), "main /a"), "served") is None
+    resolved = resolve_collected(collected(text, built_in=None), InterpretOptions())
+    assert any("--module" in doubt for doubt in explain(resolved, URL, "2.4.62").undetermined)
+    http = resolve_collected(collected(text.replace("fcgi://b:9000", "http://b"), built_in=None), InterpretOptions())
+    assert any("--module" in doubt for doubt in explain(http, URL, "2.4.62").undetermined)
 
 
 @pytest.mark.parametrize(
