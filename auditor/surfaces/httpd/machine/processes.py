@@ -16,6 +16,7 @@ _SECOND: Final = 1_000_000_000
 _SETTING: Final = re.compile(r'-D (HTTPD_ROOT|SERVER_CONFIG_FILE|DEFAULT_PIDLOG)="([^"]*)"')
 _UNIT: Final = re.compile(r"/([^/]+\.service)(?:/|$)")
 _TAKES_VALUE: Final = frozenset("dfCcDekE")
+_ONLY_TELLS: Final = frozenset("tSMvVlLh")
 
 
 class Parent(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +39,15 @@ class Parent(msgspec.Struct, frozen=True, kw_only=True):
     def options(self, letter: str) -> tuple[str, ...]:
         """The values given with an option, ``-d X`` and ``-dX`` alike, in order."""
         return tuple(value for name, value in _options(self.arguments[1:]) if name == letter)
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is a server, and no run of the program that only checks, tells or signals (``-t``, ``-k stop``).
+
+        Such a run has the server's own ``-d`` and ``-f``, and is gone before it can be looked at.
+        """
+        names = {name for name, _ in _options(self.arguments[1:])}
+        return not names & _ONLY_TELLS and self.options("k")[-1:] in ((), ("start",))
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -73,7 +83,7 @@ def running(answer: Answer) -> Running | None:
     parents = [
         _parent(pid, said, clock, children.get(pid, []), trusted) for pid, said in told.items() if pid.isdecimal()
     ]
-    found = (one for one in parents if one.program or one.arguments)
+    found = (one for one in parents if (one.program or one.arguments) and one.serves)
     return Running(tuple(sorted(found, key=lambda one: one.pid)), sees_all)
 
 
@@ -117,6 +127,7 @@ def _parent(pid: str, said: list[tuple[str, str]], clock: _Clock, children: list
 
 
 def _options(words: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The options in order: those that take a value with it, the others, which may stand in one word, without."""
     found = []
     waiting = ""
     for word in words:
@@ -128,6 +139,8 @@ def _options(words: tuple[str, ...]) -> list[tuple[str, str]]:
                 waiting = word[1]
             else:
                 found.append((word[1], word[2:]))
+        elif word.startswith("-"):
+            found += [(letter, "") for letter in word[1:]]
     return found
 
 

@@ -103,6 +103,31 @@ uid 7 0
     assert mine.pid == 7
 
 
+@pytest.mark.parametrize(
+    ("words", "serves"),
+    [
+        ((), True),
+        (("-DFOREGROUND",), True),
+        (("-D", "-t", "-k", "start"), True),
+        (("-T", "-X"), True),
+        (("-t",), False),
+        (("-d", "/etc/httpd", "-t", "-D", "DUMP_CONFIG"), False),
+        (("-Xt",), False),
+        (("-S",), False),
+        (("-k", "graceful"), False),
+        (("-kstop",), False),
+    ],
+)
+def test_a_run_that_only_checks_or_signals_is_no_server(words: tuple[str, ...], serves: bool) -> None:
+    arguments = "\n".join(f"arg 6 {word}" for word in ("/usr/sbin/httpd", *words))
+    processes = (
+        f"sees all\ntrusted 0\nclock 2000.5 1000.5 100\nparent 6 100\nexe 6 /usr/sbin/httpd\nuid 6 0\n{arguments}"
+    )
+    found = running(answered(processes=processes))
+    assert found is not None
+    assert bool(found.parents) is serves
+
+
 def test_starts_are_reckoned_from_the_clock_as_it_stands() -> None:
     found = running(answered(processes="sees own\nclock 2000.5 1000.5 100\nparent 7 50000\nexe 7 /x\nchild 8 7 60000"))
     assert found is not None
