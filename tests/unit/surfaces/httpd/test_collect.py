@@ -17,7 +17,7 @@ from auditor.model.snapshot import Collected
 from auditor.model.target import Archive, LocalTree, Target
 from auditor.surfaces.httpd import gather
 from auditor.surfaces.httpd.collect import collect
-from auditor.surfaces.httpd.resolving import resolve_collected
+from auditor.surfaces.httpd.resolving import known_release, resolve_collected
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 from auditor.transport.local import LocalReader
 
@@ -290,6 +290,29 @@ def test_a_sosreport_tells_version_and_packages_and_what_lies_outside(tmp_path: 
     assert [line.arguments for line in resolved.directives if line.name == "Timeout"] == ["7", "9", "8"]
     assert dict(resolved.defines) == {"BLUE": ""}
     assert resolved.gaps == ()
+
+
+@pytest.mark.parametrize(
+    ("listed_in", "line", "version", "release"),
+    [
+        ("installed-rpms", "httpd-2.4.6-99.el7.centos.1.x86_64", "2.4.6", "2.4.6-99.el7"),
+        ("installed-rpms", "httpd-2.4.37-62.module+el8.9.0+1.x86_64", "2.4.37", "2.4.37"),
+        ("installed-rpms", "httpd24-httpd-2.4.34-23.el7.5.x86_64", "2.4.34", "2.4.34"),
+        ("installed-rpms", "jbcs-httpd24-httpd-2.4.57-8.el8jbcs.x86_64", "2.4.57", "2.4.57"),
+        ("installed-rpms", "apache2-2.4.51-150400.6.11.1.x86_64", "2.4.51", "2.4.51"),
+        ("installed-debs", "ii  apache2-bin  2.4.62-1~deb12u2  amd64  Apache", "2.4.62", "2.4.62"),
+        ("installed-debs", "ii  apache2  2.4.41-4ubuntu3.14  amd64  Apache", "2.4.41", "2.4.41"),
+        ("installed-rpms", "httpd-tools-2.4.6-99.el7.x86_64", None, ""),
+    ],
+)
+def test_the_version_is_that_of_httpd_s_own_package(
+    tmp_path: Path, listed_in: str, line: str, version: str | None, release: str
+) -> None:
+    files = {"sos-web1/etc/httpd/conf/httpd.conf": MAIN, f"sos-web1/{listed_in}": f"{line}   Tue 1 Jan\n"}
+    one = collected(packed(tmp_path, "sos.tar", files))
+    assert one.fact("version") == version
+    assert known_release(one, InterpretOptions()) == release
+    assert known_release(one, InterpretOptions("2.4.58")) == "2.4.58"
 
 
 def test_an_archive_of_several_trees_asks_which(tmp_path: Path) -> None:
