@@ -115,8 +115,14 @@ async def run_explain(
     """
     asking, collected, options = await _begin(target, urls, collect, interpret, fleet)
     answers = tuple(asking.answer(url) for url in urls)
-    own = tuple(_own_timeout(answer, target.name, collected, options) for answer in answers)
-    return Answers(target.name, answers, asking.gaps, asking.complete, own)
+    plans: dict[tuple[str, int], OwnTimeout | None] = {}  # a proposal costs as much as understanding everything thrice
+    own = []
+    for answer in answers:
+        asked = _asked_in_vain(answer)
+        if asked is not None and asked not in plans:
+            plans[asked] = _own_timeout(*asked, target.name, collected, options)
+        own.append(None if asked is None else plans[asked])
+    return Answers(target.name, answers, asking.gaps, asking.complete, tuple(own))
 
 
 async def _begin(
@@ -148,8 +154,8 @@ def urls_of(content: bytes) -> tuple[str, ...]:
     return found
 
 
-def _own_timeout(answer: Answer, target: str, collected: Collected, options: InterpretOptions) -> OwnTimeout | None:
-    """What ``plan --set`` would do; asked of the surface, so that nothing is promised which it cannot do."""
+def _asked_in_vain(answer: Answer) -> tuple[str, int] | None:
+    """The route whose own line asks for a time-out in vain, and how many seconds; None where none does."""
     asked = next(
         (
             found
@@ -159,12 +165,16 @@ def _own_timeout(answer: Answer, target: str, collected: Collected, options: Int
         ),
         None,
     )
-    if asked is None or not answer.route:
-        return None
+    return None if asked is None or not answer.route else (answer.route, int(asked[1]))
+
+
+def _own_timeout(
+    route: str, seconds: int, target: str, collected: Collected, options: InterpretOptions
+) -> OwnTimeout | None:
+    """What ``plan --set`` would do; asked of the surface, so that nothing is promised which it cannot do."""
     from auditor.surfaces.httpd.propose import propose
 
-    seconds = int(asked[1])
-    address = Address(target, "httpd.route", answer.route, "read_timeout")
+    address = Address(target, "httpd.route", route, "read_timeout")
     proposal = propose((Wish(address, Duration(seconds)),), collected, options)
     if not proposal.steps:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -11,6 +12,7 @@ from auditor.errors import CollectError, InputError
 from auditor.model.secret import Sealer
 from auditor.model.target import IloEndpoint, LocalTree, Target
 from auditor.services.explain import Answers, run_explain
+from auditor.surfaces.httpd.propose import propose
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 
 _CONF = """\
@@ -87,3 +89,11 @@ def test_what_httpd_refuses_makes_every_answer_incomplete(tree: Path) -> None:
         found = ask(tree, "http://shop.example/api")
         assert not found.complete, line
         assert [gap.cause for gap in found.gaps] == ["malformed"], line
+
+
+def test_urls_of_one_route_cost_one_proposal(tree: Path) -> None:
+    with mock.patch("auditor.surfaces.httpd.propose.propose", wraps=propose) as proposed:
+        own = ask(tree, *(f"http://shop.example/api/{number}" for number in range(20))).own
+    assert proposed.call_count == 1
+    assert {str(one.address) for one in own if one} == {'web1/httpd:httpd.route["main /api"].read_timeout'}
+    assert len(own) == 20
