@@ -5,9 +5,25 @@ from __future__ import annotations
 from typing import Final
 
 from auditor.surfaces.httpd.durations import atoi
-from auditor.surfaces.httpd.workers import Balancer, ProxyWorker, forces_recovery
+from auditor.surfaces.httpd.workers import Balancer, ProxyWorker
 
 _RETRY: Final = 60
+
+
+def balancer_flag(balancer: Balancer, key: str, default: bool) -> bool:
+    """An On/Off parameter of a balancer."""
+    found = balancer.parameters.get(key)
+    return default if found is None else found.value.lower() == "on"
+
+
+def forces_recovery(balancer: Balancer) -> bool:
+    """Whether all members are tried at once when every one is in error (On unless written otherwise).
+
+    A member that is disabled or stopped is not in error, and so keeps the others from being tried.
+    """
+    return balancer_flag(balancer, "forcerecovery", True) and not any(
+        one.out_of_service for one in balancer.members.workers
+    )
 
 
 def attempts(balancer: Balancer) -> int:

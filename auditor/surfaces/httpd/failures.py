@@ -15,13 +15,21 @@ import msgspec
 
 from auditor.surfaces.httpd import marks
 from auditor.surfaces.httpd.answer import Failure, Governed, seconds_or_none
-from auditor.surfaces.httpd.balancing import attempts, in_turn, retry_seconds, runs_out, waits
+from auditor.surfaces.httpd.balancing import (
+    attempts,
+    balancer_flag,
+    forces_recovery,
+    in_turn,
+    retry_seconds,
+    runs_out,
+    waits,
+)
 from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.governing import Governing, Limit, Model
 from auditor.surfaces.httpd.handlers import unserved
 from auditor.surfaces.httpd.marks import NO_MEMBER, Mark
 from auditor.surfaces.httpd.servers import Server, readable
-from auditor.surfaces.httpd.workers import Balancer, balancer_flag, forces_recovery
+from auditor.surfaces.httpd.workers import Balancer
 
 
 def failures(

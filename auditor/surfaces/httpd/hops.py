@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from auditor.model.declared import Declaration
 from auditor.model.value import Number, Text, Undetermined, show_seconds
 from auditor.surfaces.httpd.attributes import Attributes, source_of
-from auditor.surfaces.httpd.balancing import attempts, in_turn
+from auditor.surfaces.httpd.balancing import attempts, balancer_flag, forces_recovery, in_turn
 from auditor.surfaces.httpd.capacity import MPMS, Capacity, capacity, capacity_whatever_mpm
 from auditor.surfaces.httpd.declared import Declared
 from auditor.surfaces.httpd.durations import atoi, seconds_value
@@ -23,7 +23,7 @@ from auditor.surfaces.httpd.marks import Mark, timeout_mark
 from auditor.surfaces.httpd.request_time import counting, is_loaded, stages
 from auditor.surfaces.httpd.servers import Server, readable
 from auditor.surfaces.httpd.vhosts import VirtualHosts
-from auditor.surfaces.httpd.workers import Balancer, ProxyWorker, balancer_flag, forces_recovery
+from auditor.surfaces.httpd.workers import Balancer, ProxyWorker
 
 if TYPE_CHECKING:
     from auditor.surfaces.httpd.route_resources import VisibleRoute

@@ -12,6 +12,7 @@ from auditor.model.resource import Resource, make_resource
 from auditor.model.value import Boolean, Text, Undetermined, Value
 from auditor.surfaces.httpd import effective, regexes
 from auditor.surfaces.httpd.attributes import MAX_NAMES, Attributes, source_of
+from auditor.surfaces.httpd.balancing import forces_recovery
 from auditor.surfaces.httpd.durations import atoi, parse_interval
 from auditor.surfaces.httpd.governing import Governing, Limit, Model, with_path
 from auditor.surfaces.httpd.handlers import not_known, unserved
@@ -24,7 +25,6 @@ from auditor.surfaces.httpd.workers import (
     Parameter,
     Parameters,
     ProxyWorker,
-    forces_recovery,
     is_balancer,
     lower_authority,
     parse_back_end,

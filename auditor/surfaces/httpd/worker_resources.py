@@ -8,19 +8,13 @@ from collections.abc import Iterable
 
 from auditor.model.resource import Resource, make_resource
 from auditor.surfaces.httpd.attributes import Attributes, source_of
+from auditor.surfaces.httpd.balancing import balancer_flag, forces_recovery
 from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.hops import Hops
 from auditor.surfaces.httpd.route_resources import VisibleRoute, beyond_segment, worker_name
 from auditor.surfaces.httpd.servers import readable
-from auditor.surfaces.httpd.workers import (
-    Balancer,
-    Parameter,
-    ProxyWorker,
-    balancer_flag,
-    forces_recovery,
-    is_balancer,
-)
+from auditor.surfaces.httpd.workers import Balancer, Parameter, ProxyWorker, is_balancer
 
 
 class WorkerResources:

@@ -317,22 +317,6 @@ class Balancer(msgspec.Struct, eq=False):
     members: WorkerSet = msgspec.field(default_factory=WorkerSet)
 
 
-def balancer_flag(balancer: Balancer, key: str, default: bool) -> bool:
-    """An On/Off parameter of a balancer."""
-    found = balancer.parameters.get(key)
-    return default if found is None else found.value.lower() == "on"
-
-
-def forces_recovery(balancer: Balancer) -> bool:
-    """Whether all members are tried at once when every one is in error (On unless written otherwise).
-
-    A member that is disabled or stopped is not in error, and so keeps the others from being tried.
-    """
-    return balancer_flag(balancer, "forcerecovery", True) and not any(
-        one.out_of_service for one in balancer.members.workers
-    )
-
-
 def balancer_name(written: str) -> str:
     """``balancer://name`` in lower case, without what follows the name."""
     return lower_authority(written)[0][: lower_authority(written)[1]]
