@@ -120,13 +120,16 @@ class _Failures:
 
     def _connect_mark(self, *, unix: bool) -> Mark:
         worker = self.longest.worker
-        member = self.balancer is not None and worker is not None and "I" not in worker.status
-        return marks.connect_mark(self.scheme, self.model.behaviour, unix=unix, member=member, generic=worker is None)
+        ignores = worker is None or "I" in worker.status
+        member = self.balancer is not None and not ignores
+        return marks.connect_mark(self.scheme, self.model.behaviour, unix=unix, member=member, generic=ignores)
 
     def _in_error(self) -> Iterator[Failure]:
         """Once no connection came about, a proxy worker of earlier versions is not tried for ``retry=`` seconds."""
         worker = self.longest.worker
         if worker is None or self.balancer is not None or not self.model.behaviour.plain_errors:
+            return
+        if "I" in worker.status:
             return
         retry = worker.parameters.get("retry")
         if retry is not None and atoi(retry.value) == 0:

@@ -117,7 +117,8 @@ def slow_client_mark(scheme: str, behaviour: Behaviour) -> Mark | None:
 def connect_mark(scheme: str, behaviour: Behaviour, *, unix: bool, member: bool, generic: bool = False) -> Mark:
     """The mark of a connection that is refused, or not there in time.
 
-    ``member``: of a balancer; ``generic``: of the proxy worker that no line defines, which is never put in error.
+    ``member``: of a balancer; ``generic``: of a proxy worker that is never put in error, as the one that no line
+    defines.
     """
     own = _CONNECT_IDS.get(scheme)
     ids = ("AH02454" if unix else "AH00957", *((own,) if own else ()))

@@ -186,6 +186,7 @@ def test_the_seconds_of_a_failure(
     [
         ("ProxyPass /a http://b/", "refused", "2.4.20", "2.4.21", "AH00959", (True, False)),
         ("ProxyPass /a http://b/", "connect", "2.4.20", "2.4.21", "AH00959", (True, False)),
+        ("ProxyPass /a http://b/ status=+I", "refused", "2.4.20", "2.4.21", "AH00959", (False, False)),
         ("RewriteEngine On\nRewriteRule ^/a http://b/ [P]", "refused", "2.4.20", "2.4.21", "AH00959", (False, False)),
         ("ProxyPass /a fcgi://b:9000/", "closed", "2.4.6", "2.4.7", "AH01067", (False, True)),
         ("ProxyPass /a http://b/", "cut", "2.4.7", "2.4.8", "AH01110", (False, True)),
