@@ -15,8 +15,13 @@ from tests import referee, servers
 pytestmark = pytest.mark.integration
 
 CORPUS = Path(__file__).parent.parent / "corpus/httpd/odd"
-# Modules that exclude others, want files of another package, or are there for the dump anyway.
-APART = {"mpm_worker", "mpm_prefork", "cgi", "lbmethod_heartbeat", "heartmonitor", "info", "ssl"}
+MPMS = ("mpm_event", "mpm_worker", "mpm_prefork")
+# What files of Debian's tree name, and other packages bring.
+ELSEWHERE = (
+    "/usr/share/apache2/ask-for-passphrase",
+    "/etc/ssl/certs/ssl-cert-snakeoil.pem",
+    "/etc/ssl/private/ssl-cert-snakeoil.key",
+)
 
 
 def agree(root: Path, main_file: str, logs: Path, *, defines: tuple[str, ...] = ()) -> int:
@@ -36,13 +41,19 @@ def test_debian_as_packaged_reads_as_httpd_reads_it(httpd: Path, debian_tree: Pa
     assert agree(debian_tree, "apache2.conf", tmp_path) > 25
 
 
-def test_debian_with_nearly_everything_enabled_reads_as_httpd_reads_it(
-    httpd: Path, debian_tree: Path, tmp_path: Path
+@pytest.mark.parametrize("mpm", MPMS)
+def test_debian_with_everything_enabled_reads_as_httpd_reads_it(
+    httpd: Path, debian_tree: Path, tmp_path: Path, mpm: str
 ) -> None:
     loadable = [path.stem for path in sorted((debian_tree / "mods-available").glob("*.load"))]
-    enable(debian_tree, "mods", [name for name in loadable if name not in APART and module_is_there(name)])
+    wanted = [name for name in loadable if name not in MPMS and module_is_there(name)]
+    for path in debian_tree.glob("*-available/*ssl.conf"):
+        for name in ELSEWHERE:
+            (tmp_path / Path(name).name).write_text("there")
+            path.write_text(path.read_text().replace(name, str(tmp_path / Path(name).name)))
+    enable(debian_tree, "mods", [*wanted, mpm])
     enable(debian_tree, "conf", [path.stem for path in (debian_tree / "conf-available").glob("*.conf")])
-    enable(debian_tree, "sites", ["000-default"])
+    enable(debian_tree, "sites", [path.stem for path in (debian_tree / "sites-available").glob("*.conf")])
     assert agree(debian_tree, "apache2.conf", tmp_path) > 200
 
 
@@ -56,7 +67,7 @@ def test_modules_bear_the_source_files_that_conditionals_ask_for(httpd: Path, tm
     names = [
         path.stem.removeprefix("mod_") for path in sorted((servers.modules_directory() or tmp_path).glob("mod_*.so"))
     ]
-    names = [name for name in names if name not in {*APART, *servers.BUILT_IN}]
+    names = [name for name in names if name not in {*MPMS[1:], *servers.BUILT_IN}]
     asked = "".join(f"<IfModule {source_file(f'{name}_module')}>\nPassEnv {name}\n</IfModule>\n" for name in names)
     (tmp_path / "httpd.conf").write_text(
         f"ServerRoot {tmp_path}\nServerName x\nPidFile {tmp_path}/p\nErrorLog {tmp_path}/e\n"

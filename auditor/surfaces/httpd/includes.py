@@ -18,6 +18,7 @@ from auditor.surfaces.httpd import conditions
 from auditor.surfaces.httpd.conditions import Malformed, Unsure
 from auditor.surfaces.httpd.directive import Directive, Doubt, Resolved, Section
 from auditor.surfaces.httpd.fileset import FileSet
+from auditor.surfaces.httpd.known_directives import knows
 from auditor.surfaces.httpd.lines import MAX_LINE, LogicalLine, read_lines, split_line, tag_arguments
 from auditor.surfaces.httpd.macros import Macro, MacroError, macro_head, substituted
 from auditor.surfaces.httpd.modules import identifier_of
@@ -582,7 +583,14 @@ class _Resolver:
             if standing == "unknown":
                 return Unsure(f"whether {readable(asked)} exists cannot be told: it is outside of what was collected")
             return standing != "absent"
-        return conditions.directive_known(asked, section=kind == "<ifsection")
+        return knows(
+            asked,
+            section=kind == "<ifsection",
+            loaded=self.modules.keys(),
+            doubtful=self.doubtful_modules.keys(),
+            all_known=self.options.built_in is not None,
+            version=self.options.version,
+        )
 
     # Macros
 

@@ -233,6 +233,12 @@ def brought_by() -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
+def known_modules() -> frozenset[str]:
+    """The identifiers of the modules whose directives are all known."""
+    return frozenset(_modules())
+
+
+@cache
 def _modules() -> Mapping[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for line in _TABLE.strip().replace("\n  ", " ").split("\n"):
