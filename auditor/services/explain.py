@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -211,7 +210,7 @@ async def _collected(target: Target, options: CollectOptions, fleet: Fleet | Non
 
         if not isinstance(target.location, LocalTree | Archive):
             need_loop()
-        found = await collect(target, replace(options, whole_state=False))
+        found = await collect(target, msgspec.structs.replace(options, whole_state=False))
     whole = next((gap for gap in found.gaps if gap.what == WHOLE), None)
     if whole is not None and not found.documents:
         raise CollectError(

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast, get_args
 
+import msgspec
+
 from auditor.errors import AuditorError, CollectError, InputError
 from auditor.model.snapshot import Cause, Collected, Gap, Interpretation
 from auditor.model.target import Archive, LocalTree, Location, SshTree, StoredSnapshot, Target
@@ -99,14 +101,14 @@ def interpret_options_for(target: Target, options: InterpretOptions, fleet: Flee
     location = _inventory_location(target, fleet)
     if fleet is not None:
         name = target.location.target if isinstance(target.location, StoredSnapshot) else target.name
-        options = replace(options, declared=(*options.declared, *fleet.declared.get(name, ())))
+        options = msgspec.structs.replace(options, declared=(*options.declared, *fleet.declared.get(name, ())))
     if isinstance(location, Archive):
-        return replace(options, httpd_version=options.httpd_version or location.httpd_version)
+        return msgspec.structs.replace(options, httpd_version=options.httpd_version or location.httpd_version)
     if not isinstance(location, LocalTree | SshTree):
         return options
     defines = dict(_define(text) for text in location.defines) | dict(options.defines)
     environment = dict(location.environment) | dict(options.environment)
-    return replace(
+    return msgspec.structs.replace(
         options,
         httpd_version=options.httpd_version or location.httpd_version,
         defines=tuple(defines.items()),

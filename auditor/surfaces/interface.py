@@ -6,8 +6,9 @@ A new surface is a new folder with this face, found through the entry-point grou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from auditor.transport.ssh.logins import Logins
 
@@ -27,8 +28,7 @@ def ignore(_: str) -> None:
     """An observer that does nothing."""
 
 
-@dataclass(frozen=True)
-class CollectOptions:
+class CollectOptions(msgspec.Struct, frozen=True):
     """How to collect.
 
     ``environment`` is where credentials are looked up (the process's own at the edge, a mapping in tests);
@@ -38,15 +38,14 @@ class CollectOptions:
     """
 
     sealer: Sealer
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = msgspec.field(default_factory=dict)
     deadline_s: float = 120.0
     observe: Observe = ignore
-    logins: Logins = field(default_factory=Logins)
+    logins: Logins = msgspec.field(default_factory=Logins)
     whole_state: bool = True
 
 
-@dataclass(frozen=True)
-class InterpretOptions:
+class InterpretOptions(msgspec.Struct, frozen=True):
     """What a person knows better than the collection: httpd's version, defines, environment and modules.
 
     ``modules`` are compiled in; with ``no_other_modules`` these are all, beside the core that is always there.
@@ -81,15 +80,14 @@ class Journal(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class ActOptions:
+class ActOptions(msgspec.Struct, frozen=True):
     """What an act needs beside the target: the plan and its id, the journal, the sealer, credentials, an observer."""
 
     plan: Plan
     plan_id: str
     journal: Journal
     sealer: Sealer
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = msgspec.field(default_factory=dict)
     observe: Observe = ignore
     deadline_s: float = 900.0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -146,7 +145,7 @@ def test_failures_of_the_whole_target_are_one_gap_each() -> None:
 
 def without_environment() -> CollectOptions:
 
-    return replace(options(), environment={})
+    return msgspec.structs.replace(options(), environment={})
 
 
 def test_what_is_no_ilo_is_an_input_error() -> None:
@@ -159,7 +158,9 @@ def test_an_unverified_target_is_said_loudly() -> None:
 
     async def act(ilo: VirtualIlo) -> None:
 
-        collected = await collect(target(ilo, cafile="", verify=False), replace(options(), observe=said.append))
+        collected = await collect(
+            target(ilo, cafile="", verify=False), msgspec.structs.replace(options(), observe=said.append)
+        )
         assert collected.gaps == ()
 
     with_ilo(act)

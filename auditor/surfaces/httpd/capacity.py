@@ -6,8 +6,9 @@ Source: ``event_check_config``, ``worker_check_config`` and ``prefork_check_conf
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.durations import atoi
@@ -19,8 +20,7 @@ _MOST_THREADS: Final = 20_000
 _MOST_SERVERS: Final = {"event": 20_000, "worker": 20_000, "prefork": 200_000}
 
 
-@dataclass(frozen=True)
-class Capacity:
+class Capacity(msgspec.Struct, frozen=True):
     """``workers`` serve requests, at most, in ``processes`` of ``threads`` each.
 
     ``written`` is MaxRequestWorkers (or MaxClients) where one stands; ``cut_by`` says what makes ``workers`` another

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.governing import Model
@@ -15,8 +16,7 @@ from auditor.surfaces.httpd.words import split_words
 _VALUE: Final = re.compile(r"\s*(\d+)(?:-(\d+))?(?:,minrate=(\d+))?", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(msgspec.Struct, frozen=True):
     """The limit of one stage: ``first`` seconds, then a second more for each ``rate`` bytes, up to ``most``.
 
     ``first`` 0 is no limit at all; ``most`` and ``rate`` 0 are none. ``written`` is the value as it stands in

@@ -23,3 +23,14 @@ def test_explaining_a_tree_loads_nothing_heavy(tmp_path: Path) -> None:
         [sys.executable, "-c", SCRIPT, *words], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stderr.split() == ["0"], done.stderr
+
+
+def test_understanding_a_tree_loads_no_python_compiler_and_hides_nothing_for_good() -> None:
+    script = """
+import sys
+import auditor.surfaces.httpd.explain, auditor.surfaces.httpd.resolving
+print(*(name for name in ("inspect", "ast", "typing_extensions", "dataclasses") if name in sys.modules))
+import typing_extensions
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
