@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,6 +16,9 @@ from typing import NoReturn
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_RANDOM = random.SystemRandom()  # what seeds the other one would give all tests the same ports
 
 BUILT_IN = frozenset({"core", "so", "http", "unixd", "log_config", "logio", "version", "watchdog"})
 """Modules that Debian compiles in; loading one is an error."""
@@ -78,10 +82,20 @@ def load_modules(*names: str) -> str:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody listens on at the moment.
+
+    It is none that the system gives to outgoing connections: one of those would take it before the server that is to
+    have it, or while that is started again.
+    """
+    first = int(_OUTGOING.read_text().split()[0]) if _OUTGOING.exists() else 32768
+    while True:
+        port = _RANDOM.randrange(10_000, max(first, 11_000))
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class RunningHttpd:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -16,22 +17,29 @@ from auditor.surfaces.httpd.machine.asking import Tree, ask
 from auditor.surfaces.interface import CollectOptions
 from auditor.transport.interface import Shell
 
-_RIGHTS: Final = ("not permitted", "refused")
+_RIGHTS: Final = ("not permitted", "refused", "timed out")
 _STATES: Final = (
-    ("loaded", "changed_not_loaded"),
-    ("limits", "limits"),
-    ("sockets", "backlog"),
-    ("memory", "replaced_code"),
+    ("loaded", ("changed_not_loaded", "pid_file", "environment")),
+    ("limits", ("limits",)),
+    ("sockets", ("backlog",)),
+    ("memory", ("replaced_code", "mpm")),
 )
+_GRANT: Final = re.compile(r"\s+\((?:root|ALL)\b[^)]*\)\s.*?NOPASSWD:\s*(?:[A-Z_]+:\s*)*(.*)$")
+"""A line of ``sudo -l`` that lets run something as root without a password."""
+_ENOUGH: Final = re.compile(r"(?:^|, )(?:ALL|(?:/usr)?/bin/sh|\S+/auditor apply \*)(?:,|$)")
 _USED: Final = ("stat", "xargs", "timeout", "ss")
 
 
 class Account(msgspec.Struct, frozen=True):
-    """Who looks there, with which tools (path by name), and what ``sudo -n`` says to that account."""
+    """Who looks there, with which tools (path by name), and what ``sudo -n`` says to that account.
+
+    ``granted`` is what it may run as root without a password, as sudo lists it.
+    """
 
     user: str
     tools: Mapping[str, str]
     sudo: str
+    granted: str = ""
 
 
 async def account_of(location: LocalTree | SshTree, options: CollectOptions) -> Account:
@@ -62,7 +70,9 @@ def read_account(answer: Answer) -> Account:
         raise CollectError("the machine did not say who looks and with which tools", cause="malformed")
     user, *tools = part.lines
     found = dict(line.split(" ", 1) for line in tools if " " in line)
-    return Account(user, {name: path for name, path in found.items() if path}, answer.part("sudo").status)
+    sudo = answer.part("sudo")
+    granted = ", ".join(match[1] for line in sudo.lines if (match := _GRANT.match(line)))
+    return Account(user, {name: path for name, path in found.items() if path}, sudo.status, granted)
 
 
 def checks_of(collected: Collected, account: Account | None) -> list[DoctorCheck]:
@@ -106,8 +116,9 @@ def _running(collected: Collected) -> list[DoctorCheck]:
     if running is False:
         return [DoctorCheck("processes", "ok", "no server runs this tree")]
     found = [DoctorCheck("processes", "ok", str(collected.fact("running_program") or ""))]
-    for name, subject in _STATES:
-        found.append(DoctorCheck(name, "missing" if subject in unknown else "ok", unknown.get(subject, "")))
+    for name, subjects in _STATES:
+        reason = next((unknown[one] for one in subjects if one in unknown), "")
+        found.append(DoctorCheck(name, "missing" if reason else "ok", reason))
     return found
 
 
@@ -130,8 +141,10 @@ def _packages(collected: Collected, account: Account | None) -> DoctorCheck:
 def _sudo(account: Account) -> DoctorCheck:
     if account.user == "root":
         return DoctorCheck("sudo", "ok", "root")
-    if account.sudo == "ok":
+    if account.sudo == "ok" and _ENOUGH.search(account.granted):
         return DoctorCheck("sudo", "ok", "sudo -n")
+    if account.sudo == "ok":
+        return DoctorCheck("sudo", "without", f"sudo -n grants only: {account.granted or 'nothing'}")
     return DoctorCheck("sudo", "without", "" if account.sudo == "absent" else "sudo -n is refused")
 
 

@@ -51,7 +51,8 @@ class Gathered:
     ``files`` are read files by absolute path, ``links`` the links of the tree, ``folders`` empty directories,
     ``apart`` the directories of the tree that are not walked; ``absent`` and ``present`` are paths outside of the tree
     or in these that were looked for, in vain or not; ``gaps`` what could not be read by path. ``asked`` are the files,
-    and ``searched`` the folders, that resolving asked for; ``resolved`` is the plain reading, once all was read.
+    and ``searched`` the folders, that resolving asked for, ``crossed`` the tree's links on the way; ``resolved`` is
+    the plain reading, once all was read.
     """
 
     def __init__(self, view: View, root: str, *, deadline: float, skip_apart: bool) -> None:
@@ -66,6 +67,8 @@ class Gathered:
         self.gaps: dict[str, Gap] = {}
         self.asked: set[str] = set()
         self.searched: set[str] = set()
+        self.crossed: set[str] = set()
+        self._ways: set[str] = set()
         self.keys: set[str] = set()
         self.waiting: dict[str, Entry] = {}
         self.resolved: Resolved | None = None
@@ -271,6 +274,21 @@ class Gathered:
         found = self.links.get(path)
         return found.link if found is not None else None
 
+    def _cross(self, path: str) -> None:
+        """Notes the tree's links on the way to a path: where one leads decides what is read."""
+        directory, name = posixpath.split(path)
+        if directory not in self._ways:
+            self._ways.add(directory)
+            follow(directory, self._crossing, lambda _: True)
+        if posixpath.join(self._placed.get(directory) or directory, name) in self.links:
+            follow(path, self._crossing, lambda _: True)
+
+    def _crossing(self, path: str) -> str | None:
+        link = self._link_of(path)
+        if link is not None:
+            self.crossed.add(path)
+        return link
+
     def refuse(self, path: str, error: CollectError) -> None:
         """Notes an error of reading as a gap."""
         self._gap(path, msgspec.convert(error.cause, Cause), error.what, error.next_step or "")
@@ -316,6 +334,8 @@ class Gathered:
         if place is None:
             return None
         self.asked.add(place)
+        if self.links:
+            self._cross(path)
         if self.walked(place):
             return self._take(place)
         return self._outside(place) if self.view.reachable(place) else None
@@ -326,6 +346,8 @@ class Gathered:
         if place is None:
             return ()
         self.searched.add(place)
+        if self.links:
+            self._cross(path)
         if self.walked(place):
             return tuple(Name(name, directory) for name, directory in self._children.get(place, {}).items())
         if self._kind(place) != "directory":

@@ -47,7 +47,8 @@ NO_MOMENT: Final = (
 class Reading(msgspec.Struct, frozen=True):
     """What the server reads, by absolute paths: files, folders that wildcards search, its environment files.
 
-    ``name`` turns a path into the name that documents bear.
+    ``name`` turns a path into the name that documents bear; ``root`` is where the tree stands.
+    ``links`` are the links of the tree on the way to what is read.
     """
 
     files: tuple[str, ...]
@@ -55,6 +56,8 @@ class Reading(msgspec.Struct, frozen=True):
     environment: tuple[str, ...]
     error_log: str
     name: Callable[[str], str]
+    root: str = ""
+    links: tuple[str, ...] = ()
 
 
 def program_facts(answer: Answer, program: str) -> list[Fact]:
@@ -100,15 +103,17 @@ def command_line_directives(parent: Parent) -> tuple[str, ...]:
     )
 
 
-def state_facts(answer: Answer, parent: Parent | None, sees_all: bool, reading: Reading) -> list[Fact]:
-    """What the running server has loaded, and what it runs with."""
+def state_facts(answer: Answer, parent: Parent | None, sees_all: bool, reading: Reading, doubt: str = "") -> list[Fact]:
+    """What the running server has loaded, and what it runs with; ``doubt`` says why no one server can be named."""
+    if doubt:
+        return [Fact("state_unknown", (f"running: {doubt}",), RUNNING)]
     if parent is None:
         if sees_all:
             return [Fact("running", False, RUNNING)]
         return [Fact("state_unknown", (f"running: {NO_PROCESSES}",), RUNNING)]
     seen = stamps(answer)
     pid_file, hidden = pid_file_of(answer, parent)
-    found = loaded(reading.files, reading.folders, seen, parent, pid_file)
+    found = loaded(reading.files, reading.folders, seen, parent, pid_file, reading.root, reading.links)
     unknown: list[str] = []
     facts = [
         Fact("running", True, RUNNING),
@@ -131,7 +136,8 @@ def _loading(found: Loaded, pid_file: PidFile | None, reading: Reading, unknown:
     names = tuple(sorted(_named(path, reading) for path in found.changed))
     yield Fact("changed_not_loaded", names, "times of files, pid file")
     if found.unknown:
-        reason = NO_MOMENT if pid_file is None else "the times of a file that it reads could not be told apart or read"
+        first = _named(found.unknown[0], reading)
+        reason = NO_MOMENT if pid_file is None else f"whether {first} changed after it was read cannot be told"
         unknown.append(f"changed_not_loaded: {reason}")
 
 
@@ -183,7 +189,10 @@ def _limits(
     reading: Reading,
     unknown: list[str],
 ) -> Iterable[Fact]:
-    if since_start((*reading.files, *standing(reading.folders, seen)), seen, parent) == ():
+    if (
+        since_start((*reading.files, *reading.links, *standing(reading.folders, seen)), seen, parent, reading.root)
+        == ()
+    ):
         yield Fact("refused_limits", (), _LIMITS_HOW)
         return
     refused = limits.refused_limits(answer.part(f"log {reading.error_log}"), pid_file, parent)

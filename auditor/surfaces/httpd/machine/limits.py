@@ -12,7 +12,7 @@ from typing import Final
 
 from auditor.surfaces.httpd.machine.answer import Answer, Part
 from auditor.surfaces.httpd.machine.loading import MARGIN, PidFile
-from auditor.surfaces.httpd.machine.processes import Parent
+from auditor.surfaces.httpd.machine.processes import Parent, nanoseconds
 
 _REFUSED: Final = re.compile(
     r"(?:changing|Attempt to change) (ServerLimit|ThreadLimit)(?: to (\d+) from original value of (\d+))?"
@@ -93,9 +93,20 @@ def memory_of(answer: Answer, parent: Parent) -> tuple[tuple[str, ...], tuple[st
         return None
     files = {line.partition(" ")[2] for line in part.lines if line[:3].endswith("x")}
     replaced = {path.removesuffix(" (deleted)") for path in files if path.endswith(" (deleted)")}
+    replaced |= _written_since(answer.part(f"code {parent.pid}"), parent)
     code = {
         path
         for path in replaced
         if path == parent.program.removesuffix(" (deleted)") or ".so" in path.rpartition("/")[2]
     }
     return tuple(sorted(path.removesuffix(" (deleted)") for path in files)), tuple(sorted(code))
+
+
+def _written_since(part: Part, parent: Parent) -> set[str]:
+    """The files of code that were changed in their place after the start, which the memory map does not show."""
+    found = set()
+    for line in part.lines:
+        moment, _, path = line.partition(" ")
+        if nanoseconds(moment) > parent.started + MARGIN:
+            found.add(path)
+    return found

@@ -14,6 +14,18 @@ _DIGEST: Final = 2
 _MEANINGS: Final = (("5", "content"), ("S", "size"), ("M", "mode"), ("U", "owner"), ("G", "group"), ("L", "link"))
 
 
+_IN_VAIN: Final = {
+    "absent": "the tool is missing",
+    "refused": "refused",
+    "timed out": "it took too long",
+    "without sums": "the list of sums that it was delivered with is not there",
+}
+_NOT_SEEN: Final = re.compile(r" \([A-Z][A-Za-z ]+\)$")
+"""Behind a path that rpm calls missing: why it could not be looked at."""
+_LEFT_OUT: Final = re.compile(r"/usr/share/(?:doc|info|lintian|locale|man)/")
+"""Where files may be missing by the system's own settings (dpkg's path-exclude, for small images)."""
+
+
 class Packages(msgspec.Struct, frozen=True):
     """What is installed, as ``NAME VERSION``, and what of it was changed.
 
@@ -54,8 +66,9 @@ def _deb(line: str) -> str:
 def _verified(installed: list[str], how: str, owner: str, parts: dict[str, Part]) -> Packages:
     verified, changed, configuration, unverified = [], [], [], []
     for name, part in parts.items():
-        files = [found for line in part.lines if (found := _LINE.match(line))]
-        reason = _unread(part, files)
+        every = [found for line in part.lines if (found := _LINE.match(line))]
+        files = [found for found in every if not _hidden(found)]
+        reason = _unread(part, every)
         if reason:
             unverified.append(f"{name}: {reason}")
         else:
@@ -64,7 +77,7 @@ def _verified(installed: list[str], how: str, owner: str, parts: dict[str, Part]
             what = _what(found["flags"])
             if what and found["kind"] == "c":
                 configuration.append(found["path"])
-            elif what and found["kind"] is None:
+            elif what and found["kind"] is None and not (what == "missing" and _LEFT_OUT.match(found["path"])):
                 changed.append(f"{name} {found['path']}: {what}")
     return Packages(
         tuple(sorted(set(installed))),
@@ -79,13 +92,17 @@ def _verified(installed: list[str], how: str, owner: str, parts: dict[str, Part]
 
 def _unread(part: Part, files: list[re.Match[str]]) -> str:
     """Why a package's files were not all compared; empty where they were."""
-    if part.status in ("absent", "refused", "timed out"):
-        return {"absent": "the tool is missing", "refused": "refused", "timed out": "it took too long"}[part.status]
+    if part.status in _IN_VAIN:
+        return _IN_VAIN[part.status]
     if part.status != "ok" and not part.lines:
         return "the tool failed"
-    if any(found["flags"] != "missing" and found["flags"][_DIGEST] == "?" for found in files):
+    if any(_hidden(found) or (found["flags"] != "missing" and found["flags"][_DIGEST] == "?") for found in files):
         return "a file may not be read by this user"
     return "" if len(files) == len(part.lines) else "the tool said more than it is known to say"
+
+
+def _hidden(found: re.Match[str]) -> bool:
+    return found["flags"] == "missing" and bool(_NOT_SEEN.search(found["path"]))
 
 
 def _what(flags: str) -> str:

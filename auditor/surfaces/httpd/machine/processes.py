@@ -23,7 +23,7 @@ class Parent(msgspec.Struct, frozen=True, kw_only=True):
     """The parent process of one running httpd.
 
     ``started`` and ``children`` (when each child was started) are nanoseconds of the machine's clock as it stands now;
-    ``elsewhere`` says that it runs in a container of its own, so that its paths are not this machine's; ``believed``
+    ``elsewhere`` says that it runs in a container or a chroot, so that its paths are not this machine's; ``believed``
     that it is root's, the tree's owner's, or that of who asks: anybody can call a program httpd.
     """
 
@@ -121,7 +121,7 @@ def _parent(pid: str, said: list[tuple[str, str]], clock: _Clock, children: list
         arguments=arguments,
         unit=unit,
         children=tuple(sorted(children)),
-        elsewhere=len(first("nspid").split()) > 1,
+        elsewhere=len(first("nspid").split()) > 1 or first("view") == "other",
         believed=first("uid") in trusted,
     )
 
@@ -174,16 +174,28 @@ def main_file_of(parent: Parent, answer: Answer) -> str:
     return path if path.startswith("/") and name else ""
 
 
-def serving(found: Running, answer: Answer, main_file: str, resolve: Callable[[str], str | None]) -> Parent | None:
-    """The server that was started with a main file (an absolute path), or None. ``resolve`` follows links."""
+class Serving(msgspec.Struct, frozen=True):
+    """The servers that run a tree, by pid. ``doubt`` says why it cannot be told which one is asked about, or if any."""
+
+    parents: tuple[Parent, ...] = ()
+    doubt: str = ""
+
+    @property
+    def only(self) -> Parent | None:
+        """The server, where there is one and no other."""
+        return self.parents[0] if len(self.parents) == 1 else None
+
+
+def serving(found: Running, answer: Answer, main_file: str, resolve: Callable[[str], str | None]) -> Serving:
+    """The servers that were started with a main file (an absolute path). ``resolve`` follows links."""
     real = resolve(main_file) or main_file
-    for parent in found.parents:
-        started_with = main_file_of(parent, answer)
-        if (
-            started_with
-            and parent.believed
-            and not parent.elsewhere
-            and (resolve(started_with) or started_with) == real
-        ):
-            return parent
-    return None
+    here = [(parent, main_file_of(parent, answer)) for parent in found.parents if not parent.elsewhere]
+    alike = [parent for parent, with_it in here if with_it and (resolve(with_it) or with_it) == real]
+    parents = tuple(parent for parent in alike if parent.believed)
+    if len(parents) > 1:
+        return Serving(parents, f"{len(parents)} servers run this tree, and one cannot answer for the other")
+    if not parents and alike:
+        return Serving((), "a process says that it runs this tree, and belongs to a user who is not trusted with that")
+    if not parents and any(not with_it for parent, with_it in here if parent.believed):
+        return Serving((), "a server runs there whose command line does not tell which tree it reads")
+    return Serving(parents)

@@ -29,7 +29,6 @@ _CERTIFICATES: Final = frozenset(
 def reading_of(gathered: Gathered, resolved: Resolved, environment_files: tuple[str, ...]) -> Reading:
     """The configuration, certificates and keys that are read at loading, the folders searched, the environment."""
     files = {path for path in gathered.asked if path in gathered.files or path in gathered.gaps}
-    files |= {path for path in gathered.links if gathered.placed(path) in files}
     files |= _named(resolved, _CERTIFICATES | KEY_FILE_DIRECTIVES)
     searched = gathered.searched | _optional_places(resolved)
     files |= searched & gathered.gaps.keys()
@@ -42,6 +41,8 @@ def reading_of(gathered: Gathered, resolved: Resolved, environment_files: tuple[
         environment=tuple(sorted(environment)),
         error_log=_error_log(resolved),
         name=gathered.name,
+        root=gathered.root,
+        links=tuple(sorted(gathered.crossed)),
     )
 
 

@@ -24,7 +24,7 @@ from auditor.surfaces.httpd.machine.facts import (
 )
 from auditor.surfaces.httpd.machine.loading import above
 from auditor.surfaces.httpd.machine.packages import packages_of
-from auditor.surfaces.httpd.machine.processes import DELETED, Parent, running, serving, settings_of
+from auditor.surfaces.httpd.machine.processes import DELETED, Parent, Serving, running, serving, settings_of
 from auditor.surfaces.httpd.machine.reading import pid_file_of, reading_of
 from auditor.surfaces.httpd.machine.units import environment_files
 from auditor.transport.interface import Shell
@@ -61,7 +61,11 @@ class Survey:
         except CollectError as error:
             self._failed("what runs this tree", error, ("httpd.server", "httpd.module"))
             return []
-        self.parent = self._serving(self._answer)
+        mine = self._serving(self._answer)
+        self.parent = mine.only or _alike(mine.parents)
+        if mine.parents and self.parent is None:
+            detail = f"{mine.doubt}: they were started with different options"
+            self.gaps.append(Gap("what runs this tree", "undetermined", detail, kinds=(*_CONFIGURED, "httpd.module")))
         if self.parent is not None:
             self.program = self.parent.program.removesuffix(DELETED)
             self._note_directives(self.parent)
@@ -101,7 +105,16 @@ class Survey:
         default = settings_of(self._answer, self.program).pid_file if self.program else ""
         pid_files = [posixpath.join(server_root, one) for one in (pid_file, default) if one]
         paths = Paths(
-            timed=tuple(dict.fromkeys((*reading.files, *reading.environment, *_with_those_above(reading.folders)))),
+            timed=tuple(
+                dict.fromkeys(
+                    (
+                        *reading.files,
+                        *reading.environment,
+                        *reading.links,
+                        *_with_those_above((*reading.files, *reading.folders)),
+                    )
+                )
+            ),
             pid_files=tuple(dict.fromkeys((*pid_files, *_PID_FILES))),
             error_logs=(reading.error_log,) if reading.error_log else (),
         )
@@ -109,9 +122,9 @@ class Survey:
             answer = await ask(self._shell, ("state",), self._tree, paths)
         except CollectError as error:
             return [Fact("state_unknown", (f"running: {error.what}",), "asked in vain")]
-        parent = self._serving(answer)
         found = running(answer)
-        return state_facts(answer, parent, found is not None and found.sees_all, reading)
+        mine = self._serving(answer)
+        return state_facts(answer, mine.only, found is not None and found.sees_all, reading, mine.doubt)
 
     def _note_directives(self, parent: Parent) -> None:
         """Directives of the command line are part of the configuration, and are not read."""
@@ -123,14 +136,20 @@ class Survey:
         cause = msgspec.convert(error.cause, Cause)
         self.gaps.append(Gap(what, cause, error.what, error.next_step or "", kinds))
 
-    def _serving(self, answer: Answer) -> Parent | None:
+    def _serving(self, answer: Answer) -> Serving:
         found = running(answer)
         if found is None:
-            return None
+            return Serving()
         main_file = posixpath.join(self._tree.root, self._tree.main_file)
         # What a program was compiled with is only asked before the tree is read.
         return serving(found, self._answer if self._answer.about("settings") else answer, main_file, self._resolve)
 
 
-def _with_those_above(folders: tuple[str, ...]) -> list[str]:
-    return [path for folder in folders for path in (folder, *above(folder))]
+def _with_those_above(paths: tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys(place for path in paths for place in (path, *above(path))))
+
+
+def _alike(parents: tuple[Parent, ...]) -> Parent | None:
+    """Any of several servers that read the tree in the same way; None where their command lines differ."""
+    ways = {(one.program, *(one.options(letter) for letter in "DCc")) for one in parents}
+    return parents[0] if len(ways) == 1 else None

@@ -122,7 +122,7 @@ def test_times_of_odd_names_are_told_and_missing_files_are_left_out(machine: Mac
     told = [line.split(" ", 3) for line in lines]
     assert sorted({path for _, _, _, path in told}) == sorted(asked[:-1])
     assert {moment.split(".")[0] for _, moment, _, _ in told} == {"1600000001"}
-    assert [kind for kind, *_ in told].count("own") == len(names)
+    assert [kind for kind, *_ in told].count("own:81a4") == len(names)
 
 
 def test_rhels_packages_and_their_verification(machine: Machine) -> None:
@@ -150,6 +150,58 @@ def test_a_verification_that_was_not_done_is_no_pass(machine: Machine, verify: s
     assert found is not None
     assert found.verified == ()
     assert found.unverified == (f"httpd: {reason}",)
+
+
+def test_what_rpm_could_not_look_at_is_not_called_missing(machine: Machine) -> None:
+    """As any user but root it says ``missing``, and why, of what lies in a folder that is closed to that user."""
+    closed = "missing     /var/cache/httpd/proxy (Permission denied)"
+    machine.tool(
+        "rpm", f"#!/bin/sh\ncase \"$*\" in *-qa*) echo 'httpd 2.4.6-99.el7' ;; *) echo '{closed}'; exit 1 ;; esac\n"
+    )
+    found = packages_of(machine.ask("packages"))
+    assert found is not None
+    assert found.changed == found.verified == ()
+    assert found.unverified == ("httpd: a file may not be read by this user",)
+
+
+def dpkg(machine: Machine, verified: str) -> None:
+    machine.tool("dpkg", f"#!/bin/sh\n{verified}\n")
+    machine.tool("dpkg-query", "#!/bin/sh\ncase \"$*\" in *-W*) echo 'ii  apache2-bin 2.4.6-1' ;; *) exit 1 ;; esac\n")
+
+
+@pytest.fixture
+def dpkg_info(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in place of dpkg's own."""
+    place = tmp_path / "dpkg"
+    (place / "info").mkdir(parents=True)
+    (place / "status").write_text("")
+    own = re.sub(r"^PATH=.*$", "PATH=$PATH", probe(), flags=re.MULTILINE).replace("/var/lib/dpkg", str(place))
+    monkeypatch.setattr("auditor.surfaces.httpd.machine.asking.probe", lambda: own)
+    return place / "info"
+
+
+def test_a_package_without_its_sums_was_not_compared(machine: Machine, dpkg_info: Path) -> None:
+    """``dpkg --verify`` says nothing of it, and succeeds."""
+    dpkg(machine, "exit 0")
+    found = packages_of(machine.ask("packages"))
+    assert found is not None
+    assert found.verified == ()
+    assert found.unverified == ("apache2-bin: the list of sums that it was delivered with is not there",)
+    (dpkg_info / "apache2-bin:amd64.md5sums").write_text("0 usr/sbin/apache2\n")
+    found = packages_of(machine.ask("packages"))
+    assert found is not None
+    assert (found.verified, found.unverified) == (("apache2-bin",), ())
+
+
+def test_documents_that_a_small_image_leaves_out_are_no_changed_program(machine: Machine, dpkg_info: Path) -> None:
+    (dpkg_info / "apache2-bin.md5sums").write_text("0 usr/sbin/apache2\n")
+    dpkg(
+        machine,
+        "echo 'missing     /usr/share/doc/apache2-bin/NEWS.gz'; echo 'missing     /usr/lib/apache2/modules/mod_x.so'",
+    )
+    found = packages_of(machine.ask("packages"))
+    assert found is not None
+    assert found.changed == ("apache2-bin /usr/lib/apache2/modules/mod_x.so: missing",)
 
 
 def test_a_tool_that_hangs_costs_its_own_answer_alone(machine: Machine) -> None:

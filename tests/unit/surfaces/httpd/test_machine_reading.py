@@ -6,13 +6,15 @@ import asyncio
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from auditor.model.snapshot import Fact
 from auditor.surfaces.httpd.diagnosis import checks_of, read_account
 from auditor.surfaces.httpd.machine.answer import Answer, read_answer
 from auditor.surfaces.httpd.machine.asking import Paths, Tree, ask
 from auditor.surfaces.httpd.machine.facts import Reading, state_facts
-from auditor.surfaces.httpd.machine.limits import refused_limits
+from auditor.surfaces.httpd.machine.limits import memory_of, refused_limits
 from auditor.surfaces.httpd.machine.loading import PidFile, Stamp, loaded
 from auditor.surfaces.httpd.machine.processes import Parent, main_file_of, running, serving
 from auditor.surfaces.httpd.machine.units import environment_files
@@ -74,7 +76,7 @@ trusted 0
     found = running(answered(processes=processes))
     assert found is not None
     assert found.parents[0].elsewhere
-    assert serving(found, Answer({}), "/etc/httpd/conf/httpd.conf", lambda path: path) is None
+    assert serving(found, Answer({}), "/etc/httpd/conf/httpd.conf", lambda path: path).only is None
 
 
 def test_a_program_of_anybody_that_is_called_httpd_is_not_the_server() -> None:
@@ -98,9 +100,12 @@ uid 7 0
     said = answered(processes=processes)
     found = running(said)
     assert found is not None
-    mine = serving(found, said, "/etc/httpd/conf/httpd.conf", lambda path: path)
+    mine = serving(found, said, "/etc/httpd/conf/httpd.conf", lambda path: path).only
     assert mine is not None
     assert mine.pid == 7
+    alone = running(answered(processes=processes.partition("parent 7")[0]))
+    assert alone is not None
+    assert "not trusted" in serving(alone, said, "/etc/httpd/conf/httpd.conf", lambda path: path).doubt
 
 
 @pytest.mark.parametrize(
@@ -213,7 +218,7 @@ def test_another_user_is_told_what_may_not_be_seen(tmp_path: Path, httpd: Path) 
         answer = asyncio.run(ask(shell, ("server", "state", "tools"), Tree(str(site.root), "httpd.conf"), paths))
         found = running(answer)
         assert found is not None
-        mine = serving(found, answer, str(site.main), os.path.realpath)
+        mine = serving(found, answer, str(site.main), os.path.realpath).only
         assert mine is not None
         assert mine.pid == site.pid() if os.access(site.pid_file, os.R_OK) else True
         reading = Reading((str(site.main),), (), (), str(site.root / "logs/error.log"), str)
@@ -235,3 +240,75 @@ def test_what_is_missing_comes_from_what_was_collected() -> None:
         ("processes", "without"),
         ("packages", "without"),
     ]
+
+
+def test_a_server_whose_tree_cannot_be_told_is_no_proof_that_nothing_runs() -> None:
+    """It was started with ``-d .``: from where, nobody knows any more."""
+    head = "sees all\ntrusted 0\nclock 2000.5 1000.5 100\nparent 7 100\nuid 7 0\nexe 7 /x/bin/httpd\n"
+    processes = f"{head}arg 7 /x/bin/httpd\narg 7 -d\narg 7 ."
+    found = running(answered(processes=processes))
+    assert found is not None
+    mine = serving(found, Answer({}), "/srv/web/conf/httpd.conf", lambda path: path)
+    assert mine.only is None
+    assert mine.doubt.endswith("does not tell which tree it reads")
+    (fact,) = state_facts(Answer({}), mine.only, True, Reading((), (), (), "", str), mine.doubt)
+    assert fact.name == "state_unknown"
+
+
+def test_code_that_was_written_over_in_its_place_is_replaced() -> None:
+    """``cp`` over a module: the memory map shows the same file, and the server runs what it had read before."""
+    lines = {
+        "memory__7": "r-x /usr/lib64/httpd/modules/mod_own.so\nr-x /usr/lib64/libc.so.6\nr-x /usr/lib/locale/C.mo",
+        "code__7": "1003 /usr/lib64/httpd/modules/mod_own.so\n990 /usr/lib64/libc.so.6\n4000 /usr/lib/locale/C.mo",
+    }
+    assert memory_of(answered(**lines), parent()) == (
+        ("/usr/lib/locale/C.mo", "/usr/lib64/httpd/modules/mod_own.so", "/usr/lib64/libc.so.6"),
+        ("/usr/lib64/httpd/modules/mod_own.so",),
+    )
+
+
+def test_the_times_of_the_code_of_a_running_server_are_asked_for(tmp_path: Path, httpd: Path) -> None:
+    site = Site(tmp_path / "httpd")
+    try:
+        site.start()
+        answer = asyncio.run(ask(LocalShell(), ("state",), Tree(str(site.root), "httpd.conf")))
+        told = dict(reversed(line.split(" ", 1)) for line in answer.part(f"code {site.pid()}").lines)
+    finally:
+        site.stop()
+    module = next(path for path in told if path.endswith("mod_mpm_event.so"))
+    assert int(told[module]) == int(os.stat(module).st_ctime)
+
+
+def test_a_folder_outside_of_the_tree_that_is_not_there_leaves_it_open() -> None:
+    """Next above it is ``/etc``, where every new account and every package changes something."""
+    pid_file = PidFile("/run/httpd.pid", Stamp(1005 * SECOND, 1005 * SECOND, exact=True), "")
+    later = (Stamp(1010 * SECOND, 1010 * SECOND, exact=True),)
+    found = loaded((), ("/etc/more",), {"/etc": later, "/": later}, parent(), pid_file, "/etc/httpd")
+    assert found.changed == ()
+    assert found.unknown == ("/etc/",)
+
+
+@pytest.mark.parametrize(
+    ("listed", "state", "detail"),
+    [
+        ("    (root) NOPASSWD: /bin/sh", "ok", "sudo -n"),
+        ("    (ALL : ALL) NOPASSWD: ALL", "ok", "sudo -n"),
+        ("    (root) NOPASSWD: SETENV: /opt/a/bin/auditor apply *, /opt/a/bin/auditor rollback *", "ok", "sudo -n"),
+        ("    (root) NOPASSWD: /usr/bin/systemctl", "without", "sudo -n grants only: /usr/bin/systemctl"),
+        ("    (ALL) ALL", "without", "sudo -n grants only: nothing"),
+        ("    (www) NOPASSWD: ALL", "without", "sudo -n grants only: nothing"),
+    ],
+)
+def test_half_of_sudo_is_not_roots_rights(listed: str, state: str, detail: str) -> None:
+    text = f"begin tools\n watch\n sudo /usr/bin/sudo\nend tools ok\nbegin sudo\n {listed}\nend sudo ok\ndone\n"
+    last = checks_of(collected("Timeout 60\n"), read_account(read_answer(text.encode())))[-1]
+    assert (last.name, last.state, last.detail) == ("sudo", state, detail)
+
+
+def test_nothing_that_leaves_a_rule_open_is_called_ok() -> None:
+    """Whatever could not be told of the running server shows as missing somewhere."""
+    for subject in ("changed_not_loaded", "pid_file", "environment", "limits", "backlog", "replaced_code", "mpm"):
+        seen = collected("Timeout 60\n")
+        facts = (*seen.facts, Fact("running", True, "x"), Fact("state_unknown", (f"{subject}: not seen",), "x"))
+        told = [one for one in checks_of(msgspec.structs.replace(seen, facts=facts), None) if one.state == "missing"]
+        assert "not seen" in [one.detail for one in told], subject
