@@ -23,9 +23,20 @@ _APART: Final = frozenset(
 )
 _ALL_THE_SAME: Final = frozenset(
     {
+        "action",
         "addhandler",
+        "browsermatch",
+        "browsermatchnocase",
+        "directoryindex",
+        "fallbackresource",
         "ldapconnectiontimeout",
         "ldaptimeout",
+        "options",
+        "removehandler",
+        "script",
+        "setenvif",
+        "setenvifexpr",
+        "setenvifnocase",
         "sslengine",
         "sslocsprespondertimeout",
         "sslproxyengine",

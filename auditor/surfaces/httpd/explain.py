@@ -256,6 +256,8 @@ class _Asked:
                 query=bool(urlsplit(url if "://" in url else f"http://{url}").query),
             )
         )
+        statuses = frozenset(one.status for one in found if one.status is not None)
+        pages = self._place(server).error_pages(mapped, statuses)
         others = (
             ()
             if len(targets) == 1
@@ -264,6 +266,7 @@ class _Asked:
         worker = longest.worker
         return msgspec.structs.replace(
             answer,
+            undetermined=(*answer.undetermined, *pages),
             worker=readable(worker.name) if worker is not None else None,
             worker_source=worker.definition.source if worker is not None else None,
             shared_with=self._shared(server, route, worker),

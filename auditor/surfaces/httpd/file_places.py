@@ -21,6 +21,7 @@ from auditor.surfaces.httpd.words import split_words
 
 _ALIASES: Final = frozenset({"alias", "aliasmatch", "scriptalias", "scriptaliasmatch"})
 _REDIRECTS: Final = frozenset({"redirect", "redirectmatch", "redirectpermanent", "redirecttemp"})
+_ELSEWHERE: Final = ("virtualdocumentroot", "virtualdocumentrootip")
 _STATUSES: Final = frozenset({"permanent", "temp", "seeother", "gone"})
 _CONDITIONS: Final = frozenset({"if", "elseif", "else", "limit", "limitexcept"})
 _Kind = Literal["server", "directory", "files", "location", "condition"]
@@ -57,7 +58,7 @@ class Settings:
     def place(self, path: str) -> FilePlace | None:
         """The file of a path; None where a redirect takes it."""
         for directive in self.redirects:
-            if _redirects(directive.name.lower(), split_words(directive.arguments), path):
+            if redirects(directive.name.lower(), split_words(directive.arguments), path):
                 return None
         for directive in self.aliases:
             words = split_words(directive.arguments)
@@ -65,10 +66,14 @@ class Settings:
             if len(words) > 1 and (file := _aliased(name, words, path)) is not None:
                 base = "" if name.endswith("match") else words[1].rstrip("/")
                 return FilePlace(file, base, directive)
+        if path.startswith("/~") and any(one.plain.get("userdir") for one in (self.server, self.main)):
+            return FilePlace("")
         return self.below_root(path)
 
     def below_root(self, path: str) -> FilePlace:
-        """The file of a path that no Alias maps: below DocumentRoot."""
+        """The file of a path that no Alias maps: below DocumentRoot, unless its place goes by the host's name."""
+        if any(one.plain.get(name) for one in (self.server, self.main) for name in _ELSEWHERE):
+            return FilePlace("")
         root = first_word(self.server.last("documentroot")) or first_word(self.main.last("documentroot"))
         return FilePlace(f"{root.rstrip('/')}{path}", root.rstrip("/")) if root.startswith("/") else FilePlace("")
 
@@ -105,7 +110,8 @@ def _rank(sections: Sequence[Section]) -> tuple[_Kind, int]:
     return "server", 0
 
 
-def _redirects(name: str, words: tuple[str, ...], path: str) -> bool:
+def redirects(name: str, words: tuple[str, ...], path: str) -> bool:
+    """Whether a Redirect (lower-case name, its words) takes a path."""
     if words and (words[0].isdigit() or words[0].lower() in _STATUSES):
         words = words[1:]
     if not words:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from auditor.surfaces.httpd import regexes
+from auditor.surfaces.httpd.detours import Detours
 from auditor.surfaces.httpd.file_places import FilePlace, Settings, depends, handler_line
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.path_index import PathIndex, one_slash
@@ -53,7 +54,22 @@ class PathMap:
         self.settings = Settings(model, server, ("sethandler", "addhandler"))
         self.directory_rules = DirectoryRules(model, server)
         self.handlers = {id(route.directive): route for one in both for route in one.handlers}
+        self.proxies = bool(self.handlers) or any(one.rewrites or one.locations or one.aliases for one in both)
+        self.detours = Detours(model, server)
+        self.early = tuple(
+            route for one in both for route in (*one.locations, *one.aliases) if "mapping" in route.flags
+        )
         self.rewrites = {id(route.directive): route for one in both for route in reversed(one.rewrites)}
+
+    def is_proxied(self, path: str) -> bool:
+        """Whether a path is handed to a back end, or may be."""
+        found = map_path(self, path, follow=False)
+        return found.route is not None or bool(found.doubts)
+
+    def error_pages(self, mapped: Mapped, statuses: frozenset[int]) -> Iterator[str]:
+        """Why a request that fails with one of these statuses may wait for a back end once more."""
+        file = "" if mapped.place is None else mapped.place.file
+        return self.detours.of_failure(mapped.path, file, statuses, self.is_proxied, by_line=mapped.place is None)
 
 
 def _plain_alias(route: Route) -> str | None:
@@ -72,12 +88,40 @@ def _plain_location(route: Route) -> str | None:
     return None if WILD & set(words[0]) else words[0]
 
 
-def map_path(place: PathMap, path: str) -> Mapped:
-    """How a server maps a decoded path."""
-    mapped = Mapped()
+def map_path(place: PathMap, path: str, *, follow: bool = True) -> Mapped:
+    """How a server maps a decoded path. ``follow``: what may lead it elsewhere is looked for."""
+    mapped = Mapped(path=path)
     if len(path) > regexes.MAX_SUBJECT:
         mapped.doubts.append(f"the path has {len(path)} characters; more than {regexes.MAX_SUBJECT} are not tried")
         return mapped
+    _map(place, path, mapped)
+    if place.early:
+        mapped.doubts += _mapped_early(place, path, mapped)
+    if not follow:
+        return mapped
+    route, file = mapped.route, mapped.place
+    if file is not None and place.proxies:
+        handlers = frozenset(place.handlers)
+        mapped.doubts += place.detours.of_file(mapped.path, file, place.settings, handlers, place.is_proxied)
+    if route is not None:
+        by_line = route.match in ("prefix", "regex", "location")
+        mapped.doubts += place.detours.of_route(path, file.file if file else "", by_line=by_line)
+        mapped.doubts += place.directory_rules.of_proxied(path) if by_line else ()
+    return mapped
+
+
+def _mapped_early(place: PathMap, path: str, mapped: Mapped) -> Iterator[str]:
+    """Lines with ``mapping=`` are tried before any rule rewrites, and against the path as it was asked."""
+    for route in place.early:
+        if ";" in path or ((place.rules or route is not mapped.route) and _target(route, path, mapped) is not None):
+            written = f"{route.directive.name} {route.fake} ({route.directive.source})"
+            yield f"{written} has mapping=: it is tried before all others, and against the path as it was asked"
+            return
+        if route is mapped.route:
+            return
+
+
+def _map(place: PathMap, path: str, mapped: Mapped) -> Mapped:
     rewritten = rewrite(place.rules, path, mapped.doubts)
     if rewritten.proxied is not None:
         mapped.route, mapped.url = place.rewrites.get(id(rewritten.proxied)), rewritten.path
@@ -158,9 +202,12 @@ def _target(route: Route, path: str, mapped: Mapped) -> str | None:
 def _handled(place: PathMap, path: str, file: FilePlace, mapped: Mapped) -> Mapped:
     """A rule of a directory, else a handler that proxies, where nothing mapped the path before."""
     mapped.path, mapped.place = path, file
-    proxied = place.directory_rules.proxied(path, file, mapped.doubts)
-    if proxied is not None:
-        mapped.route, mapped.url, mapped.note = place.rewrites.get(id(proxied[0])), proxied[1], ""
+    done = place.directory_rules.apply(path, file, mapped.doubts) if place.proxies else None
+    if done is not None and done[1].proxied is not None:
+        mapped.route, mapped.url, mapped.note = place.rewrites.get(id(done[1].proxied)), done[1].path, ""
+        return mapped
+    if done is not None and done[1].ended:
+        mapped.note = done[1].ended
         return mapped
     line, unsure = handler_line(tuple(place.settings.counting(path, file.file)), file.file or path)
     found = place.handlers.get(id(line))

@@ -12,17 +12,21 @@ from typing import Final
 
 import msgspec
 
-from auditor.surfaces.httpd import regexes
+from auditor.surfaces.httpd import effective, regexes
+from auditor.surfaces.httpd.detours import in_files
 from auditor.surfaces.httpd.directive import Directive
+from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.file_places import FilePlace, Settings, depends
 from auditor.surfaces.httpd.governing import Model
-from auditor.surfaces.httpd.routes import rewrite_flags
+from auditor.surfaces.httpd.routes import Route, rewrite_flags
 from auditor.surfaces.httpd.servers import Server
 from auditor.surfaces.httpd.words import split_words
 
 _MAX_RULES: Final = 10_000
 _REWRITING: Final = frozenset({"rewritecond", "rewriterule"})
+_OWN: Final = _REWRITING | {"rewritebase", "rewriteengine", "rewritemap", "rewriteoptions"}
+_ACTING: Final = frozenset({"p", "proxy", "f", "forbidden", "g", "gone", "r", "redirect", "h", "handler", "e", "env"})
 _ANYTHING: Final = frozenset({"^", ".*", "(.*)", "^(.*)", "^.*", "^(.*)$", "^.*$", "(.*)$", ".*$"})
 
 
@@ -41,6 +45,26 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
         """Whether it has the flag P."""
         return bool({"p", "proxy"} & self.flags.keys())
 
+    @property
+    def refuses(self) -> bool:
+        """Whether it ends the request with 403 or 410, whatever else it says."""
+        return bool({"f", "forbidden", "g", "gone"} & self.flags.keys())
+
+    @property
+    def chained(self) -> bool:
+        """Whether the next rule is left out where this one does not match."""
+        return bool({"c", "chain"} & self.flags.keys())
+
+    @property
+    def skips(self) -> int:
+        """How many rules are left out where this one matches."""
+        return max(0, atoi(self.flags.get("s") or self.flags.get("skip") or "0"))
+
+    @property
+    def acts(self) -> bool:
+        """Whether it does more than to match: it rewrites, ends the request, or sets a handler."""
+        return self.words[1] != "-" or bool(_ACTING & self.flags.keys())
+
 
 class Rewritten(msgspec.Struct, frozen=True):
     """What the rules made of a path. ``proxied`` is the rule that hands it to the URL in ``path``.
@@ -57,20 +81,25 @@ class Rewritten(msgspec.Struct, frozen=True):
 def rewrite(rules: Sequence[Rule], path: str, doubts: list[str]) -> Rewritten:
     """The path after the rules; what makes that uncertain is added to ``doubts``."""
     changed = False
-    for rule in rules:
+    index = -1
+    while (index := index + 1) < len(rules):
+        rule = rules[index]
         words, flags = rule.words, rule.flags
-        if rule.expression is None or not rule.expression.may_try(path):
+        if rule.expression is None:
             doubts.append(f"the pattern of RewriteRule {words[0]} cannot be tried here")
             continue
         match = rule.expression.search(path)
         if (match is None) != rule.negated:
+            while index < len(rules) and rules[index].chained:
+                index += 1
             continue
         if rule.conditional:
             doubts.append(f"RewriteRule {words[0]} depends on its RewriteCond, decided per request")
             continue
-        if rule.proxies:
-            return Rewritten(_proxied_url(rule, match, doubts), proxied=rule.directive)
+        doubts += _side_effects(rule)
         ended = _ended(rule)
+        if rule.proxies and not rule.refuses:
+            return Rewritten(_proxied_url(rule, match, doubts), proxied=rule.directive)
         if ended:
             return Rewritten(path, ended=ended)
         if words[1] != "-":
@@ -80,9 +109,19 @@ def rewrite(rules: Sequence[Rule], path: str, doubts: list[str]) -> Rewritten:
             return Rewritten(path)
         if {"l", "last", "end"} & flags.keys():
             break
-        if {"n", "next", "c", "chain", "s", "skip"} & flags.keys():
-            doubts.append(f"RewriteRule {words[0]} has a flag (N, C or S) that is not followed")
+        if {"n", "next"} & flags.keys():
+            doubts.append(f"RewriteRule {words[0]} has a flag (N) that is not followed")
+        index += rule.skips
     return Rewritten(path, to_file=changed)
+
+
+def _side_effects(rule: Rule) -> Iterator[str]:
+    """What a rule that matches sets beside the path: a handler, or the variable that switches ProxyPass off."""
+    written = f"RewriteRule {rule.words[0]} ({rule.directive.source})"
+    if {"h", "handler"} & rule.flags.keys():
+        yield f"{written} sets a handler"
+    if "no-proxy" in rule.words[-1].lower():
+        yield f"{written} may set no-proxy, and then ProxyPass does not count"
 
 
 def _proxied_url(rule: Rule, match: re.Match[str] | None, doubts: list[str]) -> str:
@@ -112,18 +151,26 @@ def _new_path(template: str, match: re.Match[str] | None, doubts: list[str]) -> 
 
 
 def server_rules(model: Model, server: Server) -> tuple[Rule, ...]:
-    """The rewrite rules of a server with their conditions, in order; the main server's where it inherits them."""
+    """The rewrite rules of a server with their conditions, in order; with the main server's where it inherits them.
+
+    Source: ``config_server_merge``. Whether it rewrites, and its options, are the main server's where it says nothing.
+    """
+    if not rewrites(model, server):
+        return ()
     own = list(_own_rules(server))
-    options = {word.lower() for word in server.words("rewriteoptions")}
-    inherits = not server.is_main and options & {"inherit", "inheritbefore"}
-    others = list(_own_rules(model.main)) if inherits else []
-    first, second = (others, own) if "inheritbefore" in options else (own, others)
-    return tuple((*first, *second)[:_MAX_RULES])
+    if server.is_main:
+        return tuple(own[:_MAX_RULES])
+    above = {word.lower() for word in model.main.words("rewriteoptions")}
+    options = {word.lower() for word in server.words("rewriteoptions")} or above
+    downward = above if "ignoreinherit" not in options else set()
+    if "inherit" in options or "inheritdown" in downward:
+        own = [*own, *_own_rules(model.main)]
+    elif "inheritbefore" in options or "inheritdownbefore" in downward:
+        own = [*_own_rules(model.main), *own]
+    return tuple(own[:_MAX_RULES])
 
 
 def _own_rules(server: Server) -> Iterator[Rule]:
-    if not rewrites(server):
-        return
     level = 0 if server.is_main else 1
     yield from _rules(one for one in server.everywhere(_REWRITING) if len(one.within) <= level)
 
@@ -145,9 +192,30 @@ def _rules(directives: Iterable[Directive]) -> Iterator[Rule]:
             conditional = False
 
 
-def rewrites(server: Server) -> bool:
-    """Whether RewriteEngine is on for the server itself; it is not taken over from the main server."""
-    return first_word(server.last("rewriteengine")).lower() == "on"
+def rewrites(model: Model, server: Server) -> bool:
+    """Whether RewriteEngine is on for the server itself: as it says, else as the main server does.
+
+    A virtual host without any line of mod_rewrite has no configuration of it, and so rewrites nothing.
+    """
+    return (server.is_main or bool(server.everywhere(_OWN))) and _engine(model, server)
+
+
+def _engine(model: Model, server: Server) -> bool:
+    return first_word(effective.inherited(server, model.main, "rewriteengine")).lower() == "on"
+
+
+def rules_count(model: Model, server: Server, route: Route) -> bool:
+    """Whether a route of a server counts: one of its own rewrite rules does only with RewriteEngine on."""
+    return route.match != "rewrite" or route.section is not None or rewrites(model, server)
+
+
+def inherited_routes(model: Model, server: Server) -> Iterator[Route]:
+    """The main server's routes that a virtual host has too."""
+    if "rewriteoptions" in server.plain or "rewriteoptions" in model.main.plain:
+        rules = {id(rule.directive) for rule in server_rules(model, server)}
+        yield from (route for route in model.main_routes.rewrites if id(route.directive) in rules)
+    yield from model.main_routes.locations
+    yield from model.main_routes.aliases
 
 
 class DirectoryRules:
@@ -156,11 +224,10 @@ class DirectoryRules:
     def __init__(self, model: Model, server: Server) -> None:
         names = ("rewriteengine", "rewriteoptions", *_REWRITING)
         self.settings = Settings(model, server, names, nested=True)
-        state = server.last("rewriteengine") or model.main.last("rewriteengine")
-        self.on = first_word(state).lower() == "on"
+        self.on = _engine(model, server)
 
-    def proxied(self, path: str, file: FilePlace, doubts: list[str]) -> tuple[Directive, str] | None:
-        """The rule that proxies a path, and the URL; None where none does."""
+    def apply(self, path: str, file: FilePlace, doubts: list[str]) -> tuple[Directive, Rewritten] | None:
+        """What the rules make of a path, and the first line of theirs; None where they certainly do nothing."""
         if not self.settings.found:
             return None
         unsure: list[Directive] = []
@@ -170,25 +237,33 @@ class DirectoryRules:
                 sections.setdefault(id(directive.within[-1]), []).append(directive)
             else:
                 unsure.append(directive)
-        doubtful = next((rule.directive for rule in _rules(unsure) if rule.proxies), None)
+        doubtful = next((rule.directive for rule in _rules(unsure) if rule.acts), None)
         if doubtful is not None:
             doubts.append(depends(doubtful))
         groups = list(sections.values())
         if not groups or not self._on(groups):
             return None
-        last = groups[-1]
-        rules = tuple(_rules(last))
-        if not any(rule.proxies for rule in rules):
+        every = [one for group in groups for one in group]
+        inherits = any("inherit" in one.arguments.lower() for one in every if one.name.lower() == "rewriteoptions")
+        rules = tuple(_rules(every if inherits else groups[-1]))
+        acting = next((rule.directive for rule in rules if rule.acts), None)
+        if acting is None:
             return None
-        subject = self._subject(last[0], file, rules)
-        inherits = any("inherit" in one.arguments.lower() for one in last if one.name.lower() == "rewriteoptions")
+        subject = self._subject(groups[-1][0], file, rules)
         if subject is None or inherits:
-            doubts.append(depends(next(rule.directive for rule in rules if rule.proxies)))
+            doubts.append(depends(acting))
             return None
         found = rewrite(rules, subject, doubts)
-        if found.proxied is None and found.to_file:
-            doubts.append(depends(last[0]))
-        return None if found.proxied is None else (found.proxied, found.path)
+        if found.to_file:
+            doubts.append(f"{depends(acting)}, and on where the path that it makes leads")
+        return acting, found
+
+    def of_proxied(self, path: str) -> Iterator[str]:
+        """Rules in a <Location> are tried for what a line proxies, too: against its URL, which is not followed."""
+        found = [one for one, _ in self.settings.counting(path, "") if not in_files(one)]
+        acting = next((rule.directive for rule in _rules(found) if rule.acts), None)
+        if acting is not None and self._on([found]):
+            yield f"{depends(acting)}; it is tried against the URL of the back end"
 
     def _on(self, groups: list[list[Directive]]) -> bool:
         """Whether the engine is on: by the last section that says so, else by the server."""

@@ -17,6 +17,7 @@ from auditor.surfaces.httpd.durations import atoi, parse_interval
 from auditor.surfaces.httpd.governing import Governing, Limit, Model, with_path
 from auditor.surfaces.httpd.handlers import not_known, unserved
 from auditor.surfaces.httpd.hops import Hops, read_mark, tries
+from auditor.surfaces.httpd.rewriting import inherited_routes, rules_count
 from auditor.surfaces.httpd.routes import Route, back_end_of
 from auditor.surfaces.httpd.servers import Server, readable
 from auditor.surfaces.httpd.words import split_words
@@ -56,12 +57,13 @@ def visible_routes(model: Model, server: Server, *, inherited: bool = True) -> l
     ``inherited`` False leaves the latter out.
     """
     own = [VisibleRoute(route, server, route.name, inherited=False) for route in model.routes[server.name].all()]
-    own = [one for one in own if _in_force(one)]
+    own = [one for one in own if rules_count(model, one.server, one.route)]
     taken = {one.name for one in own}
     found = list(own)
     if inherited and not server.is_main:
-        for route in (*model.main_routes.locations, *model.main_routes.aliases):
-            name = base = f"{server.name} {readable(route.fake)}"
+        for route in inherited_routes(model, server):
+            shown = f"RewriteRule {route.fake}" if route.match == "rewrite" else route.fake
+            name = base = f"{server.name} {readable(shown)}"
             number = 1
             while name in taken:
                 number += 1
@@ -71,13 +73,6 @@ def visible_routes(model: Model, server: Server, *, inherited: bool = True) -> l
     for one in found:
         _fill(model, one)
     return found
-
-
-def _in_force(one: VisibleRoute) -> bool:
-    """A rewrite rule of a server counts only with RewriteEngine on."""
-    if one.route.match != "rewrite" or one.route.section is not None:
-        return True
-    return effective.first_word(one.server.last("rewriteengine")).lower() == "on"
 
 
 def _fill(model: Model, one: VisibleRoute) -> None:

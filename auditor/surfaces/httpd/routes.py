@@ -27,7 +27,7 @@ from auditor.surfaces.httpd.workers import (
 
 Match = Literal["prefix", "regex", "location", "rewrite", "handler"]
 
-_FLAGS: Final = frozenset({"nocanon", "interpolate", "noquery"})
+_FLAGS: Final = frozenset({"nocanon", "interpolate", "noquery", "mapping"})
 _WILD: Final = frozenset("*?[")
 
 
@@ -199,7 +199,7 @@ class _Reader:
             pattern=pattern,
             parameters=parameters,
             section=location,
-            flags=frozenset(word.lower() for word in rest if word.lower() in _FLAGS),
+            flags=frozenset(key for word in rest if (key := word.lower().partition("=")[0]) in _FLAGS),
         )
         if not route.excluded:
             route.worker, route.balancer, route.ignored, route.made = self.found.workers.pass_to(
