@@ -19,6 +19,13 @@ def differences(case: Case, outcome: Outcome) -> Iterator[str]:
         yield f"{case.name}: {text}"
 
 
+def is_late(case: Case, outcome: Outcome) -> bool:
+    """Whether the end came later than is expected, and nothing but the clock says so of what was measured."""
+    expected, seen = case.measured, outcome.measured
+    same = (seen.status, seen.cut) == (expected.status, expected.cut)
+    return same and expected.seconds is not None and expected.seconds + LATE <= seen.seconds < math.inf
+
+
 def _measured(case: Case, outcome: Outcome) -> Iterator[str]:
     seen, expected = outcome.measured, case.measured
     if seen.status != expected.status or seen.cut != expected.cut:

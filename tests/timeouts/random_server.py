@@ -25,12 +25,14 @@ _TOGETHER = 450
 
 @dataclass(frozen=True)
 class Tried:
-    """One path of one virtual host. ``lines`` are the virtual host's, ``refusing`` the back end that refuses."""
+    """One path of one virtual host. ``lines`` are the virtual host's, ``refusing`` the back end that refuses, ``place``
+    the virtual host and the path."""
 
     said: Answer
     measured: Measured
     lines: str
     refusing: str
+    place: str
 
     def difference(self) -> str:
         """What we say and what came, where they differ; empty where not."""
@@ -61,6 +63,8 @@ def _near(seconds: float, wanted: float | None) -> bool:
 
 def random_outcomes(seed: int, hosts: int, folder: Path, version: str) -> list[Tried]:
     """Every path of some virtual hosts; the same ones for a seed. Balancers of mixed protocols are left out."""
+    folder.mkdir()
+    folder.chmod(0o755)
     certificate, key = make_certificate(folder)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
@@ -87,8 +91,8 @@ async def _outcomes(rng: Random, hosts: int, folder: Path, version: str, tls: ss
         async with running([referee]):
             measured = await asyncio.gather(*(ask(name, path) for name, path, _ in asked))
     return [
-        Tried(answer, came, bodies[name], back_ends["refuse"])
-        for (name, _, _), answer, came in zip(asked, said, measured, strict=True)
+        Tried(answer, came, bodies[name], back_ends["refuse"], f"{name}{path}")
+        for (name, path, _), answer, came in zip(asked, said, measured, strict=True)
     ]
 
 

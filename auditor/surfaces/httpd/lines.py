@@ -21,8 +21,9 @@ from auditor.surfaces.httpd.words import BLANKS, next_word
 MAX_LINE: Final = 16 * 1024 * 1024
 """Bytes of a logical line at which httpd 2.4 refuses the file."""
 
-_REMEMBERED: Final = 16 * 1024 * 1024
-"""Bytes of files whose lines are remembered; the lines take about ten times as much."""
+_REMEMBERED: Final = 160 * 1024 * 1024
+"""Bytes that remembered lines may take, files included; a line of one byte takes as much as a longer one."""
+_LINE_SIZE: Final = 160
 
 _MARKS: Final = frozenset("\"'<")
 _NO_ARGUMENT: Final = frozenset(("", *BLANKS))
@@ -73,7 +74,8 @@ class _Memory:
     """The lines of the contents that were read last: alike on many hosts, and read again after each edit of another."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, tuple[LogicalLine, ...]] = {}  # the longest unused first
+        # The longest unused first.
+        self._known: dict[bytes, tuple[LogicalLine, ...]] = {}
         self._size = 0
         self._lock = Lock()
 
@@ -85,19 +87,23 @@ class _Memory:
                 self._known[content] = found
                 return found
         lines = _read_lines(content)
-        if len(content) <= _REMEMBERED // 4:
+        if _size(content, lines) <= _REMEMBERED // 4:
             self._keep(content, lines)
         return lines
 
     def _keep(self, content: bytes, lines: tuple[LogicalLine, ...]) -> None:
         with self._lock:
             if content not in self._known:
-                self._size += len(content)
+                self._size += _size(content, lines)
             self._known[content] = lines
             while self._size > _REMEMBERED:
                 oldest = next(iter(self._known))
-                del self._known[oldest]
-                self._size -= len(oldest)
+                self._size -= _size(oldest, self._known.pop(oldest))
+
+
+def _size(content: bytes, lines: tuple[LogicalLine, ...]) -> int:
+    """About how many bytes a file and its lines take."""
+    return 4 * len(content) + _LINE_SIZE * (len(lines) + 1)
 
 
 _MEMORY: Final = _Memory()

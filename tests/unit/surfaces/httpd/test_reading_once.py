@@ -75,7 +75,7 @@ def test_a_proposal_reads_only_what_it_edits(read: list[bytes]) -> None:
 
 
 def test_memory_is_bounded(read: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "_REMEMBERED", 1_000)
+    monkeypatch.setattr(lines, "_REMEMBERED", 10_000)
     contents = [f"Timeout {number}\n".encode() * 10 for number in range(1_000, 1_020)]
     for content in contents:
         lines.read_lines(content)
@@ -84,3 +84,12 @@ def test_memory_is_bounded(read: list[bytes], monkeypatch: pytest.MonkeyPatch) -
     assert read == []
     lines.read_lines(contents[0])
     assert read == [contents[0]]
+
+
+def test_many_short_lines_are_not_remembered_for_the_few_bytes_that_they_are(
+    read: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "_REMEMBERED", 1024 * 1024)
+    for _ in range(2):
+        lines.read_lines(b"\n" * 100_000)
+    assert len(read) == 2
