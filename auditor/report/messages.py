@@ -318,7 +318,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "doctor.cost.processes": ("HTTPD-STATE-001 to 003", "HTTPD-STATE-001 から 003"),
     "doctor.name.loaded": ("time of loading", "読み込み時刻"),
     "doctor.cost.loaded": ("HTTPD-STATE-001", "HTTPD-STATE-001"),
-    "doctor.name.limits": ("last reload in the log", "ログ中の最終再読み込み"),
+    "doctor.name.limits": ("last reload in log", "ログの最終再読込"),
     "doctor.cost.limits": ("HTTPD-STATE-002: ServerLimit, ThreadLimit", "HTTPD-STATE-002 (ServerLimit、ThreadLimit)"),
     "doctor.name.sockets": ("listening sockets", "待ち受けソケット"),
     "doctor.cost.sockets": ("HTTPD-STATE-002: ListenBacklog", "HTTPD-STATE-002 (ListenBacklog)"),

@@ -92,7 +92,7 @@ def test_it_fits_80_columns_but_for_a_line_to_copy(lang: str) -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_check_has_its_words(name: str, lang: str) -> None:
     words = Words(lang)  # type: ignore[arg-type]
-    assert words(f"doctor.name.{name}")
+    assert 0 < width_of(words(f"doctor.name.{name}")) <= 20  # what stands behind it is aligned
     assert words(f"doctor.cost.{name}")
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from auditor.errors import CollectError
 from auditor.surfaces.httpd.machine.answer import Answer
 
 DELETED: Final = " (deleted)"
@@ -188,14 +189,22 @@ class Serving(msgspec.Struct, frozen=True):
 
 def serving(found: Running, answer: Answer, main_file: str, resolve: Callable[[str], str | None]) -> Serving:
     """The servers that were started with a main file (an absolute path). ``resolve`` follows links."""
-    real = resolve(main_file) or main_file
-    here = [(parent, main_file_of(parent, answer)) for parent in found.parents if not parent.elsewhere]
-    alike = [parent for parent, with_it in here if with_it and (resolve(with_it) or with_it) == real]
+    real = _place(main_file, resolve) or main_file
+    here = [(parent, _place(main_file_of(parent, answer), resolve)) for parent in found.parents if not parent.elsewhere]
+    alike = [parent for parent, place in here if place == real]
     parents = tuple(parent for parent in alike if parent.believed)
     if len(parents) > 1:
         return Serving(parents, f"{len(parents)} servers run this tree, and one cannot answer for the other")
     if not parents and alike:
         return Serving((), "a process says that it runs this tree, and belongs to a user who is not trusted with that")
-    if not parents and any(not with_it for parent, with_it in here if parent.believed):
-        return Serving((), "a server runs there whose command line does not tell which tree it reads")
+    if not parents and any(not place for parent, place in here if parent.believed):
+        return Serving((), "a server runs there of which this user cannot tell which tree it reads")
     return Serving(parents)
+
+
+def _place(main_file: str, resolve: Callable[[str], str | None]) -> str:
+    """Where a main file stands; empty where that is not known, or hidden from who asks."""
+    try:
+        return main_file and (resolve(main_file) or main_file)
+    except CollectError:
+        return ""

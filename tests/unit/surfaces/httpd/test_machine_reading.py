@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from auditor.errors import CollectError
 from auditor.model.snapshot import Fact
 from auditor.surfaces.httpd.diagnosis import checks_of, read_account
 from auditor.surfaces.httpd.machine.answer import Answer, read_answer
@@ -23,6 +24,7 @@ from tests.running import Site
 from tests.unit.surfaces.httpd.trees import collected
 
 SECOND = 1_000_000_000
+NOT_TOLD = "a server runs there of which this user cannot tell which tree it reads"
 
 
 def answered(**parts: str) -> Answer:
@@ -250,9 +252,27 @@ def test_a_server_whose_tree_cannot_be_told_is_no_proof_that_nothing_runs() -> N
     assert found is not None
     mine = serving(found, Answer({}), "/srv/web/conf/httpd.conf", lambda path: path)
     assert mine.only is None
-    assert mine.doubt.endswith("does not tell which tree it reads")
+    assert mine.doubt == NOT_TOLD
     (fact,) = state_facts(Answer({}), mine.only, True, Reading((), (), (), "", str), mine.doubt)
     assert fact.name == "state_unknown"
+
+
+def test_another_server_whose_tree_is_closed_to_this_user_takes_nothing_away() -> None:
+    """Somebody else's server, in a folder that who asks may not search."""
+    other = "parent 6 100\nuid 6 0\nexe 6 /x/bin/httpd\narg 6 /x/bin/httpd\narg 6 -d\narg 6 /closed\n"
+    processes = f"sees all\ntrusted 0\nclock 2000.5 1000.5 100\n{other}parent 7 100\nuid 7 0\nexe 7 /usr/sbin/httpd\n"
+
+    def resolve(path: str) -> str:
+        if path.startswith("/closed"):
+            raise CollectError(f"{path} may not be read by this user", cause="not permitted")
+        return path
+
+    found = running(answered(processes=processes))
+    assert found is not None
+    mine = serving(found, Answer({}), "/etc/httpd/conf/httpd.conf", resolve).only
+    assert mine is not None
+    assert mine.pid == 7
+    assert serving(found, Answer({}), "/srv/web/conf/httpd.conf", resolve).doubt == NOT_TOLD
 
 
 def test_code_that_was_written_over_in_its_place_is_replaced() -> None:
