@@ -127,12 +127,12 @@ def _packages(collected: Collected, account: Account | None) -> DoctorCheck:
     if isinstance(unverified, tuple) and unverified:
         more = f" (+{len(unverified) - 1})" if unverified[1:] else ""
         return DoctorCheck("packages", "missing", unverified[0] + more)
-    known = next((fact for fact in collected.facts if fact.name == "packages"), None)
-    if known is not None:
-        return DoctorCheck("packages", "ok", known.how)
     failed = next((gap for gap in collected.gaps if gap.kinds == ("httpd.package",)), None)
     if failed is not None:
         return DoctorCheck("packages", "missing", failed.detail, failed.next_step)
+    known = next((fact for fact in collected.facts if fact.name == "packages"), None)
+    if known is not None:
+        return DoctorCheck("packages", "ok", known.how)
     tools = account.tools if account is not None and collected.fact("running") is not None else {}
     silent = [name for name in ("rpm", "dpkg") if name in tools]
     return DoctorCheck("packages", "missing" if silent else "without", ", ".join(silent))

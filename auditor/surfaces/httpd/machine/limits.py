@@ -18,6 +18,8 @@ _REFUSED: Final = re.compile(
     r"(?:changing|Attempt to change) (ServerLimit|ThreadLimit)(?: to (\d+) from original value of (\d+))?"
 )
 _BEGINS: Final = ("Doing graceful restart", "Graceful restart requested", "Attempting to restart")
+_OF_A_REQUEST: Final = "[client "
+"""In a line that a request caused: what stands in it may be the client's own words."""
 _ENDS: Final = "resuming normal operations"
 _STOPS: Final = "shutting down"
 _MOMENT: Final = re.compile(r"([A-Z][a-z]{2}) +(\d{1,2}) (\d\d:\d\d:\d\d)|\d{4}-(\d\d)-(\d\d) (\d\d:\d\d:\d\d)")
@@ -35,7 +37,7 @@ def refused_limits(log: Part, pid_file: PidFile | None, parent: Parent) -> tuple
         return "the error log may not be read by this user"
     if pid_file is None:
         return "when the server loaded its configuration is not known"
-    lines = log.lines
+    lines = [line for line in log.lines if _OF_A_REQUEST not in line]
     last = next((at for at in range(len(lines) - 1, -1, -1) if _ENDS in lines[at]), -1)
     if last < 0 or not _same_moment(lines[last], pid_file.local):
         return "the error log does not show the last reload"
@@ -77,6 +79,8 @@ def backlogs(answer: Answer, parent: Parent) -> tuple[int, ...] | str:
         inode = _INODE.search(line)
         if inode and inode[1] in sockets.lines and len(words) > 3 and words[0] == "LISTEN" and words[2].isdecimal():
             found.add(int(words[2]))
+    if not found:
+        return "none of the server's sockets is among those that listen here"
     return tuple(sorted(found))
 
 

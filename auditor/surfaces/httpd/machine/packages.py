@@ -58,6 +58,19 @@ def packages_of(answer: Answer) -> Packages | None:
     return None
 
 
+def failure(answer: Answer) -> str:
+    """Why what is installed was not told, or not all of it; empty where it was, or there is no package tool."""
+    # dpkg-query ends with 1 where one of the names asked for is not installed.
+    for tool, part, good in (
+        ("dpkg-query", answer.part("debs"), ("ok", "absent", "1")),
+        ("rpm", answer.part("rpms"), ("ok", "absent")),
+    ):
+        if part.status not in good:
+            what = {"timed out": "took too long", "refused": "was refused"}.get(part.status, f"failed ({part.status})")
+            return f"{tool} {what}"
+    return ""
+
+
 def _deb(line: str) -> str:
     state, _, rest = line.partition(" ")
     return rest.strip() if state[1:2] == "i" else ""

@@ -23,7 +23,7 @@ from auditor.surfaces.httpd.machine.facts import (
     state_facts,
 )
 from auditor.surfaces.httpd.machine.loading import above
-from auditor.surfaces.httpd.machine.packages import packages_of
+from auditor.surfaces.httpd.machine.packages import failure, packages_of
 from auditor.surfaces.httpd.machine.processes import DELETED, Parent, Serving, running, serving, settings_of
 from auditor.surfaces.httpd.machine.reading import pid_file_of, reading_of
 from auditor.surfaces.httpd.machine.units import environment_files
@@ -88,10 +88,13 @@ class Survey:
 
     async def _packages(self) -> list[Fact]:
         try:
-            found = packages_of(await ask(self._shell, ("packages",), self._tree))
+            answer = await ask(self._shell, ("packages",), self._tree)
         except CollectError as error:
             self._failed("installed packages", error, ("httpd.package",))
             return []
+        if reason := failure(answer):
+            self.gaps.append(Gap("installed packages", "undetermined", reason, kinds=("httpd.package",)))
+        found = packages_of(answer)
         return [] if found is None else package_facts(found)
 
     async def _state_of(self, gathered: Gathered) -> list[Fact]:

@@ -13,7 +13,7 @@ import pytest
 from auditor.errors import CollectError
 from auditor.surfaces.httpd.machine.answer import Answer, read_answer
 from auditor.surfaces.httpd.machine.asking import Part, Paths, Tree, ask, probe
-from auditor.surfaces.httpd.machine.packages import packages_of
+from auditor.surfaces.httpd.machine.packages import failure, packages_of
 from auditor.transport.local_shell import LocalShell
 from tests import servers
 
@@ -150,6 +150,33 @@ def test_a_verification_that_was_not_done_is_no_pass(machine: Machine, verify: s
     assert found is not None
     assert found.verified == ()
     assert found.unverified == (f"httpd: {reason}",)
+
+
+@pytest.mark.parametrize(
+    ("tool", "reply", "reason"),
+    [
+        ("rpm", "exit 1", "rpm failed (1)"),
+        ("rpm", "exit 124", "rpm took too long"),
+        ("rpm", "echo 'httpd 2.4.6-99.el7'; exit 124", "rpm took too long"),
+        ("rpm", "exit 0", ""),
+        ("dpkg-query", "exit 2", "dpkg-query failed (2)"),
+        ("dpkg-query", "exit 1", ""),  # none of these names is installed
+    ],
+)
+def test_packages_that_were_not_told_are_not_taken_for_none(
+    machine: Machine, dpkg_info: Path, tool: str, reply: str, reason: str
+) -> None:
+    assert dpkg_info
+    machine.tool(tool, f'#!/bin/sh\ncase "$*" in *-qa*|*-W*) {reply} ;; *) exit 0 ;; esac\n')
+    assert failure(machine.ask("packages")) == reason
+
+
+def test_packages_beyond_a_number_are_named_as_not_verified(machine: Machine) -> None:
+    named = "\n".join(f"echo 'mod_{at} 1-1'" for at in range(50))
+    machine.tool("rpm", f'#!/bin/sh\ncase "$*" in *-qa*)\n{named}\n;; esac\n')
+    found = packages_of(machine.ask("packages"))
+    assert found is not None
+    assert (len(found.verified), len(found.unverified)) == (40, 10)
 
 
 def test_what_rpm_could_not_look_at_is_not_called_missing(machine: Machine) -> None:

@@ -15,7 +15,7 @@ from auditor.surfaces.httpd.diagnosis import checks_of, read_account
 from auditor.surfaces.httpd.machine.answer import Answer, read_answer
 from auditor.surfaces.httpd.machine.asking import Paths, Tree, ask
 from auditor.surfaces.httpd.machine.facts import Reading, state_facts
-from auditor.surfaces.httpd.machine.limits import memory_of, refused_limits
+from auditor.surfaces.httpd.machine.limits import backlogs, memory_of, refused_limits
 from auditor.surfaces.httpd.machine.loading import PidFile, Stamp, loaded
 from auditor.surfaces.httpd.machine.processes import Parent, main_file_of, running, serving
 from auditor.surfaces.httpd.machine.units import environment_files
@@ -199,6 +199,28 @@ def test_the_log_speaks_of_the_last_reload_or_not_at_all(log: str, local: str, s
     log = log.replace("2026-11-27 06:10:00.3 2026", "2026-11-27 06:10:00.3")
     pid_file = PidFile("/run/httpd.pid", Stamp(9000 * SECOND, 9000 * SECOND, exact=True), local)
     assert refused_limits(answered(log=log).part("log"), pid_file, parent()) == said
+
+
+def test_what_a_client_has_httpd_log_says_nothing_of_a_reload() -> None:
+    said = "[Fri Nov 27 06:10:00.4 2026] [core:error] [client 192.0.2.1:40] AH00127: Cannot map GET /{} HTTP/1.1"
+    named = (
+        "Doing graceful restart",
+        "changing ThreadLimit to 6 from original value of 4",
+        "resuming normal operations",
+    )
+    evil = "\n".join(said.format(one) for one in named)
+    pid_file = PidFile("/run/httpd.pid", Stamp(9000 * SECOND, 9000 * SECOND, exact=True), "Nov 27 06:10:00")
+    part = answered(log=f"{LOG.strip()}\n{evil}").part("log")
+    assert refused_limits(part, pid_file, parent()) == (("ServerLimit", "4"),)
+
+
+def test_a_server_of_which_no_socket_listens_here_has_no_known_backlog() -> None:
+    """It listens in a network namespace of its own."""
+    listening = "State Recv-Q Send-Q Local:Port Peer:Port\nLISTEN 0 128 0.0.0.0:22 0.0.0.0:* ino:17 sk:1"
+    assert backlogs(answered(sockets__7="18\n19", listening=listening), parent()) == (
+        "none of the server's sockets is among those that listen here"
+    )
+    assert backlogs(answered(sockets__7="17\n19", listening=listening), parent()) == (128,)
 
 
 def test_hidden_processes_are_no_proof_that_nothing_runs() -> None:
