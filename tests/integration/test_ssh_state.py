@@ -94,6 +94,9 @@ def test_version_modules_and_what_is_not_loaded_are_asked_over_there(far: FarSit
 
 def test_what_the_account_may_not_see_of_the_server_is_undetermined(far: FarSite) -> None:
     far.server.host("low", user=USER)
+    # Between the start of the parent and that of its children: without the pid file nobody knows whether it was read.
+    far.server.put("/etc/httpd/conf.d/shop.conf", "Timeout 90\n")
+    far.control("graceful")
     far.run("chmod 600 /run/httpd.pid; chmod 600 /run/error.log")
     unknown = far.collected("low").fact("state_unknown")
     assert isinstance(unknown, tuple)
