@@ -125,7 +125,7 @@ class Detours:
                 break
         for directive, _ in _counting(self.redirects, path, file, by_line=by_line):
             words = split_words(directive.arguments)
-            if len(words) == 1 or redirects(directive.name.lower(), words, path):
+            if len(words) == 1 or redirects(directive.name.lower(), words, path) is not False:
                 yield f"{_shown(directive)} redirects before any back end is asked"
                 break
         if self.blocks:

@@ -159,7 +159,10 @@ class _Asked:
         if mapped.route is None or (_NO_PORT.match(mapped.url) and not is_balancer(mapped.url)):
             if not mapped.note and mapped.route is None:
                 doubts += tuple(beyond.perhaps_proxied(self.model, server, by_name=choice.by_name))
-            script = None if mapped.place is None or mapped.route else self._script(server, mapped.path, mapped.place)
+            script = None
+            if mapped.place is not None and mapped.route is None:
+                script, unsure = self._script(server, mapped.path, mapped.place)
+                doubts += unsure
             if script is not None:
                 doubts += tuple(beyond.overridden_by_files(self.model, server))
                 return self._run(url, choice, script, doubts)
@@ -180,7 +183,7 @@ class _Asked:
         doubts += tuple(beyond.spoken_by_section(self.model, server, mapped.url.partition(":")[0].lower()))
         return self._proxied(url, choice, mapped.route, mapped, doubts)
 
-    def _script(self, server: Server, path: str, place: FilePlace) -> Script | None:
+    def _script(self, server: Server, path: str, place: FilePlace) -> tuple[Script | None, tuple[str, ...]]:
         found = self._scripts.get(server.name)
         if found is None:
             found = self._scripts[server.name] = Scripts(self.model, server)
@@ -203,7 +206,7 @@ class _Asked:
             chain=script.chain,
             on_timeout=_on_timeout(found[0]),
             failures=(*found, *self._client(url, choice, "")),
-            undetermined=tuple(readable(doubt) for doubt in (*doubts, *script.doubts)),
+            undetermined=tuple(readable(doubt) for doubt in doubts),
         )
 
     def _place(self, server: Server) -> PathMap:

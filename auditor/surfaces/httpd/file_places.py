@@ -31,12 +31,14 @@ _ORDER: Final = {"server": 0, "directory": 1, "files": 2, "location": 3, "condit
 class FilePlace(msgspec.Struct, frozen=True):
     """The file that a path names, empty: nobody can say. ``base`` is the directory that surely is above it.
 
-    ``alias`` is the line that maps it; None: DocumentRoot.
+    ``alias`` is the line that maps it; None: DocumentRoot. ``untried`` are lines that might map the path before, or
+    redirect it, and whose pattern cannot be tried.
     """
 
     file: str
     base: str = ""
     alias: Directive | None = None
+    untried: tuple[Directive, ...] = ()
 
 
 class Settings:
@@ -54,21 +56,29 @@ class Settings:
             [one for each in reversed(servers) for one in each.everywhere(names) if not _sections(one)]
             for names in (_REDIRECTS, _ALIASES)
         )
+        self.script_aliases = [one for one in self.aliases if one.name.lower().startswith("script")]
 
     def place(self, path: str) -> FilePlace | None:
         """The file of a path; None where a redirect takes it."""
+        untried: list[Directive] = []
         for directive in self.redirects:
-            if redirects(directive.name.lower(), split_words(directive.arguments), path):
+            taken = redirects(directive.name.lower(), split_words(directive.arguments), path)
+            if taken:
                 return None
+            if taken is None:
+                untried.append(directive)
         for directive in self.aliases:
             words = split_words(directive.arguments)
             name = directive.name.lower()
+            if len(words) > 1 and name.endswith("match") and regexes.compiled(words[0], path) is None:
+                # Whether it maps the path is not known, so the file is not.
+                return FilePlace("", untried=(*untried, directive))
             if len(words) > 1 and (file := _aliased(name, words, path)) is not None:
                 base = "" if name.endswith("match") else words[1].rstrip("/")
-                return FilePlace(file, base, directive)
+                return FilePlace(file, base, directive, tuple(untried))
         if path.startswith("/~") and any(one.plain.get("userdir") for one in (self.server, self.main)):
             return FilePlace("")
-        return self.below_root(path)
+        return msgspec.structs.replace(self.below_root(path), untried=tuple(untried))
 
     def below_root(self, path: str) -> FilePlace:
         """The file of a path that no Alias maps: below DocumentRoot, unless its place goes by the host's name."""
@@ -110,15 +120,15 @@ def _rank(sections: Sequence[Section]) -> tuple[_Kind, int]:
     return "server", 0
 
 
-def redirects(name: str, words: tuple[str, ...], path: str) -> bool:
-    """Whether a Redirect (lower-case name, its words) takes a path."""
+def redirects(name: str, words: tuple[str, ...], path: str) -> bool | None:
+    """Whether a Redirect (lower-case name, its words) takes a path; None where its pattern cannot be tried."""
     if words and (words[0].isdigit() or words[0].lower() in _STATUSES):
         words = words[1:]
     if not words:
         return False
     if name == "redirectmatch":
         expression = regexes.compiled(words[0], path)
-        return expression is not None and expression.search(path) is not None
+        return None if expression is None else expression.search(path) is not None
     return bool(alias_length(path, words[0]))
 
 
@@ -130,6 +140,12 @@ def _aliased(name: str, words: tuple[str, ...], path: str) -> str | None:
         return regexes.substituted(words[1], match) if match is not None else None
     length = alias_length(path, words[0])
     return f"{words[1]}{path[length:]}" if length else None
+
+
+def not_tried(place: FilePlace) -> Iterator[str]:
+    """Why the file of a path is not certain: a pattern before it cannot be tried."""
+    for one in place.untried:
+        yield f"{one.name} ({one.source}): its pattern cannot be tried here, and it may take the path"
 
 
 def depends(directive: Directive) -> str:

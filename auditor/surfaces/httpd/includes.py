@@ -449,7 +449,7 @@ class _Resolver:
         while has_wildcard(named):
             named = posixpath.dirname(named)
         if reason and self.files.standing(named) == "absent":
-            self.malformed(line.source, f"{line.name} {line.arguments}: {reason}")
+            self.refused(line.source, f"{line.name} {line.arguments}: {reason}")
         elif reason and named != path and not has_wildcard(posixpath.basename(path)):
             written = f"whether every directory of {line.arguments} holds it"
             self.gap(str(line.source), "undetermined", f"{written}: {reason}")
@@ -537,7 +537,7 @@ class _Resolver:
         """``<IfModule …>`` and the like: nothing in ``within``, but a doubt where it cannot be decided."""
         answer = self.judge(line)
         if isinstance(answer, Malformed):
-            self.malformed(line.source, answer.reason)
+            self.refused(line.source, answer.reason)
             answer = Unsure(answer.reason)
         if answer is False and self.options.every_branch:
             answer = Unsure("every branch is followed")
@@ -650,6 +650,12 @@ class _Resolver:
     def malformed(self, source: FileSource, detail: str, cause: Cause = "malformed") -> None:
         """Notes a mistake at a place."""
         self.gap(str(source), cause, detail)
+
+    def refused(self, source: FileSource, detail: str) -> None:
+        """Notes a line that httpd does not start with, where it reads it at all."""
+        if self.doubts:
+            detail = f"{detail}, where the conditions around it hold that cannot be decided"
+        self.malformed(source, detail, "undetermined" if self.doubts else "malformed")
 
     def gap(self, what: str, cause: Cause, detail: str) -> None:
         """Notes something that could not be read."""

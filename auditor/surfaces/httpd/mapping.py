@@ -13,7 +13,7 @@ import msgspec
 
 from auditor.surfaces.httpd import regexes
 from auditor.surfaces.httpd.detours import Detours
-from auditor.surfaces.httpd.file_places import FilePlace, Settings, depends, handler_line
+from auditor.surfaces.httpd.file_places import FilePlace, Settings, depends, handler_line, not_tried
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.path_index import PathIndex, one_slash
 from auditor.surfaces.httpd.rewriting import DirectoryRules, rewrite, server_rules
@@ -212,6 +212,8 @@ def _handled(place: PathMap, path: str, file: FilePlace, mapped: Mapped) -> Mapp
     line, unsure = handler_line(tuple(place.settings.counting(path, file.file)), file.file or path)
     found = place.handlers.get(id(line))
     mapped.doubts += [depends(one) for one in unsure if found is not None or id(one) in place.handlers]
+    if place.handlers:
+        mapped.doubts += not_tried(file)
     if found is not None:
         if place.blind_sockets and back_end_of(found)[1]:
             mapped.doubts.append("2.4.10 finds no proxy worker for the Unix socket of a handler, so that none governs")

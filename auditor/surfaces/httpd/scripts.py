@@ -16,7 +16,7 @@ from auditor.surfaces.httpd import effective
 from auditor.surfaces.httpd.answer import ChainEntry, Failure, Governed, seconds_or_none
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.durations import atoi, parse_interval
-from auditor.surfaces.httpd.file_places import FilePlace, Settings, handler_line
+from auditor.surfaces.httpd.file_places import FilePlace, Settings, handler_line, not_tried
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.marks import Mark
 from auditor.surfaces.httpd.servers import Server, readable
@@ -39,7 +39,6 @@ class Script(msgspec.Struct, frozen=True):
     chain: tuple[ChainEntry, ...]
     seconds: float
     governed: Governed
-    doubts: tuple[str, ...] = ()
     behaviour: Behaviour = NEWEST
 
     def failures(self) -> Iterator[Failure]:
@@ -65,24 +64,25 @@ class Scripts:
         self.runs = any(model.loads(f"{name}_module", unknown=False) for names in _HANDLERS.values() for name in names)
         self.settings = Settings(model, server, _NAMES) if self.runs else None
 
-    def find(self, path: str, place: FilePlace) -> Script | None:
-        """The script that a path and its file name; None where none is, or httpd runs none."""
+    def find(self, path: str, place: FilePlace) -> tuple[Script | None, tuple[str, ...]]:
+        """The script that a path and its file name (None: none, or httpd runs none), and what makes it uncertain."""
         if self.settings is None:
-            return None
+            return None, ()
         counting = list(self.settings.counting(path, place.file))
-        doubts: list[str] = []
+        may_run = any(_named(one) in _HANDLERS for one, _ in counting) or bool(self.settings.script_aliases)
+        doubts = list(not_tried(place)) if may_run else []
         found = _handler(place, place.file or path, counting, doubts)
         if found is None:
-            return None
+            return None, tuple(doubts)
         handler, by = found
         names = [one for one in _HANDLERS[handler] if self.model.loads(f"{one}_module", unknown=False)]
         if not names:
-            return None
+            return None, ()
         if len(names) > 1:
             doubts.append("mod_cgid and mod_cgi are both loaded: the one that is loaded last runs the scripts")
         limits = self._fcgid(place) if names[0] == "fcgid" else self._cgi(names[0], counting, doubts)
         seconds, governed, chain = _first(list(limits))
-        return Script(names[0], by, chain, seconds, governed, tuple(doubts), self.model.behaviour)
+        return Script(names[0], by, chain, seconds, governed, self.model.behaviour), tuple(doubts)
 
     def _cgi(self, module: str, counting: list[tuple[Directive, bool]], doubts: list[str]) -> Iterator[_Limit]:
         name = _OWN[module]

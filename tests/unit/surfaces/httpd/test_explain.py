@@ -300,3 +300,27 @@ def test_connecting_takes_its_time_for_every_address_of_a_name(host: str, told: 
     connect = next(one for one in answer.failures if one.when == "connect")
     assert connect.seconds == 2
     assert ("every address" in connect.text) is told
+
+
+UNTRIED = "(a+)+$"
+PHP = '<FilesMatch "\\.php$">\nSetHandler "proxy:fcgi://b:9000"\n</FilesMatch>'
+
+
+@pytest.mark.parametrize(
+    ("lines", "path", "said"),
+    [
+        (f"RedirectMatch {UNTRIED} http://else/\n{PHP}", "/aaa.php", "RedirectMatch (conf/httpd.conf:6)"),
+        (f"AliasMatch {UNTRIED} /opt/x.php\n{PHP}", "/aaa.html", "AliasMatch (conf/httpd.conf:6)"),
+        (f"RedirectMatch {UNTRIED} http://else/", "/aaa.php", ""),
+        (f"AliasMatch {UNTRIED} /opt/x\nProxyPass /a http://b/", "/aaa", ""),
+        (f"LoadModule cgid_module m.so\nAliasMatch {UNTRIED} /opt/x\nScriptAlias /a /cgi", "/aaa", "AliasMatch"),
+        ("LoadModule cgid_module m.so\n<Directory ~ x>\nSetHandler cgi-script\n</Directory>", "/aaa", "SetHandler"),
+        (f"VirtualDocumentRoot /v/%0\n<Directory /v/a>\n{PHP}\n</Directory>", "/a.php", "depends on the file"),
+        (f"UserDir public_html\n<Directory /home>\n{PHP}\n</Directory>", "/~joe/a.php", "depends on the file"),
+        (f"UserDir public_html\n<Directory /home>\n{PHP}\n</Directory>", "/joe/a.php", ""),
+    ],
+)
+def test_a_file_that_cannot_be_named_leaves_open_what_serves_it(lines: str, path: str, said: str) -> None:
+    answer = ask(HOST.format(lines=lines), f"http://a.example{path}")
+    assert bool(answer.undetermined) == bool(said), answer.undetermined
+    assert said in " ".join(answer.undetermined)

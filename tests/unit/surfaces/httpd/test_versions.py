@@ -262,6 +262,23 @@ def test_what_the_earlier_version_does_not_start_with(lines: str, before: str, a
 
 
 @pytest.mark.parametrize(
+    ("lines", "before"),
+    [
+        ("<IfFile conf/x>\n</IfFile>", "2.4.33"),
+        ('<IfDefine "X">\n</IfDefine>', "2.4.34"),
+        ("IncludeOptional conf/nothing.conf", "2.4.29"),
+        ("MergeTrailers On", "2.4.10"),
+    ],
+)
+def test_what_may_not_be_read_at_all_is_not_said_to_keep_it_from_starting(lines: str, before: str) -> None:
+    """Whether a module of others is loaded is not known, and the lines count only then."""
+    text = f"Listen 80\n<IfModule mod_others.c>\n{lines}\n</IfModule>\n"
+    seen = meaning(text, version=before, built_in=None)
+    causes = {gap.cause for gap in seen.gaps if "does not start" in gap.detail}
+    assert causes == {"undetermined"}
+
+
+@pytest.mark.parametrize(
     "lines",
     [
         "ProxyPass /a http://b/ tiemout=5",
