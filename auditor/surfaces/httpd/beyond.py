@@ -11,6 +11,7 @@ from typing import Final
 
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.effective import first_word
+from auditor.surfaces.httpd.file_places import FilePlace
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.routes import Route
 from auditor.surfaces.httpd.servers import Server, readable
@@ -20,6 +21,7 @@ from auditor.surfaces.httpd.workers import is_balancer, parse_back_end
 _PATTERN: Final = frozenset("*?[~")
 _PROXYING: Final = frozenset({"rewriterule", "sethandler", "addhandler", "rewriteengine"})
 _OVERRIDES: Final = frozenset({"allowoverride", "allowoverridelist"})
+_MAX_NAMED: Final = 5
 _FALLBACK: Final = frozenset({"proxywebsocketfallbacktoproxyhttp"})
 _PLACES: Final = {"documentroot": 0, "alias": 1, "scriptalias": 1}
 _ANYWHERE: Final = frozenset({"aliasmatch", "scriptaliasmatch", "userdir", "virtualdocumentroot", "virtualscriptalias"})
@@ -70,23 +72,65 @@ def spoken_by_section(model: Model, server: Server, scheme: str) -> Iterator[str
                 return
 
 
-def perhaps_proxied(model: Model, server: Server, *, by_name: bool) -> Iterator[str]:
-    """What may proxy a request that no line maps."""
+def perhaps_proxied(model: Model, server: Server, place: FilePlace | None, *, by_name: bool) -> Iterator[str]:
+    """What may proxy a request that no line maps; ``place`` is its file."""
     if not by_name and model.flag(server, "proxyrequests", False):
         yield "ProxyRequests On: asked as a forward proxy, this server sends the request on to the host of the URL"
     if _has_proxy(model):
-        yield from overridden_by_files(model, server)
+        yield from overridden_by_files(model, server, place)
 
 
-def overridden_by_files(model: Model, server: Server) -> Iterator[str]:
-    """What a ``.htaccess`` file may say otherwise of a request that a file serves: its handler, and rewriting."""
+def overridden_by_files(model: Model, server: Server, file: FilePlace | None) -> Iterator[str]:
+    """What a ``.htaccess`` file may say otherwise of a request that a file serves: its handler, and rewriting.
+
+    ``file`` is that file: only what lies on the way to it is read. The names that decide are told where it is known.
+    """
     own = () if server.is_main else server.everywhere(_OVERRIDES)
-    for directive in (*model.main.everywhere(_OVERRIDES), *own):
-        if _lets_files_proxy(directive) and _may_hold(model, server, directive):
+    lines = (*model.main.everywhere(_OVERRIDES), *own)
+    for directive in lines:
+        if not _lets_files_proxy(directive) or _replaced(directive, lines):
+            continue
+        start = _literal_directory(directive)
+        if start is None or file is None or not file.file:
+            asked = "a .htaccess file there" if _may_hold(model, server, directive) else ""
+        else:
+            asked = readable(_asked_for(model, server, start, file.file))
+        if asked:
             place = directive.within[-1].arguments if directive.within else "every directory"
             written = readable(f"{directive.name} {directive.arguments} for {place}")
-            yield f"{written} ({directive.source}): a .htaccess file there may hold RewriteRule [P] or SetHandler"
+            yield f"{written} ({directive.source}): {asked} may hold RewriteRule [P] or SetHandler"
             return
+
+
+def _literal_directory(directive: Directive) -> str | None:
+    """The directory whose section it stands in, without a slash at its end; None: a pattern, or no such section."""
+    section = directive.within[-1] if directive.within else None
+    words = split_words(section.arguments) if section is not None else ()
+    if section is None or section.name.lower() != "directory" or not words or _PATTERN & set(words[0]):
+        return None
+    return words[0].rstrip("/") if words[0].startswith("/") else None
+
+
+def _replaced(directive: Directive, lines: tuple[Directive, ...]) -> bool:
+    """Whether a later line of the same name for the same directory takes its place."""
+    start = _literal_directory(directive)
+    behind = lines[lines.index(directive) + 1 :]
+    return start is not None and any(
+        one.name.lower() == directive.name.lower() and _literal_directory(one) == start for one in behind
+    )
+
+
+def _asked_for(model: Model, server: Server, start: str, file: str) -> str:
+    """The names that httpd looks for from a directory on to a file; empty where the file does not lie below it."""
+    if not f"{file}/".startswith(f"{start}/"):
+        return ""
+    names = server.words("accessfilename") or model.main.words("accessfilename") or (".htaccess",)
+    steps = file[len(start) + 1 :].split("/") if len(file) > len(start) else []
+    if steps and (not steps[-1] or "." in steps[-1]):  # a file, not a directory
+        steps.pop()
+    folders = [start, *(f"{start}/{'/'.join(steps[:count])}" for count in range(1, len(steps) + 1))]
+    found = [f"{folder}/{name}" for folder in folders for name in names]
+    return f"a file {', '.join(found[:_MAX_NAMED])}{' …' if len(found) > _MAX_NAMED else ''}"
 
 
 def _has_proxy(model: Model) -> bool:

@@ -158,13 +158,13 @@ class _Asked:
             doubts = (*doubts, f"before 2.4.39 slashes are not merged: {VERSION_CAUSE}")
         if mapped.route is None or (_NO_PORT.match(mapped.url) and not is_balancer(mapped.url)):
             if not mapped.note and mapped.route is None:
-                doubts += tuple(beyond.perhaps_proxied(self.model, server, by_name=choice.by_name))
+                doubts += tuple(beyond.perhaps_proxied(self.model, server, mapped.place, by_name=choice.by_name))
             script = None
             if mapped.place is not None and mapped.route is None:
                 script, unsure = self._script(server, mapped.path, mapped.place)
                 doubts += unsure
             if script is not None:
-                doubts += tuple(beyond.overridden_by_files(self.model, server))
+                doubts += tuple(beyond.overridden_by_files(self.model, server, mapped.place))
                 return self._run(url, choice, script, doubts)
             return Answer(
                 url=url,
@@ -177,7 +177,7 @@ class _Asked:
                 failures=self._client(url, choice, ""),
             )
         if mapped.place is not None:
-            doubts += tuple(beyond.overridden_by_files(self.model, server))
+            doubts += tuple(beyond.overridden_by_files(self.model, server, mapped.place))
         doubts += tuple(beyond.another_host(mapped.route, mapped.url))
         doubts += tuple(beyond.by_another_proxy(self.model, server))
         doubts += tuple(beyond.spoken_by_section(self.model, server, mapped.url.partition(":")[0].lower()))

@@ -169,7 +169,8 @@ DocumentRoot /srv/www
         ("<Directory /srv>\nAllowOverride All\n</Directory>", "AllowOverride All for /srv (conf/httpd.conf:7)"),
         ("<Directory /srv/www/a>\nAllowOverride Limit FileInfo\n</Directory>", "AllowOverride Limit FileInfo"),
         ("<Directory ~ ^/s>\nAllowOverrideList RewriteRule\n</Directory>", "AllowOverrideList RewriteRule"),
-        ("Alias /x /opt/x\n<Directory /opt>\nAllowOverride All\n</Directory>", "AllowOverride All for /opt"),
+        ("Alias /a /opt/x\n<Directory /opt>\nAllowOverride All\n</Directory>", "AllowOverride All for /opt"),
+        ("Alias /x /opt/x\n<Directory /opt>\nAllowOverride All\n</Directory>", ""),
         ("<Directory /srv>\nAllowOverride None\n</Directory>", ""),
         ("<Directory /srv>\nAllowOverride Limit AuthConfig\n</Directory>", ""),
         ("<Directory /var/www>\nAllowOverride All\n</Directory>", ""),
@@ -324,3 +325,22 @@ def test_a_file_that_cannot_be_named_leaves_open_what_serves_it(lines: str, path
     answer = ask(HOST.format(lines=lines), f"http://a.example{path}")
     assert bool(answer.undetermined) == bool(said), answer.undetermined
     assert said in " ".join(answer.undetermined)
+
+
+@pytest.mark.parametrize(
+    ("lines", "path", "asked"),
+    [
+        ("", "/a/b.html", "a file /srv/www/.htaccess, /srv/www/a/.htaccess may hold"),
+        ("AccessFileName .own .more", "/b.html", "a file /srv/www/.own, /srv/www/.more may hold"),
+        ("", "/", "a file /srv/www/.htaccess may hold"),
+        ("Alias /x /srv/www", "/x", "a file /srv/www/.htaccess may hold"),
+        ("Alias /a /srv/other", "/a/b.html", ""),
+        ("<Directory /srv/www/>\nAllowOverride None\n</Directory>", "/a/b.html", ""),
+        ("<Directory /srv/www/a>\nAllowOverride None\n</Directory>", "/a/b.html", "/srv/www/.htaccess"),
+    ],
+)
+def test_the_files_on_the_way_to_the_one_that_is_served_are_named(lines: str, path: str, asked: str) -> None:
+    allowed = "<Directory /srv/www>\nAllowOverride All\n</Directory>\n"
+    answer = ask(HOST.format(lines=allowed + lines), f"http://a.example{path}")
+    assert bool(answer.undetermined) == bool(asked), answer.undetermined
+    assert asked in " ".join(answer.undetermined)
