@@ -14,7 +14,7 @@ import pytest
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected
 from auditor.model.target import LocalTree, Target
-from auditor.model.value import Boolean, Many, Text, Undetermined, Value
+from auditor.model.value import Many, Text, Undetermined, Value
 from auditor.surfaces.httpd.collect import collect
 from auditor.surfaces.httpd.resources import interpret
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
@@ -153,7 +153,11 @@ def test_of_two_servers_of_one_tree_none_answers_for_the_other(site: Site) -> No
         found = value(site.root, "changed_not_loaded")
         assert isinstance(found, Undetermined), found
         assert "2 servers" in found.cause
-        assert isinstance(value(site.root, "running"), Boolean | Undetermined)
+        assert isinstance(value(site.root, "running"), Undetermined)
+        seen = collected(site.root)
+        assert seen.fact("version")  # both run the same program
+        (gap,) = (one for one in seen.gaps if one.what == "what runs this tree")
+        assert "-f" in gap.next_step
     finally:
         pid = int(other.read_text())
         os.kill(pid, 15)

@@ -79,7 +79,6 @@ list_processes() {
             *)
                 echo "parent $pid $start"
                 echo "exe $pid $(readlink "/proc/$pid/exe" 2>/dev/null)"
-                echo "cwd $pid $(readlink "/proc/$pid/cwd" 2>/dev/null)"
                 tr '\000\012' '\012\040' <"/proc/$pid/cmdline" 2>/dev/null | head -n 200 | sed "s/^/arg $pid /"
                 sed -n "s/^NSpid:/nspid $pid/p" "/proc/$pid/status" 2>/dev/null
                 sed -n "s/^Uid:[[:blank:]]*\([0-9]*\).*/uid $pid \1/p" "/proc/$pid/status" 2>/dev/null

@@ -65,9 +65,13 @@ class Survey:
         self.parent = mine.only or _alike(mine.parents)
         if mine.parents and self.parent is None:
             detail = f"{mine.doubt}: they were started with different options"
-            self.gaps.append(Gap("what runs this tree", "undetermined", detail, kinds=(*_CONFIGURED, "httpd.module")))
+            advice = "Start each with a main file (-f) of its own, and audit each by that."
+            kinds = (*_CONFIGURED, "httpd.module")
+            self.gaps.append(Gap("what runs this tree", "undetermined", detail, advice, kinds))
+        programs = {one.program.removesuffix(DELETED) for one in mine.parents}
+        if len(programs) == 1:
+            self.program = programs.pop()
         if self.parent is not None:
-            self.program = self.parent.program.removesuffix(DELETED)
             self._note_directives(self.parent)
         facts = program_facts(self._answer, self.program) if self.program else []
         return facts + server_facts(self._answer, self.parent, self.program, self._seal)
