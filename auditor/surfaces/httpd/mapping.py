@@ -8,6 +8,7 @@ file order; ``!`` ends the search. A handler proxies only what nothing before it
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -21,6 +22,9 @@ from auditor.surfaces.httpd.routes import Route, back_end_of
 from auditor.surfaces.httpd.sections import WILD, alias_length, location_matches
 from auditor.surfaces.httpd.servers import Server
 from auditor.surfaces.httpd.words import split_words
+
+_MAX_KNOWN: Final = 100
+"""Paths of error pages, indexes and the like that a server remembers."""
 
 
 class Mapped(msgspec.Struct):
@@ -55,6 +59,7 @@ class PathMap:
         self.directory_rules = DirectoryRules(model, server)
         self.handlers = {id(route.directive): route for one in both for route in one.handlers}
         self.proxies = bool(self.handlers) or any(one.rewrites or one.locations or one.aliases for one in both)
+        self._proxied: dict[str, bool] = {}
         self.detours = Detours(model, server)
         self.early = tuple(
             route for one in both for route in (*one.locations, *one.aliases) if "mapping" in route.flags
@@ -63,8 +68,13 @@ class PathMap:
 
     def is_proxied(self, path: str) -> bool:
         """Whether a path is handed to a back end, or may be."""
-        found = map_path(self, path, follow=False)
-        return found.route is not None or bool(found.doubts)
+        known = self._proxied.get(path)
+        if known is None:
+            found = map_path(self, path, follow=False)
+            known = found.route is not None or bool(found.doubts)
+            if len(self._proxied) < _MAX_KNOWN:
+                self._proxied[path] = known
+        return known
 
     def error_pages(self, mapped: Mapped, statuses: frozenset[int]) -> Iterator[str]:
         """Why a request that fails with one of these statuses may wait for a back end once more."""

@@ -104,6 +104,8 @@ def rewrite(rules: Sequence[Rule], path: str, doubts: list[str]) -> Rewritten:
             return Rewritten(path, ended=ended)
         if words[1] != "-":
             new = _new_path(words[1], match, doubts)
+            if new is not None and path.startswith("/") and not new.startswith("/"):
+                doubts.append(f"RewriteRule {words[0]} makes a path without a slash in front")
             path, changed = (path if new is None else new), True
         if {"pt", "passthrough"} & flags.keys():
             return Rewritten(path)

@@ -344,3 +344,12 @@ def test_the_files_on_the_way_to_the_one_that_is_served_are_named(lines: str, pa
     answer = ask(HOST.format(lines=allowed + lines), f"http://a.example{path}")
     assert bool(answer.undetermined) == bool(asked), answer.undetermined
     assert asked in " ".join(answer.undetermined)
+
+
+@pytest.mark.parametrize(
+    ("line", "open_"), [("BalancerPersist On\n", True), ("BalancerPersist Off\n", False), ("", False)]
+)
+def test_members_that_were_saved_may_have_other_time_outs(line: str, open_: bool) -> None:
+    lines = "<Proxy balancer://p>\nBalancerMember http://b timeout=5\n</Proxy>\nProxyPass /a balancer://p/\n"
+    doubts = ask(f"Listen 80\n{line}{lines}", "http://x/a/").undetermined
+    assert any("BalancerPersist" in doubt for doubt in doubts) is open_
