@@ -187,6 +187,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "when.client body": ("body of a request", "要求本文"),
     "when.client idle": ("idle connection", "無通信の接続"),
     "explain.not_proxied": ("not handed to a back end", "バックエンドへの転送なし"),
+    "explain.notes": ("What may end it otherwise", "結果を変えうるもの"),
     "explain.undetermined": ("Undetermined", "確定できないこと"),
     "explain.and": (" and ", "、"),
     # history

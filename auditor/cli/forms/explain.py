@@ -272,6 +272,10 @@ def _own_timeout(own: OwnTimeout | None, words: Words) -> Iterable[str]:
 
 
 def _undetermined(answer: Answer, words: Words) -> Iterable[str]:
+    if answer.notes:
+        yield ""
+        yield f"  {words('explain.notes')}"
+        yield from (paragraph(one_line(text), 4, 6) for text in answer.notes)
     if answer.undetermined:
         yield ""
         yield f"  {words('explain.undetermined')}"

@@ -67,7 +67,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
     Seconds are numbers; with ``proxied`` true, None means without limit unless ``undetermined`` says why it is not
     known. A URL that is not proxied has neither worker nor time-outs, and ``why_not`` says what ends it; a script that
-    httpd runs itself has a read time-out and ``run_by``, the module.
+    httpd runs itself has a read time-out and ``run_by``, the module. ``notes`` say what may end a request otherwise
+    while the time-outs stay.
     ``worker`` is the name httpd compares, or None for the generic one. ``also`` is one answer for each further
     member where a balancer's members differ; the time-outs above are then the longest.
     """
@@ -98,6 +99,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     failures: tuple[Failure, ...] = ()
     run_by: str = ""
     virtual_host_note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def seconds_or_none(seconds: float) -> float | None:
@@ -142,6 +144,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         if mark is None
         else {"status": mark.status, "log_ids": list(mark.log_ids), "after_s": mark.seconds},
         "undetermined": list(answer.undetermined),
+        "notes": list(answer.notes),
         "proxied": answer.proxied,
         "run_by": answer.run_by or None,
         "route": answer.route or None,

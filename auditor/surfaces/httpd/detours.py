@@ -14,7 +14,7 @@ from typing import Final
 from auditor.surfaces.httpd import regexes
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.effective import first_word
-from auditor.surfaces.httpd.file_places import FilePlace, Settings, handler_line, redirects
+from auditor.surfaces.httpd.file_places import FilePlace, Settings, handler_line, in_files, redirects
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.servers import Server, readable
 from auditor.surfaces.httpd.words import split_words
@@ -160,11 +160,6 @@ def _counting(settings: Settings, path: str, file: str, *, by_line: bool) -> Ite
     for directive, certain in settings.counting(path, file):
         if not (by_line and in_files(directive)):
             yield directive, certain
-
-
-def in_files(directive: Directive) -> bool:
-    """Whether it stands in a section of directories or files."""
-    return any(one.name.lower().startswith(("directory", "files")) for one in directive.within)
 
 
 def _shown(directive: Directive) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from auditor.errors import InputError
 from auditor.surfaces.httpd import beyond, effective
 from auditor.surfaces.httpd.answer import Answer, Failure, OnTimeout, seconds_or_none
+from auditor.surfaces.httpd.asides import Asides
 from auditor.surfaces.httpd.chain import chain_of
 from auditor.surfaces.httpd.client_side import client_failures
 from auditor.surfaces.httpd.directive import Resolved
@@ -140,6 +141,7 @@ class _Asked:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.hosts = VirtualHosts(model.servers)
+        self.asides = Asides(model)
         self._places: dict[str, PathMap] = {}
         self._scripts: dict[str, Scripts] = {}
         self._shares: dict[str, Sharing] = {}
@@ -262,6 +264,8 @@ class _Asked:
         )
         statuses = frozenset(one.status for one in found if one.status is not None)
         pages = self._place(server).error_pages(mapped, statuses)
+        balancer = self.model.balancer(server, mapped.url) if is_balancer(mapped.url) else None
+        kept = () if balancer is None else tuple(self.asides.of_kept_state(balancer))
         others = (
             ()
             if len(targets) == 1
@@ -270,7 +274,8 @@ class _Asked:
         worker = longest.worker
         return msgspec.structs.replace(
             answer,
-            undetermined=(*answer.undetermined, *pages),
+            undetermined=(*answer.undetermined, *kept, *pages),
+            notes=tuple(self.asides.of_request(server, mapped.path, balancer, targets, tls=_tls(url))),
             worker=readable(worker.name) if worker is not None else None,
             worker_source=worker.definition.source if worker is not None else None,
             shared_with=self._shared(server, route, worker),
@@ -306,8 +311,11 @@ class _Asked:
         return self._sharing(server).others(worker, route)
 
     def _client(self, url: str, choice: Choice, protocol: str) -> tuple[Failure, ...]:
-        tls = url.lower().startswith(("https:", "wss:"))
-        return tuple(client_failures(self.model, choice.firsts, choice.server, protocol, tls=tls))
+        return tuple(client_failures(self.model, choice.firsts, choice.server, protocol, tls=_tls(url)))
+
+
+def _tls(url: str) -> bool:
+    return url.lower().startswith(("https:", "wss:"))
 
 
 def _elsewhere(choice: Choice) -> str:

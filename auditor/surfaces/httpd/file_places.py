@@ -142,6 +142,11 @@ def _aliased(name: str, words: tuple[str, ...], path: str) -> str | None:
     return f"{words[1]}{path[length:]}" if length else None
 
 
+def in_files(directive: Directive) -> bool:
+    """Whether it stands in a section of directories or files."""
+    return any(one.name.lower().startswith(("directory", "files")) for one in directive.within)
+
+
 def not_tried(place: FilePlace) -> Iterator[str]:
     """Why the file of a path is not certain: a pattern before it cannot be tried."""
     for one in place.untried:

@@ -13,11 +13,10 @@ from typing import Final
 import msgspec
 
 from auditor.surfaces.httpd import effective, regexes
-from auditor.surfaces.httpd.detours import in_files
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.durations import atoi
 from auditor.surfaces.httpd.effective import first_word
-from auditor.surfaces.httpd.file_places import FilePlace, Settings, depends
+from auditor.surfaces.httpd.file_places import FilePlace, Settings, depends, in_files
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.routes import Route, rewrite_flags
 from auditor.surfaces.httpd.servers import Server

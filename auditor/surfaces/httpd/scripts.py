@@ -16,6 +16,7 @@ from auditor.surfaces.httpd import effective
 from auditor.surfaces.httpd.answer import ChainEntry, Failure, Governed, seconds_or_none
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.durations import atoi, parse_interval
+from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.file_places import FilePlace, Settings, handler_line, not_tried
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.marks import Mark
@@ -80,6 +81,8 @@ class Scripts:
             return None, ()
         if len(names) > 1:
             doubts.append("mod_cgid and mod_cgi are both loaded: the one that is loaded last runs the scripts")
+        if names[0] == "fcgid":
+            doubts += self._wrapped(place)
         limits = self._fcgid(place) if names[0] == "fcgid" else self._cgi(names[0], counting, doubts)
         seconds, governed, chain = _first(list(limits))
         return Script(names[0], by, chain, seconds, governed, self.model.behaviour), tuple(doubts)
@@ -103,6 +106,24 @@ class Scripts:
         seconds = math.inf if timeout.seconds < 0 else timeout.seconds
         name = timeout.directive.name if timeout.directive is not None else "default"
         yield _Limit(seconds, name, timeout.written or f"{timeout.seconds}", timeout.directive)
+
+    def _wrapped(self, place: FilePlace) -> Iterator[str]:
+        """A wrapper is the program whose FcgidCmdOptions count, and which one it is depends on the file."""
+        servers = (self.server,) if self.server.is_main else (self.server, self.model.main)
+        names = frozenset({"fcgidwrapper"})
+        for directive in (line for one in servers for line in one.everywhere(names)):
+            words = split_words(directive.arguments)
+            ends = words[1] if len(words) > 1 and words[1].lower() != "virtual" else ""
+            if place.file and not place.file.endswith(ends):
+                continue
+            for one in servers:
+                for options in one.plain.get("fcgidcmdoptions", ()):
+                    if "iotimeout" in options.arguments.lower() and first_word(options) != place.file:
+                        yield (
+                            f"FcgidWrapper ({directive.source}) may start the program that FcgidCmdOptions "
+                            f"({options.source}) names"
+                        )
+                        return
 
     def _fcgid(self, place: FilePlace) -> Iterator[_Limit]:
         servers = (self.server,) if self.server.is_main else (self.server, self.model.main)
