@@ -108,15 +108,19 @@ class _Capture(msgspec.Struct):
 
 
 class _File:
-    """State of one file being read: open sections, a false conditional being skipped, a macro being recorded."""
+    """State of one file being read: open sections, a false conditional being skipped, a macro being recorded.
 
-    __slots__ = ("capture", "name", "opened", "skipping")
+    ``used`` is the last physical line of the last Use.
+    """
+
+    __slots__ = ("capture", "name", "opened", "skipping", "used")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.opened: list[_Open] = []
         self.skipping: list[tuple[str, FileSource]] = []
         self.capture: _Capture | None = None
+        self.used = 0
 
 
 class _Frame(msgspec.Struct, frozen=True):
@@ -171,6 +175,7 @@ class _Resolver:
         self.passed_an_include = False
         self.module_answers: dict[str, bool | Unsure] = {}
         self.lines: dict[str, tuple[LogicalLine, ...]] = {}
+        self.unended: dict[str, LogicalLine] = {}  # by file: what is left of the last line where its end gets lost
         self.prefix = options.root.rstrip("/") + "/"
         self.actions: dict[str, _Action | None] = {}  # by name as written; None: nothing but a directive
 
@@ -214,13 +219,20 @@ class _Resolver:
                 self.pass_file(path)
                 return
             lines = self.lines[path] = read_lines(content)
+            if lines and not content.endswith(b"\n"):
+                self.unended[path] = _without_its_end(lines[-1], content)
             self.look_at(content, lines, path)
         state = _File(self.relative(path))
         within, doubts = self.within, self.doubts
         self.depth += 1
         self.lines_passed += len(lines)
         self.text_passed += lines[-1].end if lines else 0
-        self.consume(lines, state, _NO_FRAME)
+        if path not in self.unended:
+            self.consume(lines, state, _NO_FRAME)
+        else:
+            self.consume(lines[:-1], state, _NO_FRAME)
+            lost = 0 < state.used == lines[-1].line - 1
+            self.consume((self.unended[path] if lost else lines[-1],), state, _NO_FRAME)
         self.depth -= 1
         self.end_file(state)
         self.within, self.doubts = within, doubts
@@ -628,6 +640,10 @@ class _Resolver:
         self.lines_passed += len(lines)
         self.text_passed += sum(len(one.text) for one in lines)
         self.consume(lines, line.state, frame)
+        if not line.frame.macros:
+            line.state.used = line.source.last_line
+        if lines and lines[-1].text.endswith("\\"):
+            self.gap(str(line.source), "undetermined", "the macro's last line ends in a backslash: it runs on behind")
         if len(line.state.opened) == before:
             self.doubts = doubts
 
@@ -687,6 +703,14 @@ def _shown(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def _without_its_end(line: LogicalLine, content: bytes) -> LogicalLine:
+    """What httpd has of a last line without line end that follows a Use: mod_macro loses its last physical line."""
+    kept = content[line.start : content.rfind(b"\n") + 1]
+    if len(kept) < 2:
+        return msgspec.structs.replace(line, text="", name="", arguments="")
+    return msgspec.structs.replace(read_lines(kept)[0], line=line.line, last_line=line.last_line)
+
+
 def _as_lines(texts: tuple[tuple[str, LogicalLine], ...]) -> list[LogicalLine]:
     """A macro's substituted lines, read again: a value may make a line a comment, or continue it."""
     lines = []
@@ -701,5 +725,6 @@ def _as_lines(texts: tuple[tuple[str, LogicalLine], ...]) -> list[LogicalLine]:
         gathered, first = "", None
     if first is not None:
         last = texts[-1][1]
+        gathered += "\\"  # it goes on behind the Use
         lines.append(LogicalLine(gathered, *split_line(gathered), first.line, last.last_line, first.start, last.end))
     return lines
