@@ -1,0 +1,3 @@
+#!/bin/sh
+# Says nothing.
+exec sleep 30
