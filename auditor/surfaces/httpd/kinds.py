@@ -330,6 +330,11 @@ BALANCER: Final = KindSpec(
         _attribute("routes", "list", "The routes that go through it."),
         _attribute("method", "text", "lbmethod=, or byrequests."),
         _attribute("wait_timeout", "duration", "timeout=: the wait for a usable member; absent where none."),
+        _attribute(
+            "wait_set_apart",
+            "boolean",
+            "Whether that timeout= stands in ProxySet or <Proxy>, where no ProxyPass shows it; absent where none.",
+        ),
         _attribute("force_recovery", "boolean", "forcerecovery: retry all at once when every member is in error."),
         _attribute("fail_on_timeout", "boolean", "failontimeout: a member that timed out is put in error."),
         _attribute("fail_on_status", "list", "failonstatus: answers that put a member in error."),

@@ -152,6 +152,7 @@ class WorkerResources:
         out.text("method", method.value if method else "byrequests", source_of(method.directive if method else None))
         if wait is not None:
             out.seconds("wait_timeout", atoi(wait.value), wait.directive.source)
+            out.flag("wait_set_apart", wait.directive.name.lower() in ("proxyset", "<proxy"), wait.directive.source)
         for key, name, default in (
             ("forcerecovery", "force_recovery", True),
             ("failontimeout", "fail_on_timeout", False),
