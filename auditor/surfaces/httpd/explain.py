@@ -82,9 +82,14 @@ class Explainer:
         doubts = list(first.undetermined)
         found = set()
         for other, cause in self._others:
-            if cause not in found and _essence(answer := other.answer(url)) != _essence(first):
+            if cause in found:
+                continue
+            answer = other.answer(url)
+            if _essence(answer) != _essence(first):
                 found.add(cause)
                 doubts.append(_difference(first, answer, cause))
+            elif cause != VERSION_CAUSE:  # alike, and yet what makes it uncertain may stand in one of the ways alone
+                doubts += answer.undetermined
         if self._too_many:
             doubts.append("more conditionals cannot be decided than can be tried: name modules with --module")
         return msgspec.structs.replace(first, undetermined=tuple(dict.fromkeys(doubts)))

@@ -4,7 +4,10 @@ import pytest
 
 from auditor.errors import InputError
 from auditor.surfaces.httpd.answer import answer_json
-from tests.unit.surfaces.httpd.trees import ask
+from auditor.surfaces.httpd.explain import explain
+from auditor.surfaces.httpd.resolving import resolve_collected
+from auditor.surfaces.interface import InterpretOptions
+from tests.unit.surfaces.httpd.trees import ask, collected
 
 SHOP = """Listen 80
 Timeout 60
@@ -353,3 +356,12 @@ def test_members_that_were_saved_may_have_other_time_outs(line: str, open_: bool
     lines = "<Proxy balancer://p>\nBalancerMember http://b timeout=5\n</Proxy>\nProxyPass /a balancer://p/\n"
     doubts = ask(f"Listen 80\n{line}{lines}", "http://x/a/").undetermined
     assert any("BalancerPersist" in doubt for doubt in doubts) is open_
+
+
+@pytest.mark.parametrize("condition", ["IfModule mod_of_others.c", "IfModule !mod_of_others.c"])
+def test_a_doubt_of_one_way_alone_is_told(condition: str) -> None:
+    handler = '<FilesMatch "\\.php$">\nSetHandler "proxy:fcgi://localhost"\n</FilesMatch>\n'
+    lines = f"<{condition}>\nFallbackResource /index.php\n</IfModule>\n"
+    seen = collected(f"Listen 80\nDocumentRoot /srv\n{lines}{handler}", built_in=None)
+    answer = explain(resolve_collected(seen, InterpretOptions()), "http://x/y", "2.4.62")
+    assert any("FallbackResource" in doubt for doubt in answer.undetermined)
