@@ -33,18 +33,6 @@ def proxied_by_host(model: Model, server: Server) -> Iterator[str]:
         yield "ProxyExpressEnable: a host named in its table is proxied to what stands there, whatever the path"
 
 
-def kept_by_balancer(model: Model, server: Server, url: str) -> Iterator[str]:
-    """BalancerPersist keeps members as they were saved, their time-outs too, whatever the lines say by now."""
-    balancer = model.balancer(server, url) if is_balancer(url) else None
-    owner = model.by_name.get(balancer.server) if balancer is not None else None
-    line = owner.last("balancerpersist") if owner is not None else None
-    if line is not None and first_word(line).lower() == "on":
-        yield (
-            f"BalancerPersist On ({line.source}): a member that was saved keeps what it had then, its time-outs too, "
-            "and what balancer-manager made of it"
-        )
-
-
 def by_another_proxy(model: Model, server: Server) -> Iterator[str]:
     """ProxyRemote sends requests on through another proxy; after a 502 they are tried once more without it."""
     for one in (model.main,) if server.is_main else (server, model.main):

@@ -27,6 +27,8 @@ _ALL_THE_SAME: Final = frozenset(
         "addhandler",
         "browsermatch",
         "browsermatchnocase",
+        "cachedisable",
+        "cacheenable",
         "directoryindex",
         "fallbackresource",
         "ldapconnectiontimeout",

@@ -186,7 +186,6 @@ class _Asked:
         if mapped.place is not None:
             doubts += tuple(beyond.overridden_by_files(self.model, server, mapped.place))
         doubts += tuple(beyond.another_host(mapped.route, mapped.url))
-        doubts += tuple(beyond.kept_by_balancer(self.model, server, mapped.url))
         doubts += tuple(beyond.by_another_proxy(self.model, server))
         doubts += tuple(beyond.spoken_by_section(self.model, server, mapped.url.partition(":")[0].lower()))
         return self._proxied(url, choice, mapped.route, mapped, doubts)
