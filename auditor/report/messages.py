@@ -7,6 +7,7 @@ from typing import Final
 
 from auditor.report.escape import visible
 from auditor.report.interface import Language
+from auditor.report.sentences import said
 
 _TEXTS: Final[dict[str, tuple[str, str]]] = {
     # counted things: singular|plural
@@ -377,6 +378,10 @@ class Words:
     def __call__(self, key: str, /, **values: object) -> str:
         """The text of that key with its values filled in; a key that is not in the catalogue is an error."""
         return _TEXTS[key][self._column].format(**values)
+
+    def said(self, text: str) -> str:
+        """What another room says in English, in this language where it is known; else as it is."""
+        return said(text, self.lang)
 
     def count(self, thing: str, number: int) -> str:
         """``3 rules``: a number with what it counts (a kind of resource too), in the form the number asks for."""

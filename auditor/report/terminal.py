@@ -171,7 +171,7 @@ def _gap(target: str, gap: Gap, words: Words) -> Iterable[str]:
     detail = one_line(gap.detail)
     cause = words(f"cause.{gap.cause}")
     yield entry(label, f"{cause}: {detail}" if detail else cause)
-    yield from advice(gap.next_step, 6)
+    yield from advice(words.said(gap.next_step), 6)
 
 
 def _target_block(target: TargetDrift, words: Words, style: Style) -> Iterable[str]:
@@ -194,7 +194,7 @@ def _unseen(target: TargetDrift, words: Words, style: Style) -> Iterable[str]:
     causes = [one_line(gap.detail) or words(f"cause.{gap.cause}") for gap in target.gaps]
     yield paragraph(f"{head}: {causes[0]}", 0, 2) if causes else head
     for gap in target.gaps:
-        yield from advice(gap.next_step, 6)
+        yield from advice(words.said(gap.next_step), 6)
 
 
 def _summary(report: DriftReport, same: Sequence[TargetDrift], words: Words, style: Style) -> Iterable[str]:

@@ -39,10 +39,10 @@ def _every(diagnosis: Diagnosis) -> Iterator[DoctorCheck]:
 def _checks(checks: Iterable[DoctorCheck], words: Words) -> Iterator[str]:
     for check in checks:
         state = pad(words(f"doctor.state.{check.state}"), _STATE)
-        yield entry(words(f"doctor.name.{check.name}"), f"{state}{one_line(check.detail, 400)}".rstrip())
+        yield entry(words(f"doctor.name.{check.name}"), f"{state}{one_line(words.said(check.detail), 400)}".rstrip())
         if check.state == "missing":
             yield paragraph(words("doctor.costs", costs=words(f"doctor.cost.{check.name}")), 6, 8)
-            yield from advice(check.next_step, 6)
+            yield from advice(words.said(check.next_step), 6)
 
 
 def _grants(target: TargetDiagnosis, words: Words) -> Iterator[str]:

@@ -89,7 +89,7 @@ def _gaps(gaps: Iterable[Gap], words: Words) -> str:
         cause = words(f"cause.{gap.cause}")
         lines.append(entry(one_line(gap.what), f"{cause}: {detail}" if detail else cause))
         if gap.next_step:
-            lines.append(f"      {one_line(gap.next_step)}")
+            lines.append(f"      {one_line(words.said(gap.next_step))}")
     return "\n".join(lines)
 
 
@@ -98,10 +98,10 @@ def _answer(answer: Answer, words: Words, style: Style) -> Iterable[str]:
     host_source = source_text(answer.virtual_host_source)
     yield _row(words("explain.virtual_host"), one_line(answer.virtual_host), host_source)
     if answer.virtual_host_note:
-        yield paragraph(one_line(answer.virtual_host_note), 2 + _NAME)
+        yield paragraph(one_line(words.said(answer.virtual_host_note)), 2 + _NAME)
     if not answer.proxied and not answer.run_by:
         yield _row(words("explain.mapped_by"), words("explain.not_proxied"), "")
-        yield paragraph(one_line(answer.why_not), 2 + _NAME)
+        yield paragraph(one_line(words.said(answer.why_not)), 2 + _NAME)
         yield from _failures(answer, words)
         yield from _undetermined(answer, words)
         return
@@ -157,7 +157,7 @@ def _timeouts(answer: Answer, words: Words) -> Iterable[str]:
         text = f"{pad(shown, 9)} {_governed(governed, words)}"
         yield _row(words(key), text, source_text(governed.source))
         if note:
-            yield paragraph(one_line(note), 2 + _NAME)
+            yield paragraph(one_line(words.said(note)), 2 + _NAME)
     for index, (url, seconds) in enumerate(answer.members):
         shown = words("explain.no_limit") if seconds is None else show_seconds(seconds)
         text = f"{pad(shown, 9)} {one_line(url)}"
@@ -171,7 +171,7 @@ def _governed(governed: Governed, words: Words) -> str:
 
 
 def _link(one: ChainEntry, words: Words) -> Iterable[str]:
-    reason = one_line(one.reason)
+    reason = one_line(words.said(one.reason))
     verdict = words(f"verdict.{one.verdict}")
     text = f"{verdict}: {reason}" if reason else verdict
     source = source_text(one.source)
@@ -205,7 +205,7 @@ def _strikes(answer: Answer, words: Words) -> Iterable[str]:
     else:
         yield paragraph(words(key, status=mark.status, after=after, ids=ids), 2)
     if mark.text:
-        yield paragraph(one_line(mark.text), 2)
+        yield paragraph(one_line(words.said(mark.text)), 2)
 
 
 def _failures(answer: Answer, words: Words) -> Iterable[str]:
@@ -220,7 +220,7 @@ def _failures(answer: Answer, words: Words) -> Iterable[str]:
             for one in found:
                 yield from _failure(one, answer, words)
                 if one.text and one.text not in told:
-                    yield paragraph(one_line(one.text), 4 + _PHASE)
+                    yield paragraph(one_line(words.said(one.text)), 4 + _PHASE)
                 told.add(one.text)
 
 
@@ -275,8 +275,8 @@ def _undetermined(answer: Answer, words: Words) -> Iterable[str]:
     if answer.notes:
         yield ""
         yield f"  {words('explain.notes')}"
-        yield from (paragraph(one_line(text), 4, 6) for text in answer.notes)
+        yield from (paragraph(one_line(words.said(text)), 4, 6) for text in answer.notes)
     if answer.undetermined:
         yield ""
         yield f"  {words('explain.undetermined')}"
-        yield from (paragraph(one_line(text), 4, 6) for text in answer.undetermined)
+        yield from (paragraph(one_line(words.said(text)), 4, 6) for text in answer.undetermined)

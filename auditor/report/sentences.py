@@ -1,0 +1,155 @@
+"""Sentences that other rooms say in English, in the report's language; one that is not known here stays as it is."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Final
+
+from auditor.report.interface import Language
+
+_LONGEST: Final = 2_000
+_JAPANESE: Final[dict[str, str]] = {
+    # explain: what governs, and why not
+    "falls back to the read time-out": "読取タイムアウトと同じ値になります",
+    "no connectiontimeout= is set": "connectiontimeout= は設定されていません",
+    "a Unix socket has none": "Unix ソケットにはありません",
+    "no ProxyPass, RewriteRule [P] or proxy handler takes this path": (
+        "このパスに該当する ProxyPass、RewriteRule [P]、プロキシのハンドラーはありません"
+    ),
+    "a Redirect takes it": "Redirect が適用されます",
+    "{line} ! excludes it from proxying": "{line} ! により転送対象から除外されます",
+    "on a balancer it is the wait for a usable member, never a read time-out": (
+        "バランサーでは使用可能なメンバーを待つ時間であり、読取タイムアウトではありません"
+    ),
+    "it is for the members of a balancer; httpd does not start with it here": (
+        "バランサーのメンバー用です。ここに書くと httpd は起動しません"
+    ),
+    "no proxy worker matches this URL, the generic one serves it": (
+        "この URL に一致するワーカーがなく、汎用のワーカーが処理します"
+    ),
+    "overridden by {what}": "{what} が優先されます",
+    "the main server's proxy worker {name} comes first": "主サーバーのワーカー {name} が優先されます",
+    "the worker was made by {made}": "ワーカーは {made} で作成されています",
+    "a later {name} of the same server replaces it": "同じサーバーの後の {name} で置き換えられます",
+    "0 in a virtual host means the main server's": "仮想ホストの 0 は主サーバーの値を意味します",
+    "the virtual host has its own": "仮想ホストに独自の設定があります",
+    "its unit is dropped: {seconds} s": "単位は無視され、{seconds} 秒になります",
+    "answered by {who} where the name leads to {address}": "名前が {address} を指す場合は {who} が応答します",
+    # explain: how it fails
+    "It looks like a fault of the back end.": "バックエンドの障害のように見えます。",
+    "AH01030 goes to the main server's error log.": "AH01030 は主サーバーのエラーログに出ます。",
+    "Nothing is written to the error log.": "エラーログには何も出ません。",
+    "It is tried twice; nothing is written to the error log.": "2 回試行し、エラーログには何も出ません。",
+    "It is tried {times} times; nothing is written to the error log.": (
+        "{times} 回試行し、エラーログには何も出ません。"
+    ),
+    "Before 2.4.24 the status is 400.": "2.4.24 より前の状態は 400 です。",
+    "A redirect or an error that httpd sends itself keeps its status.": (
+        "httpd 自身が返すリダイレクトとエラーの状態は変わりません。"
+    ),
+    "The connection is closed without an answer.": "応答なしで接続が切れます。",
+    "The child process that saw the failure tries no connection for so long.": (
+        "失敗を検知した子プロセスは、その間は接続を試みません。"
+    ),
+    "A request that is no WebSocket handshake is not proxied at all.": (
+        "WebSocket のハンドシェイクではない要求は転送されません。"
+    ),
+    "Of a request that is no handshake.": "ハンドシェイクではない要求の場合です。",
+    "Only a request with a body is preceded by it.": "本文のある要求の前にだけ行われます。",
+    "It is that long for every address that the name has.": "名前が持つアドレスごとに、この時間がかかります。",
+    "At the most: it depends on which members are tried.": "最大値です。どのメンバーを試行するかで変わります。",
+    "Timeout 0 answers at once, before any back end can.": (
+        "Timeout 0 では、バックエンドの応答を待たずに直ちに応答します。"
+    ),
+    "{module} is not loaded.": "{module} はロードされていません。",
+    'The log says "{said}", without an identifier.': "ログには識別子なしで「{said}」と出ます。",
+    # explain: what may end it otherwise
+    "balancer-manager ({place}) lets members be added, disabled and given other duties while the server runs: that is "
+    "not seen here": (
+        "balancer-manager ({place}) により、稼働中にメンバーの追加、無効化、役割の変更ができます。"
+        "その変更はここでは見えません"
+    ),
+    "{set} ({place}): a member whose health checks fail is left out until they succeed; where none is left, 503 comes "
+    "at once": (
+        "{set} ({place}): ヘルスチェックに失敗したメンバーは、成功するまで使われません。"
+        "全メンバーが外れると直ちに 503 になります"
+    ),
+    "CacheEnable ({place}): what mod_cache holds is answered without the back end, and where that fails with a 5xx a "
+    "stale entry is (CacheStaleOnError)": (
+        "CacheEnable ({place}): mod_cache が保持する内容はバックエンドを使わずに返され、バックエンドが 5xx で失敗すると"
+        "期限切れの内容が返されます (CacheStaleOnError)"
+    ),
+    "Protocols ({place}): a client that speaks HTTP/2 is held to other limits than those told here (H2StreamTimeout "
+    "since 2.4.55)": (
+        "Protocols ({place}): HTTP/2 のクライアントには、ここに示すものとは別の制限が適用されます "
+        "(2.4.55 以降は H2StreamTimeout)"
+    ),
+    # explain: what is undetermined
+    "{line} ({place}): {files} may hold RewriteRule [P] or SetHandler": (
+        "{line} ({place}): {files} に RewriteRule [P] または SetHandler がある可能性があります"
+    ),
+    "{line} ({place}): its pattern cannot be tried here, and it may take the path": (
+        "{line} ({place}): パターンをここでは評価できず、このパスに一致する可能性があります"
+    ),
+    "{line} ({place}) depends on the file the request names": "{line} ({place}) は要求が指すファイルによります",
+    "whether it is proxied is not certain: {cause}": "転送されるかどうかは確定できません: {cause}",
+    "the read time-out may also be {seconds}: {cause}": "読取タイムアウトは {seconds} の可能性もあります: {cause}",
+    "the virtual host may also be {name}: {cause}": "仮想ホストは {name} の可能性もあります: {cause}",
+    "the answer is not certain: {cause}": "答えは確定できません: {cause}",
+    # doctor
+    "no server runs this tree": "このツリーで稼働中のサーバーはありません",
+    "sudo -n is refused": "sudo -n は拒否されます",
+    "sudo -n grants only: nothing": "sudo -n で許可されるコマンドはありません",
+    "sudo -n grants only: {commands}": "sudo -n で許可されるのは {commands} のみです",
+    "Say it with --httpd-version, or httpd_version: in auditor.yaml.": (
+        "--httpd-version、または auditor.yaml の httpd_version: で指定してください。"
+    ),
+    # check, drift, explain: gaps
+    "Correct the line; httpd's own check (httpd -t) names it too.": (
+        "該当行を修正してください。httpd 自身の検査 (httpd -t) でも示されます。"
+    ),
+    "Name the version with --httpd-version, definitions with --define, or run on the host.": (
+        "--httpd-version で版を、--define で定義を指定するか、ホスト上で実行してください。"
+    ),
+    "Name the loaded modules with --module, definitions with --define, or run on the host.": (
+        "--module でロード済みモジュールを、--define で定義を指定するか、ホスト上で実行してください。"
+    ),
+}
+
+
+def said(text: str, lang: Language) -> str:
+    """A sentence, or several, in that language; what is not known stays in English."""
+    if lang != "ja" or not text or len(text) > _LONGEST:
+        return text
+    whole = _known(text)
+    if whole is not None:
+        return whole
+    parts = re.split(r"(?<=\.) (?=[A-Z])", text)
+    found = [_known(part) for part in parts]
+    if not any(found):
+        return text
+    return "".join(one if one is not None else f" {part} " for one, part in zip(found, parts, strict=True)).strip()
+
+
+def _known(text: str) -> str | None:
+    exact = _JAPANESE.get(text)
+    if exact is not None:
+        return exact
+    for expression, template in _templates():
+        match = expression.fullmatch(text)
+        if match is not None:
+            return template.format(**match.groupdict())
+    return None
+
+
+@cache
+def _templates() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """What has blanks to fill in, as an expression."""
+    found = []
+    for english, japanese in _JAPANESE.items():
+        pieces = re.split(r"\{(\w+)\}", english)
+        if len(pieces) > 1:
+            odd = (f"(?P<{one}>.+?)" if index % 2 else re.escape(one) for index, one in enumerate(pieces))
+            found.append((re.compile("".join(odd), re.DOTALL), japanese))
+    return tuple(found)
