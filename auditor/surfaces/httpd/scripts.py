@@ -16,7 +16,6 @@ from auditor.surfaces.httpd import effective
 from auditor.surfaces.httpd.answer import ChainEntry, Failure, Governed, seconds_or_none
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.durations import atoi, parse_interval
-from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.file_places import FilePlace, Settings, handler_line, not_tried
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.marks import Mark
@@ -26,7 +25,7 @@ from auditor.surfaces.httpd.words import split_words
 
 _HANDLERS: Final = {"cgi-script": ("cgid", "cgi"), "fcgid-script": ("fcgid",)}
 _OWN: Final = {"cgid": "cgidscripttimeout", "cgi": "cgiscripttimeout"}
-_NAMES: Final = ("sethandler", "addhandler", *_OWN.values())
+_NAMES: Final = ("sethandler", "addhandler", "fcgidwrapper", *_OWN.values())
 _FCGID: Final = ("fcgidiotimeout", "ipccommtimeout")
 _FCGID_DEFAULT: Final = 40
 _SAYS: Final = 'The log says "Script timed out before returning headers", without an identifier.'
@@ -82,8 +81,9 @@ class Scripts:
         if len(names) > 1:
             doubts.append("mod_cgid and mod_cgi are both loaded: the one that is loaded last runs the scripts")
         if names[0] == "fcgid":
-            doubts += self._wrapped(place)
-        limits = self._fcgid(place) if names[0] == "fcgid" else self._cgi(names[0], counting, doubts)
+            limits = self._fcgid(self._program(place, counting, doubts))
+        else:
+            limits = self._cgi(names[0], counting, doubts)
         seconds, governed, chain = _first(list(limits))
         return Script(names[0], by, chain, seconds, governed, self.model.behaviour), tuple(doubts)
 
@@ -107,33 +107,35 @@ class Scripts:
         name = timeout.directive.name if timeout.directive is not None else "default"
         yield _Limit(seconds, name, timeout.written or f"{timeout.seconds}", timeout.directive)
 
-    def _wrapped(self, place: FilePlace) -> Iterator[str]:
-        """A wrapper is the program whose FcgidCmdOptions count, and which one it is depends on the file."""
-        servers = (self.server,) if self.server.is_main else (self.server, self.model.main)
-        names = frozenset({"fcgidwrapper"})
-        for directive in (line for one in servers for line in one.everywhere(names)):
+    def _program(self, place: FilePlace, counting: list[tuple[Directive, bool]], doubts: list[str]) -> str:
+        """The program whose FcgidCmdOptions count: that of a wrapper for the file's ending, else the file."""
+        ending = f".{place.file.rpartition('.')[2]}"
+        found: dict[str, str] = {}
+        for directive, certain in counting:
             words = split_words(directive.arguments)
-            ends = words[1] if len(words) > 1 and words[1].lower() != "virtual" else ""
-            if place.file and not place.file.endswith(ends):
+            if directive.name.lower() != "fcgidwrapper" or not words:
                 continue
-            for one in servers:
-                for options in one.plain.get("fcgidcmdoptions", ()):
-                    if "iotimeout" in options.arguments.lower() and first_word(options) != place.file:
-                        yield (
-                            f"FcgidWrapper ({directive.source}) may start the program that FcgidCmdOptions "
-                            f"({options.source}) names"
-                        )
-                        return
+            of = words[1] if len(words) > 1 and words[1].lower() != "virtual" else ""
+            if of not in ("", ending) and place.file:
+                continue
+            if certain and place.file and " " not in words[0]:
+                found[of] = words[0]
+            elif any("iotimeout" in one.arguments.lower() for one in self._options()):
+                doubts.append(f"FcgidWrapper ({directive.source}) may start a program that FcgidCmdOptions are for")
+        return found.get(ending) or found.get("") or place.file
 
-    def _fcgid(self, place: FilePlace) -> Iterator[_Limit]:
+    def _options(self) -> list[Directive]:
         servers = (self.server,) if self.server.is_main else (self.server, self.model.main)
-        for one in servers:
-            for directive in one.plain.get("fcgidcmdoptions", ()):
-                words = split_words(directive.arguments)
-                lowered = [word.lower() for word in words]
-                if words and words[0] == place.file and "iotimeout" in lowered[:-1]:
-                    written = words[lowered.index("iotimeout") + 1]
-                    yield _Limit(atoi(written), directive.name, f"IOTimeout {written}", directive)
+        return [directive for one in servers for directive in one.plain.get("fcgidcmdoptions", ())]
+
+    def _fcgid(self, program: str) -> Iterator[_Limit]:
+        servers = (self.server,) if self.server.is_main else (self.server, self.model.main)
+        for directive in self._options():
+            words = split_words(directive.arguments)
+            lowered = [word.lower() for word in words]
+            if words and words[0] == program and "iotimeout" in lowered[:-1]:
+                written = words[lowered.index("iotimeout") + 1]
+                yield _Limit(atoi(written), directive.name, f"IOTimeout {written}", directive)
         for one in servers:
             own = [directive for name in _FCGID for directive in one.plain.get(name, ())]
             if own:

@@ -70,27 +70,3 @@ def test_http2_over_tls_is_told_of_https_alone() -> None:
 def test_parameters_that_members_keep_from_before_leave_a_balancer_open(written: str, path: str, said: bool) -> None:
     """Measured on 2.4.71: a changed ``timeout=`` of a member counts neither after a reload nor after a restart."""
     assert ("BalancerPersist (conf/httpd.conf:5)" in " ".join(answer(written, path).undetermined)) is said
-
-
-FCGI = """Listen 80
-LoadModule fcgid_module m.so
-DocumentRoot /srv/www
-AddHandler fcgid-script .php .fcgi
-FcgidWrapper /usr/bin/php-cgi .php
-{lines}
-"""
-
-
-@pytest.mark.parametrize(
-    ("lines", "path", "said"),
-    [
-        ("FcgidCmdOptions /usr/bin/php-cgi IOTimeout 9", "/a.php", True),
-        ("FcgidCmdOptions /usr/bin/php-cgi IOTimeout 9", "/a.fcgi", False),
-        ("FcgidCmdOptions /usr/bin/php-cgi ConnectTimeout 9", "/a.php", False),
-        ("FcgidIOTimeout 9", "/a.php", False),
-    ],
-)
-def test_the_options_of_a_wrapper_may_count_for_what_it_starts(lines: str, path: str, said: bool) -> None:
-    told = ask(FCGI.format(lines=lines), f"http://x.example{path}")
-    assert told.run_by == "mod_fcgid"
-    assert ("FcgidWrapper (conf/httpd.conf:5)" in " ".join(told.undetermined)) is said
