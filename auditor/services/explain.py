@@ -60,12 +60,15 @@ class Asking:
     """
 
     def __init__(self, target: str, collected: Collected, options: InterpretOptions) -> None:
+        from auditor.surfaces.httpd.collected_files import CollectedFiles
         from auditor.surfaces.httpd.explain import Explainer
         from auditor.surfaces.httpd.refusals import refusals_of
         from auditor.surfaces.httpd.resolving import known_release, resolve_collected
 
         resolved = resolve_collected(collected, options)
-        self._explainer = Explainer(resolved, known_release(collected, options))
+        self._explainer = Explainer(
+            resolved, known_release(collected, options), stands=CollectedFiles(collected).standing
+        )
         found = collected.gaps + resolved.gaps + refusals_of(resolved, self._explainer.models)
         self.target = target
         self.gaps = tuple(dict.fromkeys(gap for kind in _GOVERNING for gap in hides(found, kind)))

@@ -6,22 +6,27 @@ Source: ``xlate_name`` of mod_proxy_express, ``proxy_detect`` of mod_proxy, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.file_places import FilePlace
+from auditor.surfaces.httpd.fileset import Standing
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.routes import Route
 from auditor.surfaces.httpd.servers import Server, readable
 from auditor.surfaces.httpd.words import split_words
 from auditor.surfaces.httpd.workers import is_balancer, parse_back_end
 
+Stands = Callable[[str], Standing]
+"""What stands at a path, as far as the collection knows."""
+
 _PATTERN: Final = frozenset("*?[~")
 _PROXYING: Final = frozenset({"rewriterule", "sethandler", "addhandler", "rewriteengine"})
 _OVERRIDES: Final = frozenset({"allowoverride", "allowoverridelist"})
 _MAX_NAMED: Final = 5
+_MAX_LOOKED_FOR: Final = 64
 _FALLBACK: Final = frozenset({"proxywebsocketfallbacktoproxyhttp"})
 _PLACES: Final = {"documentroot": 0, "alias": 1, "scriptalias": 1}
 _ANYWHERE: Final = frozenset({"aliasmatch", "scriptaliasmatch", "userdir", "virtualdocumentroot", "virtualscriptalias"})
@@ -72,18 +77,21 @@ def spoken_by_section(model: Model, server: Server, scheme: str) -> Iterator[str
                 return
 
 
-def perhaps_proxied(model: Model, server: Server, place: FilePlace | None, *, by_name: bool) -> Iterator[str]:
+def perhaps_proxied(
+    model: Model, server: Server, place: FilePlace | None, stands: Stands, *, by_name: bool
+) -> Iterator[str]:
     """What may proxy a request that no line maps; ``place`` is its file."""
     if not by_name and model.flag(server, "proxyrequests", False):
         yield "ProxyRequests On: asked as a forward proxy, this server sends the request on to the host of the URL"
     if _has_proxy(model):
-        yield from overridden_by_files(model, server, place)
+        yield from overridden_by_files(model, server, place, stands)
 
 
-def overridden_by_files(model: Model, server: Server, file: FilePlace | None) -> Iterator[str]:
+def overridden_by_files(model: Model, server: Server, file: FilePlace | None, stands: Stands) -> Iterator[str]:
     """What a ``.htaccess`` file may say otherwise of a request that a file serves: its handler, and rewriting.
 
-    ``file`` is that file: only what lies on the way to it is read. The names that decide are told where it is known.
+    ``file`` is that file: only what lies on the way to it is read. The names that decide are told where it is known;
+    those of which ``stands`` knows that they are absent decide nothing.
     """
     own = () if server.is_main else server.everywhere(_OVERRIDES)
     lines = (*model.main.everywhere(_OVERRIDES), *own)
@@ -94,7 +102,7 @@ def overridden_by_files(model: Model, server: Server, file: FilePlace | None) ->
         if start is None or file is None or not file.file:
             asked = "a .htaccess file there" if _may_hold(model, server, directive) else ""
         else:
-            asked = readable(_asked_for(model, server, start, file.file))
+            asked = readable(_asked_for(model, server, start, file.file, stands))
         if asked:
             place = directive.within[-1].arguments if directive.within else "every directory"
             written = readable(f"{directive.name} {directive.arguments} for {place}")
@@ -120,16 +128,27 @@ def _replaced(directive: Directive, lines: tuple[Directive, ...]) -> bool:
     )
 
 
-def _asked_for(model: Model, server: Server, start: str, file: str) -> str:
-    """The names that httpd looks for from a directory on to a file; empty where the file does not lie below it."""
+def _asked_for(model: Model, server: Server, start: str, file: str, stands: Stands) -> str:
+    """The names that httpd looks for from a directory on to a file; empty where it finds none of them.
+
+    Those that are known to be there stand alone. The file may be a directory too.
+    """
     if not f"{file}/".startswith(f"{start}/"):
         return ""
     names = server.words("accessfilename") or model.main.words("accessfilename") or (".htaccess",)
-    steps = file[len(start) + 1 :].split("/") if len(file) > len(start) else []
-    if steps and (not steps[-1] or "." in steps[-1]):  # a file, not a directory
-        steps.pop()
+    steps = [one for one in file[len(start) + 1 :].split("/") if one]
     folders = [start, *(f"{start}/{'/'.join(steps[:count])}" for count in range(1, len(steps) + 1))]
-    found = [f"{folder}/{name}" for folder in folders for name in names]
+    few = len(folders) * len(names) <= _MAX_LOOKED_FOR
+    paths = [f"{folder}/{name}" for folder in folders[:_MAX_LOOKED_FOR] for name in names[:_MAX_LOOKED_FOR]]
+    # What stands at a name of other letters depends on how the URL's bytes are read.
+    asked = {path: stands(path) if few and path.isascii() else "unknown" for path in paths[:_MAX_LOOKED_FOR]}
+    found = [path for path, standing in asked.items() if standing != "absent"]
+    if not found:
+        return ""
+    if there := [path for path in found if asked[path] == "file"]:
+        return f"{', '.join(there[:_MAX_NAMED])}, which is there,"
+    if "." in file.rpartition("/")[2]:  # most likely no directory: told last
+        found = [path for path in found if not path.startswith(f"{file}/")] or found
     return f"a file {', '.join(found[:_MAX_NAMED])}{' …' if len(found) > _MAX_NAMED else ''}"
 
 

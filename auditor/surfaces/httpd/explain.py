@@ -47,10 +47,17 @@ def explain(resolved: Resolved, url: str, version: str = "", options: InterpretO
 class Explainer:
     """A configuration that is asked about URLs. What does not depend on the URL is found out once, where it is needed.
 
-    ``version`` is httpd's, where the collection names it; ``options`` go before it.
+    ``version`` is httpd's, where the collection names it; ``options`` go before it. ``stands`` says what the
+    collection knows of a path: whether a ``.htaccess`` file is there.
     """
 
-    def __init__(self, resolved: Resolved, version: str = "", options: InterpretOptions | None = None) -> None:
+    def __init__(
+        self,
+        resolved: Resolved,
+        version: str = "",
+        options: InterpretOptions | None = None,
+        stands: beyond.Stands = lambda _: "unknown",
+    ) -> None:
         version = (options.httpd_version if options else "") or version
         ways = worlds(resolved, behaviours(version, features(resolved)))
         made: dict[int, tuple[Server, ...]] = {}
@@ -59,7 +66,7 @@ class Explainer:
             key = id(world.directives)
             replaced = in_world(resolved, world)
             servers = made[key] = made.get(key) or split_servers(replaced)
-            return _Asked(build_model(replaced, world.behaviour, servers))
+            return _Asked(build_model(replaced, world.behaviour, servers), stands)
 
         self._first = asked(ways.first)
         self._others = [(asked(world), world.cause) for world in ways.others]
@@ -143,8 +150,9 @@ def split_url(url: str) -> tuple[str, int, str]:
 class _Asked:
     """One model that is asked about URLs."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, stands: beyond.Stands) -> None:
         self.model = model
+        self.stands = stands
         self.hosts = VirtualHosts(model.servers)
         self.asides = Asides(model)
         self._places: dict[str, PathMap] = {}
@@ -165,13 +173,15 @@ class _Asked:
             doubts = (*doubts, f"before 2.4.39 slashes are not merged: {VERSION_CAUSE}")
         if mapped.route is None or (_NO_PORT.match(mapped.url) and not is_balancer(mapped.url)):
             if not mapped.note and mapped.route is None:
-                doubts += tuple(beyond.perhaps_proxied(self.model, server, mapped.place, by_name=choice.by_name))
+                doubts += tuple(
+                    beyond.perhaps_proxied(self.model, server, mapped.place, self.stands, by_name=choice.by_name)
+                )
             script = None
             if mapped.place is not None and mapped.route is None:
                 script, unsure = self._script(server, mapped.path, mapped.place)
                 doubts += unsure
             if script is not None:
-                doubts += tuple(beyond.overridden_by_files(self.model, server, mapped.place))
+                doubts += tuple(beyond.overridden_by_files(self.model, server, mapped.place, self.stands))
                 return self._run(url, choice, script, doubts)
             return Answer(
                 url=url,
@@ -184,7 +194,7 @@ class _Asked:
                 failures=self._client(url, choice, ""),
             )
         if mapped.place is not None:
-            doubts += tuple(beyond.overridden_by_files(self.model, server, mapped.place))
+            doubts += tuple(beyond.overridden_by_files(self.model, server, mapped.place, self.stands))
         doubts += tuple(beyond.another_host(mapped.route, mapped.url))
         doubts += tuple(beyond.by_another_proxy(self.model, server))
         doubts += tuple(beyond.spoken_by_section(self.model, server, mapped.url.partition(":")[0].lower()))

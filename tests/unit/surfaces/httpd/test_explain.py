@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from auditor.errors import InputError
+from auditor.services.explain import Asking
 from auditor.surfaces.httpd.answer import answer_json
 from auditor.surfaces.httpd.explain import explain
 from auditor.surfaces.httpd.resolving import resolve_collected
 from auditor.surfaces.interface import InterpretOptions
-from tests.unit.surfaces.httpd.trees import ask, collected
+from tests.unit.surfaces.httpd.trees import MAIN, ask, collected
 
 SHOP = """Listen 80
 Timeout 60
@@ -365,3 +366,32 @@ def test_a_doubt_of_one_way_alone_is_told(condition: str) -> None:
     seen = collected(f"Listen 80\nDocumentRoot /srv\n{lines}{handler}", built_in=None)
     answer = explain(resolve_collected(seen, InterpretOptions()), "http://x/y", "2.4.62")
     assert any("FallbackResource" in doubt for doubt in answer.undetermined)
+
+
+TREE = """Listen 80
+LoadModule proxy_module m.so
+DocumentRoot /etc/httpd/site
+<Directory /etc/httpd/site>
+AllowOverride All
+</Directory>
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "path", "said"),
+    [
+        ({}, "/a/b.html", ""),
+        ({"site/a/.htaccess": "SetHandler x"}, "/a/b.html", "/etc/httpd/site/a/.htaccess, which is there, may hold"),
+        ({"site/a/.htaccess": "SetHandler x"}, "/b.html", ""),
+        ({"site/v1.2/.htaccess": "SetHandler x"}, "/v1.2", "/etc/httpd/site/v1.2/.htaccess, which is there, may hold"),
+        ({"site/a/.htaccess": "SetHandler x"}, "/%C3%A9/b.html", "a file /etc/httpd/site/"),
+    ],
+)
+def test_folders_that_were_all_seen_answer_for_themselves(more: dict[str, str], path: str, said: str) -> None:
+    options = InterpretOptions()
+    asking = Asking("web1/httpd", collected({MAIN: TREE, **more}), options)
+    answer = asking.answer(f"http://x.example{path}")
+    assert bool(answer.undetermined) == bool(said), answer.undetermined
+    assert said in " ".join(answer.undetermined)
+    away = Asking("web1/httpd", collected(TREE.replace("/etc/httpd/site", "/srv/www")), options)
+    assert "a file /srv/www/.htaccess" in " ".join(away.answer("http://x.example/b.html").undetermined)
