@@ -15,8 +15,8 @@ from auditor.surfaces.httpd.file_places import FilePlace
 from auditor.surfaces.httpd.fileset import Standing
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.routes import Route
-from auditor.surfaces.httpd.servers import Server, readable
-from auditor.surfaces.httpd.words import split_words
+from auditor.surfaces.httpd.servers import Server
+from auditor.surfaces.httpd.words import as_path, split_words
 from auditor.surfaces.httpd.workers import is_balancer, parse_back_end
 
 Stands = Callable[[str], Standing]
@@ -43,7 +43,7 @@ def by_another_proxy(model: Model, server: Server) -> Iterator[str]:
     for one in (model.main,) if server.is_main else (server, model.main):
         for name in ("proxyremote", "proxyremotematch"):
             for directive in one.plain.get(name, ()):
-                written = readable(f"{directive.name} {directive.arguments}")
+                written = f"{directive.name} {directive.arguments}"
                 yield (
                     f"{written} ({directive.source}): a request that goes through that proxy and ends in 502 is sent "
                     "once more without it, and may wait twice as long"
@@ -102,10 +102,10 @@ def overridden_by_files(model: Model, server: Server, file: FilePlace | None, st
         if start is None or file is None or not file.file:
             asked = "a .htaccess file there" if _may_hold(model, server, directive) else ""
         else:
-            asked = readable(_asked_for(model, server, start, file.file, stands))
+            asked = _asked_for(model, server, start, file.file, stands)
         if asked:
             place = directive.within[-1].arguments if directive.within else "every directory"
-            written = readable(f"{directive.name} {directive.arguments} for {place}")
+            written = f"{directive.name} {directive.arguments} for {place}"
             yield f"{written} ({directive.source}): {asked} may hold RewriteRule [P] or SetHandler"
             return
 
@@ -140,8 +140,7 @@ def _asked_for(model: Model, server: Server, start: str, file: str, stands: Stan
     folders = [start, *(f"{start}/{'/'.join(steps[:count])}" for count in range(1, len(steps) + 1))]
     few = len(folders) * len(names) <= _MAX_LOOKED_FOR
     paths = [f"{folder}/{name}" for folder in folders[:_MAX_LOOKED_FOR] for name in names[:_MAX_LOOKED_FOR]]
-    # What stands at a name of other letters depends on how the URL's bytes are read.
-    asked = {path: stands(path) if few and path.isascii() else "unknown" for path in paths[:_MAX_LOOKED_FOR]}
+    asked = {path: stands(as_path(path)) if few else "unknown" for path in paths[:_MAX_LOOKED_FOR]}
     found = [path for path, standing in asked.items() if standing != "absent"]
     if not found:
         return ""

@@ -16,7 +16,7 @@ from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.effective import first_word
 from auditor.surfaces.httpd.file_places import FilePlace, Settings, handler_line, in_files, redirects
 from auditor.surfaces.httpd.governing import Model
-from auditor.surfaces.httpd.servers import Server, readable
+from auditor.surfaces.httpd.servers import Server
 from auditor.surfaces.httpd.words import split_words
 
 IsProxied = Callable[[str], bool]
@@ -81,7 +81,7 @@ class Detours:
         if path.endswith("/") and self.model.loads("dir_module"):
             for index in dict.fromkeys(indexes or ("index.html",)):
                 if is_proxied(index if index.startswith("/") else f"{path}{index}"):
-                    yield f"where {readable(path)} is a directory, its index {readable(index)} goes to a back end"
+                    yield f"where {path} is a directory, its index {index} goes to a back end"
                     return
 
     def _negotiated(self, path: str, place: FilePlace) -> Iterator[str]:
@@ -107,7 +107,7 @@ class Detours:
             file = f"{root}{start}" if root else ""
             other = handler_line(tuple(settings.counting(path, file)), file or start)[0]
             if other is not found and id(other) in handlers:
-                yield f"where {readable(start)} is a file, what follows is no part of its name: another handler counts"
+                yield f"where {start} is a file, what follows is no part of its name: another handler counts"
                 return
 
     def _taken_away(self, path: str, place: FilePlace) -> Iterator[str]:
@@ -163,4 +163,4 @@ def _counting(settings: Settings, path: str, file: str, *, by_line: bool) -> Ite
 
 
 def _shown(directive: Directive) -> str:
-    return readable(f"{directive.name} {directive.arguments} ({directive.source})")
+    return f"{directive.name} {directive.arguments} ({directive.source})"

@@ -288,7 +288,7 @@ class _Asked:
         worker = longest.worker
         return msgspec.structs.replace(
             answer,
-            undetermined=(*answer.undetermined, *kept, *pages),
+            undetermined=(*answer.undetermined, *kept, *(readable(page) for page in pages)),
             notes=tuple(self.asides.of_request(server, mapped.path, balancer, targets, tls=_tls(url))),
             worker=readable(worker.name) if worker is not None else None,
             worker_source=worker.definition.source if worker is not None else None,

@@ -384,7 +384,8 @@ AllowOverride All
         ({"site/a/.htaccess": "SetHandler x"}, "/a/b.html", "/etc/httpd/site/a/.htaccess, which is there, may hold"),
         ({"site/a/.htaccess": "SetHandler x"}, "/b.html", ""),
         ({"site/v1.2/.htaccess": "SetHandler x"}, "/v1.2", "/etc/httpd/site/v1.2/.htaccess, which is there, may hold"),
-        ({"site/a/.htaccess": "SetHandler x"}, "/%C3%A9/b.html", "a file /etc/httpd/site/"),
+        ({"site/a/.htaccess": "SetHandler x"}, "/%E8%A1%A8/b.html", ""),
+        ({"site/表/.htaccess": "SetHandler x"}, "/%E8%A1%A8/b.html", "/etc/httpd/site/表/.htaccess, which is there,"),
     ],
 )
 def test_folders_that_were_all_seen_answer_for_themselves(more: dict[str, str], path: str, said: str) -> None:
@@ -395,3 +396,10 @@ def test_folders_that_were_all_seen_answer_for_themselves(more: dict[str, str], 
     assert said in " ".join(answer.undetermined)
     away = Asking("web1/httpd", collected(TREE.replace("/etc/httpd/site", "/srv/www")), options)
     assert "a file /srv/www/.htaccess" in " ".join(away.answer("http://x.example/b.html").undetermined)
+
+
+def test_names_in_doubts_are_readable() -> None:
+    lines = "ErrorDocument 502 /表/x\nProxyPass /表 http://b/\nProxyRemote * http://表/"
+    told = " ".join(ask(f"Listen 80\n{lines}\n", "http://x.example/%E8%A1%A8/a").undetermined)
+    assert "ErrorDocument 502 /表/x" in told
+    assert "ProxyRemote * http://表/" in told
