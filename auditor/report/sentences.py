@@ -93,6 +93,67 @@ _JAPANESE: Final[dict[str, str]] = {
         "{line} ({place}): パターンをここでは評価できず、このパスに一致する可能性があります"
     ),
     "{line} ({place}) depends on the file the request names": "{line} ({place}) は要求が指すファイルによります",
+    "{line} ({place}): a request that goes through that proxy and ends in 502 is sent once more without it, and "
+    "may wait twice as long": (
+        "{line} ({place}): そのプロキシを経由して 502 になった要求は、プロキシなしでもう一度送られ、"
+        "2 倍の時間がかかることがあります"
+    ),
+    "{line} ({place}) makes {host} of the host {written}: either both of its paths should end in a slash, or neither": (
+        "{line} ({place}) によりホスト {written} が {host} になります。両方のパスの末尾にスラッシュを付けるか、"
+        "どちらにも付けないでください"
+    ),
+    "{line} ({place}): a request that it is for goes on there, and to a back end": (
+        "{line} ({place}): 該当する要求はその先のバックエンドへ渡されます"
+    ),
+    "{line} ({place}): a request for what is no file goes on there, and to a back end": (
+        "{line} ({place}): ファイルが存在しない要求はその先のバックエンドへ渡されます"
+    ),
+    "where {path} is a directory, its index {index} goes to a back end": (
+        "{path} がディレクトリの場合、インデックス {index} がバックエンドへ渡されます"
+    ),
+    "{line} ({place}): MultiViews may choose a file whose name goes on, and whose handler proxies": (
+        "{line} ({place}): MultiViews により、転送するハンドラーを持つ別名のファイルが選ばれる可能性があります"
+    ),
+    "where {path} is a file, what follows is no part of its name: another handler counts": (
+        "{path} がファイルの場合、以降はその名前に含まれず、別のハンドラーが適用されます"
+    ),
+    "{line} ({place}) takes the handler away where it counts": (
+        "{line} ({place}) が適用される場合、ハンドラーは無効になります"
+    ),
+    "{line} ({place}): a request for which no-proxy is set is not proxied (since 2.4.26)": (
+        "{line} ({place}): no-proxy が設定された要求は転送されません (2.4.26 以降)"
+    ),
+    "{line} ({place}) redirects before any back end is asked": (
+        "{line} ({place}) によりバックエンドに送られる前にリダイレクトされます"
+    ),
+    "{line} ({place}): a back end that it names is refused with 403": (
+        "{line} ({place}): 指定されたバックエンドは 403 で拒否されます"
+    ),
+    "{line} ({place}): that page comes from a back end too, and may wait as long again": (
+        "{line} ({place}): このページもバックエンドから取得するため、同じだけ待つ可能性があります"
+    ),
+    "the pattern {pattern} of {line} cannot be tried here": "{line} のパターン {pattern} はここでは評価できません",
+    "the pattern of RewriteRule {pattern} cannot be tried here": (
+        "RewriteRule {pattern} のパターンはここでは評価できません"
+    ),
+    "RewriteRule {pattern} depends on its RewriteCond, decided per request": (
+        "RewriteRule {pattern} は、要求ごとに評価される RewriteCond によります"
+    ),
+    "the URL of RewriteRule {pattern} holds variables, decided per request": (
+        "RewriteRule {pattern} の URL は、要求ごとに決まる変数を含みます"
+    ),
+    "{line} ({place}) may count for this file": "{line} ({place}) がこのファイルに適用される可能性があります",
+    "no Listen for port {port}: the virtual host is chosen as if it were the server's own port": (
+        "ポート {port} の Listen がありません。サーバー自身のポートとみなして仮想ホストを選んでいます"
+    ),
+    "the virtual host depends on the address the client connects to: {names}": (
+        "仮想ホストはクライアントの接続先アドレスによります: {names}"
+    ),
+    "BalancerPersist ({place}): members keep the parameters that they had before, time-outs included, over every "
+    "restart and reload, whatever {name} says by now": (
+        "BalancerPersist ({place}): メンバーは、{name} の現在の記述にかかわらず、タイムアウトを含む以前のパラメータを"
+        "再起動と再読込の後も保持します"
+    ),
     "whether it is proxied is not certain: {cause}": "転送されるかどうかは確定できません: {cause}",
     "the read time-out may also be {seconds}: {cause}": "読取タイムアウトは {seconds} の可能性もあります: {cause}",
     "the virtual host may also be {name}: {cause}": "仮想ホストは {name} の可能性もあります: {cause}",

@@ -35,7 +35,7 @@ def test_a_directive_that_no_loaded_module_brings_is_refused(lines: str, said: s
         "Timeout 5\nProxySet http://b/ timeout=3\nKeepAlive On\nThreadsPerChild 5\nPidFile p",
         "<IfModule mod_ssl.c>\nSSLEngine on\n</IfModule>",
         "LoadModule wsgi_module m.so\nWSGIScriptAlias /x /y",
-        "<IfDirective Own>\nLoadModule ssl_module m.so\n</IfDirective>\nSSLEngine on",
+        "LoadModule own_module m.so\n<IfDirective Own>\nLoadModule ssl_module m.so\n</IfDirective>\nSSLEngine on",
     ],
 )
 def test_what_a_module_may_bring_is_not_refused(lines: str) -> None:
