@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from auditor.surfaces.httpd.directive import Resolved
+from auditor.surfaces.httpd.refusals import refusals
 from tests import referee
 from tests.fakes.odd_trees import OddTree
 from tests.servers import load_modules
@@ -17,13 +18,6 @@ pytestmark = pytest.mark.integration
 
 SEEDS = range(1, 61)
 SAME = "the same"
-# Rules of single directives, which only their modules know: not ours to repeat.
-OF_DIRECTIVES = (
-    "cannot occur within",
-    "Multiple <Files> arguments",
-    "requires at least one argument",
-    "takes one argument",
-)
 
 
 def verdict(seed: int, folder: Path) -> str:
@@ -34,10 +28,10 @@ def verdict(seed: int, folder: Path) -> str:
     theirs, refusal = referee.dump(root, "httpd.conf", variables)
     resolved = referee.read(root, "httpd.conf", variables)
     if refusal:
-        known = resolved.gaps or any(text in refusal for text in OF_DIRECTIVES) or _doubtful(resolved)
+        known = resolved.gaps or refusals(resolved, ()) or _doubtful(resolved)
         return "" if known else f"seed {seed}: httpd refuses, we see no mistake: {refusal.splitlines()[-1][:300]}"
-    if resolved.gaps:
-        return "" if _doubtful(resolved) else f"seed {seed}: httpd accepts what we refuse: {resolved.gaps[0]}"
+    if found := (*resolved.gaps, *refusals(resolved, ())):
+        return "" if _doubtful(resolved) else f"seed {seed}: httpd accepts what we refuse: {found[0]}"
     if _doubtful(resolved):
         return ""
     ours = referee.flattened(resolved, root)

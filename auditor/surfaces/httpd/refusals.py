@@ -13,6 +13,7 @@ from auditor.model.snapshot import Gap
 from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.governing import Model
 from auditor.surfaces.httpd.handlers import never_starts
+from auditor.surfaces.httpd.misplaced import misplaced
 from auditor.surfaces.httpd.since import refused_directives
 from auditor.surfaces.httpd.vocabulary import invalid_commands
 from auditor.surfaces.httpd.worlds import World, loaded_in
@@ -88,7 +89,8 @@ def refusals(resolved: Resolved, refused: Sequence[Sequence[Refusal]]) -> tuple[
     """
     certain = Counter(one for world in refused for one in world)
     lines = [(*one, count == len(refused)) for one, count in certain.items()]
-    lines += [(str(one.source), why, UNDERSTOOD, sure) for one, why, sure in invalid_commands(resolved)]
+    wrong = (*invalid_commands(resolved), *misplaced(resolved))
+    lines += [(str(one.source), why, UNDERSTOOD, sure) for one, why, sure in wrong]
     return tuple(
         Gap(
             what=place,
