@@ -1,7 +1,8 @@
 """What may make a request's end another while the time-outs that govern stay: told beside the answer.
 
 Source: ``cache_quick_handler`` and ``cache_handler`` of mod_cache, ``balancer_handler``, ``hc_check``,
-``ap_proxy_share_worker`` (what BalancerPersist keeps; measured on 2.4.71: over a restart and a reload alike).
+``ap_proxy_share_worker`` (what BalancerPersist keeps). Measured on 2.4.71: they stay over restarts and reloads;
+a stale entry is answered with 200 after the read time-out.
 """
 
 from __future__ import annotations
