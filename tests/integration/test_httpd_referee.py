@@ -10,6 +10,7 @@ import pytest
 
 from auditor.services.sample import install_sample
 from auditor.surfaces.httpd.modules import source_file
+from auditor.surfaces.httpd.refusals import refusals
 from tests import referee, servers
 
 pytestmark = pytest.mark.integration
@@ -31,6 +32,7 @@ def agree(root: Path, main_file: str, logs: Path, *, defines: tuple[str, ...] = 
     assert not refusal
     resolved = referee.read(root, main_file, variables, defines)
     assert resolved.gaps == ()
+    assert refusals(resolved, ()) == ()
     ours = referee.flattened(resolved, root)
     assert ours == theirs
     return len(ours)
@@ -77,6 +79,24 @@ def test_modules_bear_the_source_files_that_conditionals_ask_for(httpd: Path, tm
     assert not refusal
     seen = [arguments for _, _, name, arguments in theirs if name == "passenv"]
     assert [name for name in names if name not in seen] == []
+
+
+@pytest.mark.parametrize(("megabytes", "starts"), [(1, True), (10, True), (17, False)])
+def test_a_very_long_line_is_read_or_named(httpd: Path, tmp_path: Path, megabytes: int, starts: bool) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "part.conf").write_text(f"PassEnv {'x' * (megabytes << 20)}\n")
+    (tmp_path / "httpd.conf").write_text(
+        f"ServerRoot {tmp_path}\nServerName x\nPidFile logs/p\nErrorLog logs/e\nDefaultRuntimeDir logs\n"
+        f"Listen 127.0.0.1:8080\n{servers.load_modules('mpm_event', 'authz_core', 'env')}Include part.conf\n"
+    )
+    variables = referee.environment(tmp_path / "logs")
+    theirs, refusal = referee.dump(tmp_path, "httpd.conf", variables)
+    resolved = referee.read(tmp_path, "httpd.conf", variables)
+    assert ("Line too long" not in refusal) == starts
+    if megabytes == 1:
+        assert referee.flattened(resolved, tmp_path) == theirs
+    else:  # the whole file is more than is collected
+        assert [(gap.what, gap.cause) for gap in resolved.gaps] == [("part.conf", "too large")]
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in CORPUS.iterdir()))
