@@ -18,8 +18,9 @@ from auditor.model.target import LocalTree, Target
 from auditor.services.sample import install_sample
 from auditor.surfaces.httpd import host
 from auditor.surfaces.httpd.collect import collect
+from auditor.surfaces.httpd.resolving import resolve_collected
 from auditor.surfaces.httpd.understanding import UNDERSTOOD
-from auditor.surfaces.interface import CollectOptions
+from auditor.surfaces.interface import CollectOptions, InterpretOptions
 from tests import referee, servers
 from tests.fakes.odd_trees import OddTree
 from tests.integration.test_httpd_referee import CORPUS, enable, module_is_there, place
@@ -170,6 +171,17 @@ def test_what_httpd_refuses_is_named_with_its_line_and_without_its_words(httpd: 
     assert (gap.what, gap.cause, gap.kinds) == ("bad.conf:2", "malformed", UNDERSTOOD)
     assert "AH00526" in gap.detail
     assert "hunter2" not in repr(found.gaps + found.facts)
+
+
+def test_code_within_the_tree_is_no_configuration_and_undetermined(httpd: Path, tree: Path) -> None:
+    code = "<LuaHookFixups fix>\nfunction fix(r)\n  if 1 <\n  2 then return 1 end\nend\n</LuaHookFixups>\nTimeout 7\n"
+    with (tree / "httpd.conf").open("a") as file:
+        file.write(f"{servers.load_modules('lua')}{code}")
+    found = collected(tree, str(httpd))
+    assert found.fact("agrees_with_server") == "yes"
+    (gap,) = resolve_collected(found, InterpretOptions()).gaps
+    assert gap.cause == "undetermined"
+    assert "<LuaHookFixups> does" in gap.detail
 
 
 def test_what_is_only_amiss_at_the_moment_claims_nothing(httpd: Path, tree: Path) -> None:

@@ -32,6 +32,7 @@ CARRIED_OUT_WHILE_READING: Final = frozenset(
 """Directives that httpd's dump leaves out, since its tree never holds them (EXEC_ON_READ in its sources)."""
 
 _DUMPS: Final = ("DUMP_CONFIG", "DUMP_VHOSTS", "DUMP_MODULES", "DUMP_RUN_CFG")
+_LUA: Final = "Lua_____ByteCodeHack"  # stands for a section of mod_lua
 _HOSTS: Final = "VirtualHost configuration:"
 _LOADED: Final = "Loaded Modules:"
 _SYNTAX_ERROR: Final = re.compile(r"Syntax error on line (\d+) of (.+?):(?= |$)", re.MULTILINE)
@@ -201,7 +202,8 @@ def _dumped(text: str) -> Iterator[_Entry]:
             name, _, arguments = line.strip(" ").partition(" ")
             if name.startswith("<"):
                 arguments = tag_arguments(arguments) or ""
-            yield file, used or number, name.lower(), arguments.rstrip()
+            if name != _LUA:
+                yield file, used or number, name.lower(), arguments.rstrip()
             number = 0
 
 

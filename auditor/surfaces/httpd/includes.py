@@ -107,6 +107,12 @@ class _Capture(msgspec.Struct):
     depth: int = 1
 
 
+class _Raw(msgspec.Struct):
+    """A section whose body is no configuration, while it is passed over."""
+
+    end: str
+
+
 class _File:
     """State of one file being read: open sections, a false conditional being skipped, a macro being recorded.
 
@@ -119,7 +125,7 @@ class _File:
         self.name = name
         self.opened: list[_Open] = []
         self.skipping: list[tuple[str, FileSource]] = []
-        self.capture: _Capture | None = None
+        self.capture: _Capture | _Raw | None = None
         self.used = 0
 
 
@@ -264,7 +270,7 @@ class _Resolver:
 
     def end_file(self, state: _File) -> None:
         """Notes what the file leaves open."""
-        if state.capture is not None:
+        if isinstance(state.capture, _Capture):
             self.malformed(state.capture.source, "<Macro> is not closed")
         for name, source in state.skipping[:1]:
             self.malformed(source, f"<{name}> is not closed")
@@ -349,6 +355,9 @@ class _Resolver:
 
     def pass_over(self, line: LogicalLine, state: _File, file: str) -> None:
         """A line that is recorded for a macro, or stands inside a false conditional."""
+        if isinstance(state.capture, _Raw):
+            self.pass_raw(line, state.capture, state)
+            return
         if state.capture is not None:
             self.record(line, state.capture, state)
             return
@@ -387,6 +396,18 @@ class _Resolver:
             capture.depth += 1
         capture.body.append(line)
 
+    def open_raw(self, line: _Line) -> None:
+        """``<LuaHookFixups …>``, ``<Perl>``: httpd gives the body to the module, up to the end of that name."""
+        if tag_arguments(line.arguments) is None:
+            self.malformed(line.source, f"{line.name} has no closing '>'")
+        self.gap(str(line.source), "undetermined", f"what the code in {line.name}> does is not known")
+        line.state.capture = _Raw(f"</{line.name[1:].lower()}")
+
+    def pass_raw(self, line: LogicalLine, raw: _Raw, state: _File) -> None:
+        """A line of such a body."""
+        if line.text.lower().startswith(raw.end):
+            state.capture = None
+
     # Actions
 
     def choose(self, name: str) -> _Action | None:
@@ -405,6 +426,8 @@ class _Resolver:
         }.get(lower)
         if action is None and lower in conditions.CONDITIONALS:
             action = self.open_conditional
+        elif action is None and (lower.startswith(("<luahook", "<luaquickhandler")) or lower == "<perl"):
+            action = self.open_raw
         elif action is None and lower.startswith("<"):
             action = self.close if lower.startswith("</") else self.open_section
         if len(self.actions) < 10_000:

@@ -273,3 +273,11 @@ def test_modules_are_known_by_every_name() -> None:
         assert "Listen 1" in names(read(f"{load}<IfModule {asked}>\nListen 1\n</IfModule>\n")), asked
     doubtful = read(f"{load}<IfModule mod_shiny.cpp>\nListen 1\n</IfModule>\n").directives[-1]
     assert len(doubtful.doubts) == 1
+
+
+@pytest.mark.parametrize("name", ["LuaHookFixups fix", "luaquickhandler x early", "Perl"])
+def test_what_another_language_holds_is_no_configuration_and_undetermined(name: str) -> None:
+    tag = name.split()[0]
+    found = read(f"Timeout 1\n<{name}>\n  if a < b then Timeout 2 end\n<a>\n# x\n</{tag.upper()}>\nTimeout 3\n")
+    assert names(found) == ["Timeout 1", "Timeout 3"]
+    assert [(gap.what, gap.cause) for gap in found.gaps] == [("main.conf:2", "undetermined")]
