@@ -190,3 +190,16 @@ def test_a_server_of_another_root_directory_is_not_this_trees(site: Site, tmp_pa
     finally:
         process.terminate()
         process.wait()
+
+
+def test_a_server_of_another_process_namespace_that_reads_this_very_tree_is_not_overlooked(site: Site) -> None:
+    servers.private_mounts()
+    process = subprocess.Popen(["unshare", "-p", "--fork", "--kill-child", *site.command, "-DFOREGROUND"])
+    try:
+        until(lambda: site.pid_file.exists() and site.pid_file.read_text().strip().isdigit())
+        found = value(site.root, "running")
+        assert isinstance(found, Undetermined), found
+        assert "container" in found.cause
+    finally:
+        process.kill()  # unshare passes no other signal on
+        process.wait()

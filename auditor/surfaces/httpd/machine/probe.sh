@@ -80,12 +80,19 @@ list_processes() {
                 echo "parent $pid $start"
                 echo "exe $pid $(readlink "/proc/$pid/exe" 2>/dev/null)"
                 tr '\000\012' '\012\040' <"/proc/$pid/cmdline" 2>/dev/null | head -n 200 | sed "s/^/arg $pid /"
-                sed -n "s/^NSpid:/nspid $pid/p" "/proc/$pid/status" 2>/dev/null
+                sed -n "s/^NSpid:[[:blank:]]*/nspid $pid /p" "/proc/$pid/status" 2>/dev/null
                 sed -n "s/^Uid:[[:blank:]]*\([0-9]*\).*/uid $pid \1/p" "/proc/$pid/status" 2>/dev/null
                 sed "s/^/cgroup $pid /" "/proc/$pid/cgroup" 2>/dev/null
-                # A container or a chroot: what this machine has at the main file's place is not what the server reads.
-                there=$(stat -L -c %d:%i "/proc/$pid/root/." 2>/dev/null) || continue
-                [ "$there $(inode_of "/proc/$pid/root$root/$main")" = "$here" ] || echo "view $pid other"
+                # A container or a chroot: what this machine has at the main file's place is not what the server reads,
+                # or it is that alone.
+                there=$(inode_of "/proc/$pid/root/.") || continue
+                if [ "$(inode_of "/proc/$pid/root$root/$main")" != "${here#* }" ]; then
+                    echo "view $pid other"
+                elif [ "$there" = "${here%% *}" ]; then
+                    echo "view $pid same"
+                else
+                    echo "view $pid shared"
+                fi
                 ;;
             esac
         done
@@ -233,7 +240,8 @@ list_packages() {
         printf '%s\n' "$out" | sed -n 's/^[hi]i  *\([^ ]*\) .*/\1/p' | verify_with deb-verify dpkg --verify
         ask deb-owner 15 dpkg-query -S "$root/$main"
     fi
-    if have rpm; then
+    # The applet of busybox keeps no list of what is installed.
+    if have rpm && case $(readlink -f "$(command -v rpm)" 2>/dev/null) in */busybox*) false ;; esac; then
         ask rpms 15 rpm -qa --qf '%{NAME} %{VERSION}-%{RELEASE}\n' 'httpd*' 'mod_*' 'openssl*' 'apr*' 'nss*' 'php*' \
             'jbcs-*' 'apache2*'
         printf '%s\n' "$out" | cut -d ' ' -f 1 | verify_with rpm-verify rpm -V --nodeps --noscripts

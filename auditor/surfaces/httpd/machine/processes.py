@@ -24,8 +24,9 @@ class Parent(msgspec.Struct, frozen=True, kw_only=True):
     """The parent process of one running httpd.
 
     ``started`` and ``children`` (when each child was started) are nanoseconds of the machine's clock as it stands now;
-    ``elsewhere`` says that it runs in a container or a chroot, so that its paths are not this machine's; ``believed``
-    that it is root's, the tree's owner's, or that of who asks: anybody can call a program httpd.
+    ``elsewhere`` says that it runs in a container or a chroot, so that its paths are not this machine's; ``contained``
+    that it does and yet reads this very tree, so that not all that is asked here is its own; ``believed`` that it is
+    root's, the tree's owner's, or that of who asks: anybody can call a program httpd.
     """
 
     pid: int
@@ -35,6 +36,7 @@ class Parent(msgspec.Struct, frozen=True, kw_only=True):
     unit: str = ""
     children: tuple[int, ...] = ()
     elsewhere: bool = False
+    contained: bool = False
     believed: bool = True
 
     def options(self, letter: str) -> tuple[str, ...]:
@@ -114,6 +116,7 @@ def _parent(pid: str, said: list[tuple[str, str]], clock: _Clock, children: list
         return next((value for name, value in said if name == word), "")
 
     arguments = tuple(value for name, value in said if name == "arg")
+    inner, view = len(first("nspid").split()) > 1, first("view")
     unit = next((found[1] for name, value in said if name == "cgroup" and (found := _UNIT.search(value))), "")
     return Parent(
         pid=int(pid),
@@ -122,7 +125,8 @@ def _parent(pid: str, said: list[tuple[str, str]], clock: _Clock, children: list
         arguments=arguments,
         unit=unit,
         children=tuple(sorted(children)),
-        elsewhere=len(first("nspid").split()) > 1 or first("view") == "other",
+        elsewhere=view == "other" or (inner and not view),
+        contained=view == "shared" or (inner and view == "same"),
         believed=first("uid") in trusted,
     )
 
@@ -195,6 +199,8 @@ def serving(found: Running, answer: Answer, main_file: str, resolve: Callable[[s
     parents = tuple(parent for parent in alike if parent.believed)
     if len(parents) > 1:
         return Serving(parents, f"{len(parents)} servers run this tree, and one cannot answer for the other")
+    if any(one.contained for one in parents):
+        return Serving((), "the server that runs this tree is in a container or a chroot: ask from inside of it")
     if not parents and alike:
         return Serving((), "a process says that it runs this tree, and belongs to a user who is not trusted with that")
     if not parents and any(not place for parent, place in here if parent.believed):

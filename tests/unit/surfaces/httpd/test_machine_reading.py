@@ -81,6 +81,27 @@ trusted 0
     assert serving(found, Answer({}), "/etc/httpd/conf/httpd.conf", lambda path: path).only is None
 
 
+@pytest.mark.parametrize(
+    ("told", "elsewhere", "contained"),
+    [
+        ("nspid 7 7\nview 7 same", False, False),
+        ("nspid 7 7", False, False),  # only root sees the view
+        ("nspid 7 7 1\nview 7 same", False, True),
+        ("view 7 shared", False, True),
+        ("nspid 7 7 1\nview 7 other", True, False),
+        ("view 7 other", True, False),  # a kernel before 4.1, or a chroot
+    ],
+)
+def test_which_files_a_server_sees_decides_whose_it_is(told: str, elsewhere: bool, contained: bool) -> None:
+    head = "sees all\ntrusted 0\nclock 2000.5 1000.5 100\nparent 7 100\nexe 7 /usr/sbin/httpd\nuid 7 0\n"
+    found = running(answered(processes=head + told))
+    assert found is not None
+    assert (found.parents[0].elsewhere, found.parents[0].contained) == (elsewhere, contained)
+    mine = serving(found, Answer({}), "/etc/httpd/conf/httpd.conf", lambda path: path)
+    assert (mine.only is None) == (elsewhere or contained)
+    assert ("container" in mine.doubt) == contained
+
+
 def test_a_program_of_anybody_that_is_called_httpd_is_not_the_server() -> None:
     processes = """
 sees all
