@@ -61,11 +61,20 @@ class Site:
         path.write_text(text.replace(old, new))
 
     def _do(self, what: str) -> None:
+        # A reload takes less time than a tick of the clock that dates files: what was written before is dated before.
+        written = self._moment()
+        until(lambda: self._moment() > written)
         before = self._loads()
         done = subprocess.run([*self.command, "-k", what], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         # Said after the pid file was written, which is written in two steps.
         until(lambda: self._loads() > before)
+
+    def _moment(self) -> int:
+        """What the clock that dates files says."""
+        tick = self.root.parent / "tick"
+        tick.touch()
+        return tick.stat().st_mtime_ns
 
     def _loads(self) -> int:
         log = self.root / "logs" / "error.log"

@@ -70,9 +70,9 @@ def test_what_is_certain_holds_in_every_world(text: str) -> None:
 
 
 # Modules that name directives for another reason than to say something of them: sealing secrets, listing them as they
-# are, sorting them.
+# are, sorting them, knowing what httpd refuses (which every way is asked for).
 APART = {"vocabulary", "conditions", "secretnames", "secrets", "directive_resources", "decisive", "kinds", "contexts"}
-APART |= {"agreement", "operations", "since"}
+APART |= {"agreement", "operations", "since", "argument_counts", "misplaced"}
 # Words of the English language, and what is carried out while the configuration is read.
 WORDS = {"error", "order", "script", "header", "use", "options", "include", "define", "directory", "location", "files"}
 WORDS |= {"proxy", "limit", "includeoptional", "undefine", "undefmacro", "<macro"}
