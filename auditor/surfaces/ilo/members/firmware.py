@@ -1,0 +1,17 @@
+"""The installed firmware."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from auditor.surfaces.ilo.members.form import OEM, of, one
+
+FIRMWARE: Final = of(
+    "ilo.firmware",
+    "firmware",
+    one("version", "/Version", "version", "The installed version, as the vendor writes it."),
+    one("component", "/Name", "text", "What it is the firmware of."),
+    one("device", f"{OEM}/DeviceContext", "text", "Where in the server."),
+    one("device_class", f"{OEM}/DeviceClass", "text", "The class by which packages find it."),
+    one("updateable", "/Updateable", "boolean", "It can be updated through the iLO."),
+)
