@@ -19,8 +19,13 @@ from auditor.surfaces.ilo.values import EMPTY_ADDRESSES, read_value
 from auditor.surfaces.interface import InterpretOptions
 
 ROOT: Final = "/redfish/v1"
-_NOT_COMPARED: Final = frozenset({"SerialNumber", "ProductId", "RestoreDefaults", "RestoreManufacturingDefaults",
-                                  "EraseUserDefaults", "SaveUserDefaults", "RomSelection"})  # fmt: skip
+_NOT_COMPARED: Final = frozenset({
+    "EraseUserDefaults", "ProductId", "RestoreDefaults", "RestoreManufacturingDefaults", "RomSelection",
+    "SaveUserDefaults", "SecureBootStatus", "SerialNumber", "ServerConfigLockStatus", "SgxOwnerEpochEncrypt",
+    "Tpm20SoftwareInterfaceStatus", "Tpm2Operation", "TpmChipId", "TpmFips", "TpmFipsModeSwitch",
+    "TpmModeSwitchOperation", "TpmOperation", "TpmState", "TpmType", "UserDefaultsState",
+})  # fmt: skip
+"""What the registries of iLO 5, 6 and 7 call unique, read-only, fixed or only written: where none says so itself."""
 _CHANNEL_KINDS: Final = (
     "ilo.snmp",
     "ilo.snmp_destination",

@@ -18,12 +18,24 @@ from auditor.surfaces.ilo.body import Body, Json
 
 _BY_NAME: Final = re.compile(
     r"password|passwd|passphrase|secret|token|communit|engineid|privatekey|authpw|credential"
-    r"|key(?!board|words?)|smtpauthuser|proxyusername|cookie",
+    r"|key(?!board|words?)|smtpauthuser|chapuser|proxyusername|cookie",
     re.IGNORECASE,
 )
 _WHOLE: Final = frozenset({"HttpHeaders", "HTTPHeaders"})
-_PUBLIC: Final = frozenset({"HotKeys", "KeySequence", "CustomKeySequence", "LockKey", "SSHHostKey"})
-"""Key combinations of the console, and a key that is public."""
+_PUBLIC: Final = frozenset(
+    {
+        "CustomKeySequence",
+        "DeleteUnusedEncryptionKeys",
+        "HotKeys",
+        "KeyLocation",
+        "KeyManagementType",
+        "KeyPolicy",
+        "KeySequence",
+        "LockKey",
+        "SSHHostKey",
+    }
+)
+"""Key combinations of the console, a key that is public, and settings that say where keys are kept."""
 _URL: Final = re.compile(r"[a-z][a-z0-9+.\-]*://", re.IGNORECASE)
 _TOKEN_LIKE: Final = re.compile(r"(?=[^/]*\d)(?=[^/]*[A-Za-z])[A-Za-z0-9_\-~=.%]{24,}")
 _CHOICE: Final = re.compile(r"[A-Z][A-Za-z0-9]{0,30}")

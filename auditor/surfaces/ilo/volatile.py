@@ -1,7 +1,7 @@
 """What changes by itself: split off before anything is compared or stored. State is reported, never drift.
 
-The catalogue names members, wherever they stand, and a few by the members above them. Values of BIOS attributes and
-registries are never looked into.
+The catalogue names members, wherever they stand, a few by the members above them, and a few settings that are state
+only at times. Values of BIOS attributes, registries and thresholds are never looked into.
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ ANYWHERE: Final = frozenset(
         "DateTimeLocalOffset",
         "DeviceDiscoveryComplete",
         "ElapsedEraseTimeInMinutes",
-        "EndOfPostDelaySeconds",
         "EstimatedEraseTimeInMinutes",
         "FailReason",
-        "FullDuplex",
+        "FlashProgressPercent",
         "IndicatorLED",
         "IntrusionSensor",
         "IsColdBooting",
@@ -44,19 +43,22 @@ ANYWHERE: Final = frozenset(
         "MinimumSafelyAchievableCap",
         "MinimumSafelyAchievableCapValid",
         "PostDiscoveryCompleteTimeStamp",
-        "PostDiscoveryMode",
-        "PostMode",
         "PostState",
+        "PowerAllocatedWatts",
+        "PowerAvailableWatts",
         "PowerConsumedWatts",
+        "PowerInputWatts",
         "PowerMetric",
         "PowerMetrics",
         "PowerOnMinutes",
+        "PowerOutputWatts",
+        "PowerRequestedWatts",
         "PowerState",
         "PowerSupplyStatus",
         "Reading",
         "ReadingCelsius",
+        "ReadingVolts",
         "RemainingChargeTimeSeconds",
-        "SpeedMbps",
         "Status",
         "SystemROMAndiLOEraseComponentStatus",
         "SystemROMAndiLOEraseStatus",
@@ -78,11 +80,20 @@ BELOW: Final = frozenset(
         ("Hp", "Time"),
         ("Hpe", "State"),
         ("FrontPanelUSB", "State"),
+        ("CloudConnect", "ExtendedStatusInfo"),
+        ("CloudConnect", "InsightInfo"),
     }
 )
 """Members that are volatile only directly below the named one."""
 
-_OPAQUE: Final = frozenset({"Attributes", "RegistryEntries"})
+NEGOTIATED: Final = frozenset({"FullDuplex", "SpeedMbps"})
+"""Settings of an interface whose ``AutoNeg`` is false, in the same object; elsewhere what was negotiated."""
+
+UNAVAILABLE: Final = frozenset({"EndOfPostDelaySeconds", "PostDiscoveryMode", "PostMode"})
+"""Settings of a system that are ``null`` while the iLO cannot tell them; the ``null`` is state."""
+
+_OPAQUE: Final = frozenset({"Attributes", "BaseConfigs", "RegistryEntries", "Thresholds"})
+"""Members whose inside is all settings, whatever its members are called: a threshold's ``Reading`` is no reading."""
 
 
 def split(body: Body) -> tuple[Body, tuple[tuple[str, Json], ...]]:
@@ -92,8 +103,12 @@ def split(body: Body) -> tuple[Body, tuple[tuple[str, Json], ...]]:
     return kept, tuple(sorted(taken, key=lambda one: one[0]))
 
 
-def is_volatile(above: str, name: str) -> bool:
-    """Whether the member ``name`` below the member ``above`` changes by itself."""
+def is_volatile(above: str, name: str, holder: Body) -> bool:
+    """Whether the member ``name`` of ``holder``, which stands below the member ``above``, changes by itself."""
+    if name in NEGOTIATED:
+        return holder.get("AutoNeg") is not False
+    if name in UNAVAILABLE:
+        return holder.get(name) is None
     return name in ANYWHERE or (above, name) in BELOW
 
 
@@ -101,7 +116,7 @@ def _object(value: Body, above: str, pointer: str, taken: list[tuple[str, Json]]
     kept: Body = {}
     for name, inner in value.items():
         place = f"{pointer}/{escape(name)}"
-        if is_volatile(above, name):
+        if is_volatile(above, name, value):
             taken.append((place, inner))
         else:
             kept[name] = inner if name in _OPAQUE else _any(inner, name, place, taken)

@@ -210,3 +210,25 @@ def test_links_in_a_circle_come_to_an_end() -> None:
 def test_nothing_collected_means_nothing() -> None:
     empty = Collected("web1/ilo", "ilo", (Document(ROOT, "redfish/v1.json", b"{}"),))
     assert interpret(empty, InterpretOptions()).resources == ()
+
+
+NOT_TO_COMPARE = ("SerialNumber", "ProductId", "RomSelection", "RestoreDefaults", "TpmChipId", "SecureBootStatus")
+
+
+@pytest.mark.parametrize("registry", [True, False])
+def test_what_is_one_machines_own_is_not_compared_with_or_without_a_registry(registry: bool) -> None:
+    tree = bodies()
+    tree[BIOS]["Attributes"] |= {name: f"of this machine: {name}" for name in NOT_TO_COMPARE}  # type: ignore[operator]
+    known = next(body for body in tree.values() if "RegistryEntries" in body)
+    own = {"IsSystemUniqueProperty": True}, {"ReadOnly": True}, {"Immutable": True}, {"WriteOnly": True}
+    for number, flag in enumerate(own):
+        tree[BIOS]["Attributes"][f"Own{number}"] = "x"  # type: ignore[index, call-overload]
+        entry = {"AttributeName": f"Own{number}", "Type": "String", **flag}
+        known["RegistryEntries"]["Attributes"].append(entry)  # type: ignore[index, call-overload, union-attr]
+    if not registry:
+        tree = {uri: body for uri, body in tree.items() if "RegistryEntries" not in body}
+    bios = interpret(collection(tree), InterpretOptions()).find("ilo.bios", "1")
+    assert bios is not None
+    names = {attribute.name for attribute in bios.attributes}
+    assert names & set(NOT_TO_COMPARE) == set()
+    assert ("BootMode" in names, any(name.startswith("Own") for name in names)) == (True, not registry)

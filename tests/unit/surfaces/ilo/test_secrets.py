@@ -77,7 +77,19 @@ def test_names_of_secrets(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["UserName", "BootMode", "AlertDestination", "Name", "Description", "KeyboardLayout", "HotKeys"]
+    "name",
+    [
+        "UserName",
+        "BootMode",
+        "AlertDestination",
+        "Name",
+        "Description",
+        "KeyboardLayout",
+        "HotKeys",
+        "KeyManagementType",
+        "DeleteUnusedEncryptionKeys",
+        "KeyPolicy",
+    ],
 )
 def test_other_names_are_no_secrets(name: str) -> None:
     assert not is_secret_name(name)
