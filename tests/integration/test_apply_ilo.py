@@ -22,8 +22,8 @@ from auditor.surfaces.ilo.carry_out.transaction import IloTransaction
 from auditor.surfaces.ilo.collect import collect
 from auditor.surfaces.ilo.propose import propose
 from auditor.surfaces.ilo.resources import interpret
+from auditor.surfaces.ilo.simulator.parts import Reply
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
-from auditor.surfaces.ilo.simulator.state import Reply
 from auditor.surfaces.interface import ActOptions, InterpretOptions, Journal
 from tests.virtual_ilo import PASSWORD, PENDING, PROTOCOL, SEALER, SNMP, USERNAME, options, target, with_ilo
 

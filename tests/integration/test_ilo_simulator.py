@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from ssl import create_default_context
 
@@ -18,8 +19,12 @@ import pytest
 
 from auditor.errors import InputError
 from auditor.model.target import IloEndpoint
+from auditor.surfaces.ilo.body import Body
 from auditor.surfaces.ilo.client import Credentials, IloClient
+from auditor.surfaces.ilo.simulator.parts import Part, Reply, Upload
+from auditor.surfaces.ilo.simulator.personalities import build
 from auditor.surfaces.ilo.simulator.server import VirtualIlo, run_in_thread
+from auditor.surfaces.ilo.simulator.state import IloState
 from tests.virtual_ilo import BIOS, LICENCE, MANAGER, PASSWORD, PENDING, PROTOCOL, ROOT, SNMP, USERNAME, with_ilo
 
 pytestmark = pytest.mark.integration
@@ -185,6 +190,47 @@ def test_it_answers_only_those_who_logged_in() -> None:
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
         cafile = Path(ilo.cafile)
     assert not cafile.parent.exists()
+
+
+def test_a_part_answers_actions_collections_and_forms_of_its_own() -> None:
+    """What the update service and the alerts rest on."""
+
+    def tell(state: IloState, uri: str, body: Body) -> Reply:
+        state.set(f"{ROOT}/UpdateService", "/Oem/Hpe/State", f"{uri.rsplit('/', 1)[-1]} {body.get('A', '')}".strip())
+        return Reply(202)
+
+    def keep(state: IloState, uri: str, fields: Mapping[str, Upload]) -> Reply:
+        state.set(
+            f"{ROOT}/UpdateService", "/Oem/Hpe/State", f"{fields['file'].filename}: {len(fields['file'].content)}"
+        )
+        return Reply(202)
+
+    def count(state: IloState) -> None:
+        state.set(f"{ROOT}/UpdateService", "/Oem/Hpe/Seen", len(state.get(MANAGER)))
+
+    part = Part(
+        actions={"/actions/thing.do": tell}, creates={"/queue": tell}, deletes={"/snmpusers": tell},
+        receives={"/upload": keep}, settle=count,
+    )  # fmt: skip
+    state = IloState(build("ilo5"), parts=(part,))
+
+    def told() -> object:
+        return state.get(f"{ROOT}/UpdateService")["Oem"]["Hpe"]["State"]  # type: ignore[index, call-overload]
+
+    assert state.create(f"{ROOT}/X/Actions/Thing.Do", {"A": 1}).status == 202
+    assert told() == "Thing.Do 1"
+    assert state.create(f"{ROOT}/X/Queue", {"A": 2}).status == 202
+    assert told() == "Queue 2"
+    assert state.delete(f"{SNMP}/SNMPUsers/1").status == 202
+    assert told() == "1"
+    assert state.delete(f"{SNMP}/SNMPUsers/99").status == 404
+    assert state.receive(f"{ROOT}/X/Upload", {"file": Upload(b"1234", "a.bin")}).status == 202
+    assert told() == "a.bin: 4"
+    assert state.receive(SNMP, {}).status == 405
+    assert state.create(f"{ROOT}/X/Actions/Thing.Other", {}).status == 404
+    assert state.create(RESET, {"ResetType": "ForceRestart"}).status == 200
+    assert state.in_post()
+    assert state.get(f"{ROOT}/UpdateService")["Oem"]["Hpe"]["Seen"] == len(state.get(MANAGER))  # type: ignore[index, call-overload]
 
 
 @pytest.mark.parametrize("source", ["ilo9", "/no/such/folder"])

@@ -28,12 +28,15 @@ from auditor.errors import InputError
 from auditor.surfaces.ilo.body import Body, MalformedError, decode, key_of
 from auditor.surfaces.ilo.simulator.certificate import make_certificates
 from auditor.surfaces.ilo.simulator.faults import Fault, Faults
+from auditor.surfaces.ilo.simulator.parts import Part, Reply, Upload
 from auditor.surfaces.ilo.simulator.personalities import NAMES, build
-from auditor.surfaces.ilo.simulator.state import ROOT, IloState, Reply
+from auditor.surfaces.ilo.simulator.state import ROOT, IloState
 
 _SESSIONS: Final = f"{ROOT}/sessionservice/sessions"
 _HUGE: Final = 12 * 1024 * 1024
 _MAX_FILES: Final = 5_000
+_MAX_UPLOAD: Final = 64 * 1024 * 1024
+_PARTS: Final[tuple[Part, ...]] = ()
 
 OnReady = Callable[[str, str, str, str], None]
 """Told URL, authority file, user name and password once the server listens."""
@@ -66,7 +69,7 @@ class VirtualIlo:
     ) -> None:
         self.username = username
         self.password = password or secrets.token_urlsafe(12)
-        self.state = IloState(load(source), post_s=post_s, ilo_reset_s=ilo_reset_s)
+        self.state = IloState(load(source), post_s=post_s, ilo_reset_s=ilo_reset_s, parts=_PARTS)
         self.faults = Faults()
         self.requests: list[tuple[str, str]] = []
         self.sessions: dict[str, str] = {}
@@ -101,7 +104,7 @@ class VirtualIlo:
         cafile, server_file = make_certificates(folder)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(server_file)
-        application = web.Application(client_max_size=1024 * 1024)
+        application = web.Application(client_max_size=_MAX_UPLOAD)
         application.router.add_route("*", "/{tail:.*}", self._handle)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
         await self._runner.setup()
@@ -159,6 +162,8 @@ class VirtualIlo:
             return _response(Reply(405))
         if request.method == "DELETE":
             return _response(self.state.delete(request.path))
+        if request.method == "POST" and request.content_type == "multipart/form-data":
+            return _response(self.state.receive(request.path, await _form(request)))
         try:
             body = decode(await request.read())
         except MalformedError:
@@ -272,6 +277,17 @@ def _wrong(fault: Fault, request: web.Request) -> web.StreamResponse:
             return _response(Reply(403, (("iLO.2.14.LicenseKeyRequired", ()),)))
         case _:
             return _response(Reply(404, (("Base.1.4.ResourceMissingAtURI", (request.path,)),)))
+
+
+async def _form(request: web.Request) -> dict[str, Upload]:
+    """The fields of a form that was sent."""
+    fields: dict[str, Upload] = {}
+    for name, value in (await request.post()).items():
+        if isinstance(value, web.FileField):
+            fields[name] = Upload(value.file.read(), value.filename)
+        else:
+            fields[name] = Upload(value.encode() if isinstance(value, str) else bytes(value))
+    return fields
 
 
 def _drop(request: web.Request) -> web.StreamResponse:

@@ -8,19 +8,18 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
-
-import msgspec
+from typing import Final, cast
 
 from auditor.surfaces.ilo.body import Body, Json, at, canonical, find, key_of, nest
 from auditor.surfaces.ilo.links import Found, follow
 from auditor.surfaces.ilo.members import MEMBERS, Member
 from auditor.surfaces.ilo.registry import Registry, Setting, read_registry, settle
+from auditor.surfaces.ilo.simulator import resets
+from auditor.surfaces.ilo.simulator.motion import etag_of, moved
+from auditor.surfaces.ilo.simulator.parts import Message, Part, Reply, Upload, act_for, message, receive_for
 
 ROOT: Final = "/redfish/v1"
 _SECOND: Final = datetime.timedelta(seconds=1)
-_CLOCKS: Final = frozenset({"DateTime", "Time", "CurrentTime"})
-_READINGS: Final = frozenset({"Reading", "ReadingCelsius", "PowerConsumedWatts", "LastPowerOutputWatts", "CPUUtil"})
 _RESETS_ITSELF: Final = ("/SSH/", "/DisableWeakCiphers", "/TLSVersion/")
 _ALSO_WRITABLE: Final = {
     "network_protocol": ("/Oem/Hpe/AlertMailSMTPAuthEnabled", "/Oem/Hpe/AlertMailSMTPAuthUser",
@@ -35,24 +34,12 @@ _CREATED_NEED: Final = {
 }
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """A status, the ids of messages with their arguments, and a body or the place of a new resource."""
-
-    status: int
-    messages: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    body: Body | None = None
-    location: str = ""
-
-
-def _message(name: str, *arguments: str) -> tuple[str, tuple[str, ...]]:
-    return name, arguments
-
-
 class IloState:
     """The resources by path without case and trailing slash. Every method may be called from any thread.
 
     ``post_s`` and ``ilo_reset_s`` are how long POST and a reset of the iLO take, in seconds; ``clock`` only goes
-    forward. ``dropped_sessions`` counts how often the iLO forgot its sessions.
+    forward. ``dropped_sessions`` counts how often the iLO forgot its sessions. ``parts`` are what it does beyond
+    reading, setting and its resets.
     """
 
     def __init__(
@@ -62,9 +49,11 @@ class IloState:
         post_s: float = 0.3,
         ilo_reset_s: float = 0.5,
         clock: Callable[[], float] = time.monotonic,
+        parts: tuple[Part, ...] = (),
     ) -> None:
         self._lock = threading.RLock()
-        self._clock = clock
+        self.clock = clock
+        self._parts = (resets.PART, *parts)
         self._bodies: dict[str, Body] = {key_of(uri): copy.deepcopy(dict(body)) for uri, body in resources.items()}
         for uri in resources:
             self._bodies[key_of(uri)].setdefault("@odata.id", uri)
@@ -72,6 +61,7 @@ class IloState:
         self.dropped_sessions = 0
         self.posts = 0
         self._reads = 0
+        self._settling = False
         self._post_ends: float | None = None
         self._last_post = datetime.datetime.fromtimestamp(0, datetime.UTC)
         self._down_until = 0.0
@@ -142,7 +132,7 @@ class IloState:
 
     def available(self) -> bool:
         """Whether the iLO answers at all; it does not during its own reset."""
-        return self._clock() >= self._down_until
+        return self.clock() >= self._down_until
 
     def read(self, uri: str, *, expand: bool = False) -> Body | None:
         """The resource as a GET shows it: clocks and readings move on, ETags are given; None where there is none."""
@@ -165,55 +155,90 @@ class IloState:
             self._settle()
             found = self._roles().get(key_of(uri))
             if key_of(uri) not in self._bodies:
-                return Reply(404, (_message("Base.1.4.ResourceMissingAtURI", uri),))
+                return Reply(404, (message("Base.1.4.ResourceMissingAtURI", uri),))
             if found and found.role == "bios_settings":
                 return self._patch_pending(found, body)
             if found is None:
-                return Reply(405, (_message("Base.1.4.ActionNotSupported", "PATCH"),))
+                return Reply(405, (message("Base.1.4.ActionNotSupported", "PATCH"),))
             return self._patch_members(found, body)
 
     def create(self, uri: str, body: Body) -> Reply:
         """What a POST to a collection or an action does."""
         with self._lock:
             self._settle()
+            if act := act_for(uri, tuple(part.actions for part in self._parts)):
+                return act(self, uri, body)
             if "/actions/" in key_of(uri):
-                return self._act(key_of(uri), body)
+                return Reply(404, (message("Base.1.4.ActionNotSupported", uri.rsplit("/", 1)[-1]),))
+            if act := act_for(uri, tuple(part.creates for part in self._parts)):
+                return act(self, uri, body)
             found = self._roles().get(key_of(uri))
             if found is None or found.role not in _CREATED_NEED:
                 return Reply(405 if key_of(uri) in self._bodies else 404)
             missing = [name for name in _CREATED_NEED[found.role] if not body.get(name)]
             if missing:
-                return Reply(400, tuple(_message("Base.1.4.PropertyMissing", name) for name in missing))
+                return Reply(400, tuple(message("Base.1.4.PropertyMissing", name) for name in missing))
             return self._create_member(found, body)
+
+    def receive(self, uri: str, fields: Mapping[str, Upload]) -> Reply:
+        """What a POST of a form does."""
+        with self._lock:
+            self._settle()
+            take = receive_for(uri, self._parts)
+            if take is None:
+                return Reply(405 if key_of(uri) in self._bodies else 404)
+            return take(self, uri, fields)
 
     def delete(self, uri: str) -> Reply:
         """What a DELETE does: destinations and subscriptions can be removed."""
         with self._lock:
+            self._settle()
+            collection = uri.rstrip("/").rsplit("/", 1)[0]
+            if act := act_for(collection, tuple(part.deletes for part in self._parts)):
+                return act(self, uri, {}) if key_of(uri) in self._bodies else Reply(404)
             found = self._roles().get(key_of(uri))
             if found is None:
                 return Reply(404)
             if found.role not in ("snmp_destination", "event_subscription"):
                 return Reply(405)
             self.remove(uri)
-            return Reply(200, (_message("Base.1.4.Success"),))
+            return Reply(200, (message("Base.1.4.Success"),))
+
+    # -- for parts ------------------------------------------------------------------------------------------------
+
+    def start_post(self) -> None:
+        """Restarts the system: its POST takes ``post_s``, and then tries the pending BIOS values."""
+        self._post_ends = self.clock() + self.post_s
+
+    def reset_ilo(self) -> None:
+        """Resets the iLO: it answers nothing for ``ilo_reset_s``, and has forgotten its sessions then."""
+        self.dropped_sessions += 1
+        self._down_until = self.clock() + self.ilo_reset_s
+        self._mark_pending_reset("Current")
+
+    def of_role(self, role: str) -> Body | None:
+        """The first resource of a role (see :mod:`auditor.surfaces.ilo.links`), itself and no copy; None: none."""
+        return next((found.body for found in self._roles().values() if found.role == role), None)
+
+    def licensed(self, feature: str) -> bool:
+        """Whether the licence has a feature; one that the licence does not name is there."""
+        features = at(self.of_role("licence") or {}, "/LicenseFeatures")
+        return not isinstance(features, dict) or features.get(feature) is not False
 
     # -- reading --------------------------------------------------------------------------------------------------
 
     def _roles(self) -> dict[str, Found]:
         return {key_of(found.uri): found for found in follow(ROOT, lambda uri: self._bodies.get(key_of(uri)))}
 
-    def _of_role(self, role: str) -> Body | None:
-        return next((found.body for found in self._roles().values() if found.role == role), None)
-
     def _attributes(self, role: str) -> dict[str, Setting]:
         with self._lock:
             self._settle()
-            body = self._of_role(role) or {}
+            body = self.of_role(role) or {}
             return dict(cast("dict[str, Setting]", body.get("Attributes", {})))
 
     def _shown(self, body: Body) -> Body:
-        shown: Body = _moved(copy.deepcopy(body), self._reads)
-        if body is self._of_role("system"):
+        shown: Body = moved(copy.deepcopy(body), self._reads)
+        if body is self.of_role("system"):
             state = "InPost" if self._post_ends is not None else "FinishedPost"
             _merge(shown, {"PowerState": "On", "Oem": {"Hpe": {"PostState": state}}})
         shown["@odata.etag"] = etag_of(shown)
@@ -255,11 +280,11 @@ class IloState:
         """Takes anything: the verdict comes only after POST."""
         attributes = body.get("Attributes")
         if not isinstance(attributes, dict):
-            return Reply(400, (_message("Base.1.4.PropertyMissing", "Attributes"),))
+            return Reply(400, (message("Base.1.4.PropertyMissing", "Attributes"),))
         kept = found.body.setdefault("Attributes", {})
         if isinstance(kept, dict):
             kept.update(copy.deepcopy(attributes))
-        return Reply(200, (_message("iLO.2.14.SystemResetRequired"),))
+        return Reply(200, (message("iLO.2.14.SystemResetRequired"),))
 
     def _patch_members(self, found: Found, body: Body) -> Reply:
         wanted = _leaves(body)
@@ -270,31 +295,27 @@ class IloState:
         _merge(self._bodies[key_of(found.uri)], body)
         hurt = [_writable(found.role, pointer) for pointer, _ in wanted]
         if not any(one and one.disruption == "iLO reset" for one in hurt):
-            return Reply(200, (_message("Base.1.4.Success"),))
+            return Reply(200, (message("Base.1.4.Success"),))
         if any(one and any(mark in one.pointer for mark in _RESETS_ITSELF) for one in hurt):
-            self._reset_ilo()
+            self.reset_ilo()
         else:
             self._mark_pending_reset("SomePendingReset")
-        return Reply(200, (_message("iLO.2.14.ResetRequired"),))
+        return Reply(200, (message("iLO.2.14.ResetRequired"),))
 
-    def _refusal(self, found: Found, pointer: str, value: Json) -> tuple[str, tuple[str, ...]] | None:
+    def _refusal(self, found: Found, pointer: str, value: Json) -> Message | None:
         there, before = find(found.body, pointer)
         member = _writable(found.role, pointer)
         if not there:
-            return _message("Base.1.4.PropertyUnknown", pointer)
+            return message("Base.1.4.PropertyUnknown", pointer)
         if member is None and pointer not in _ALSO_WRITABLE.get(found.role, ()):
-            return _message("Base.1.4.PropertyNotWritable", pointer)
-        if member and member.licence and not self._licensed(member.licence):
-            return _message("iLO.2.14.LicenseKeyRequired", member.licence)
+            return message("Base.1.4.PropertyNotWritable", pointer)
+        if member and member.licence and not self.licensed(member.licence):
+            return message("iLO.2.14.LicenseKeyRequired", member.licence)
         if before is not None and value is not None and type(before) is not type(value):
-            return _message("Base.1.4.PropertyValueTypeError", str(value), pointer)
+            return message("Base.1.4.PropertyValueTypeError", str(value), pointer)
         if pointer == "/StaticNTPServers" and self._ntp_by_dhcp():
-            return _message("iLO.2.14.SNTPConfigurationManagedByDHCPAndIsReadOnly")
+            return message("iLO.2.14.SNTPConfigurationManagedByDHCPAndIsReadOnly")
         return None
-
-    def _licensed(self, feature: str) -> bool:
-        features = at(self._of_role("licence") or {}, "/LicenseFeatures")
-        return not isinstance(features, dict) or features.get(feature) is not False
 
     def _ntp_by_dhcp(self) -> bool:
         return any(
@@ -310,23 +331,7 @@ class IloState:
             number += 1
         uri = f"{head}/{number}"
         self.add(uri, {**body, "Id": str(number)})
-        return Reply(201, (_message("Base.1.4.Created"),), location=uri)
-
-    def _act(self, key: str, body: Body) -> Reply:
-        if key.endswith("/actions/computersystem.reset"):
-            if body.get("ResetType") not in ("ForceRestart", "GracefulRestart", "ColdBoot", "PushPowerButton", "On"):
-                return Reply(400, (_message("Base.1.4.ActionParameterNotSupported", "ResetType"),))
-            self._post_ends = self._clock() + self.post_s
-            return Reply(200, (_message("Base.1.4.Success"),))
-        if key.endswith("/actions/manager.reset"):
-            self._reset_ilo()
-            return Reply(200, (_message("iLO.2.14.ResetInProgress"),))
-        return Reply(404, (_message("Base.1.4.ActionNotSupported", key.rsplit("/", 1)[-1]),))
-
-    def _reset_ilo(self) -> None:
-        self.dropped_sessions += 1
-        self._down_until = self._clock() + self.ilo_reset_s
-        self._mark_pending_reset("Current")
+        return Reply(201, (message("Base.1.4.Created"),), location=uri)
 
     def _mark_pending_reset(self, text: str) -> None:
         for found in self._roles().values():
@@ -337,12 +342,20 @@ class IloState:
     # -- POST -----------------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        """Ends a POST whose time is over: pending values are tried, and the verdict is written."""
-        if self._post_ends is None or self._clock() < self._post_ends:
+        """What time has brought: parts do theirs, and a POST that is over tries the pending values."""
+        if not self._settling:  # a part reads the state, which settles it
+            self._settling = True
+            try:
+                for part in self._parts:
+                    if part.settle is not None:
+                        part.settle(self)
+            finally:
+                self._settling = False
+        if self._post_ends is None or self.clock() < self._post_ends:
             return
         self._post_ends = None
         self.posts += 1
-        bios, settings = self._of_role("bios"), self._of_role("bios_settings")
+        bios, settings = self.of_role("bios"), self.of_role("bios_settings")
         if bios is None or settings is None:
             return
         current = cast("dict[str, Setting]", bios.setdefault("Attributes", {}))
@@ -408,42 +421,3 @@ def _merge(body: Body, patch: Body) -> None:
             _merge(inner, value)
         else:
             body[name] = copy.deepcopy(value)
-
-
-def _moved(value: Any, reads: int) -> Any:
-    """Clocks and readings as they are at the n-th read: none is twice the same."""
-    if isinstance(value, list):
-        return [_moved(one, reads) for one in value]
-    if not isinstance(value, dict):
-        return value
-    for name, inner in value.items():
-        if name in _CLOCKS and isinstance(inner, str) and inner[:2] == "20":
-            value[name] = _later(inner, reads)
-        elif name in _READINGS and isinstance(inner, int):
-            value[name] = inner + reads % 7
-        elif name == "CurrentPowerOnTimeSeconds" and isinstance(inner, int):
-            value[name] = inner + reads
-        elif isinstance(inner, dict | list) and name != "@Redfish.Settings":
-            value[name] = _moved(inner, reads)
-    return value
-
-
-def _later(text: str, seconds: int) -> str:
-    try:
-        start = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return (start + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def etag_of(body: Body) -> str:
-    """The ETag of a body: of all but its clocks."""
-    return f'W/"{zlib.crc32(canonical(_without_clocks(body))):08X}"'
-
-
-def _without_clocks(value: Json) -> Json:
-    if isinstance(value, list):
-        return [_without_clocks(one) for one in value]
-    if isinstance(value, dict):
-        return {name: _without_clocks(one) for name, one in value.items() if name not in _CLOCKS | {"@odata.etag"}}
-    return value
