@@ -105,11 +105,12 @@ def nest(members: tuple[tuple[str, Json], ...]) -> Body:
 def link(body: Json, pointer: str) -> str | None:
     """The URI of the resource linked at a pointer: a path below the Redfish root of this very service, or None.
 
-    A link to another origin, outside the root, with ``..``, control characters or a query is none.
+    A link to another origin, outside the root, with ``..``, control characters or a query is none. iLO 4 writes some
+    as ``href``.
     """
     value = at(body, pointer)
     if isinstance(value, dict):
-        value = value.get("@odata.id", value.get("extref"))
+        value = next((value[name] for name in ("@odata.id", "href", "extref") if name in value), None)
     return path_of(value) if isinstance(value, str) else None
 
 

@@ -94,6 +94,7 @@ class _Walk:
         self._reading: dict[str, asyncio.Future[Body | None]] = {}
         self._expand = False
         self._truncated = False
+        self._descriptions: dict[str, Body] = {}
 
     async def run(self, client: IloClient) -> None:
         self._client = client
@@ -121,7 +122,11 @@ class _Walk:
             self._no_link(one, uri, body)
             return
         if not one.members:
-            found = await self._read(wanted, one.kinds)
+            found = await self._read(wanted, one.kinds, expand=self._expand and one.to == "registries")
+            if found is not None and one.to == "registries":
+                self._descriptions = _described(found)
+                found = _with_links_only(found, member_uris(found)) if self._descriptions else found
+                self.bodies[key_of(wanted)] = (self.bodies[key_of(wanted)][0], found)
             if found is not None:
                 await self._visit(one.to, wanted, found)
             return
@@ -240,6 +245,8 @@ class _Walk:
         collection = self.bodies.get(key_of(listed))
         for name in sorted(wanted)[:MAX_OWNERS]:
             uri = _named(collection[1], name) if collection else None
+            if uri and (told := self._descriptions.get(key_of(uri))):
+                self._adopt(uri, told)
             described = await self._read(uri, ("ilo.bios",)) if uri else None
             place = registry_location(described) if described else None
             if place is None:
@@ -306,6 +313,13 @@ def _gap(what: str, error: CollectError, kinds: tuple[str, ...]) -> Gap:
 def _with_links_only(collection: Body, wanted: tuple[str, ...]) -> Body:
     """An expanded collection as it is without expanding: its members have documents of their own."""
     return {**collection, "Members": [{"@odata.id": uri} for uri in wanted]}
+
+
+def _described(registries: Body) -> dict[str, Body]:
+    """The descriptions of registries that an expanded list holds, by path without case and trailing slash."""
+    listed = at(registries, "/Members")
+    told = [one for one in listed if isinstance(one, dict) and "Location" in one] if isinstance(listed, list) else []
+    return {key_of(str(one.get("@odata.id", ""))): one for one in told}
 
 
 def _named(collection: Body, registry: str) -> str | None:

@@ -55,18 +55,21 @@ _MEANING: Final = {
     "ilo.alert_mail": "Alerts by mail; named by its manager's id.",
     "ilo.remote_syslog": "Events to a syslog server; named by its manager's id.",
     "ilo.event_subscription": "A Redfish event subscription; named by its destination.",
-    "ilo.threshold": "A temperature sensor's thresholds; `cooling` and `power` hold those of fans and power supply.",
+    "ilo.threshold": "A sensor's thresholds; `cooling`, `power` and `power DOMAIN` hold those of fans and supplies.",
     "ilo.network_protocol": "The iLO's network services; named by its manager's id.",
     "ilo.time": "Clock and time servers; named by its manager's id.",
     "ilo.security": "Ciphers, protocol versions, Secure Boot, the iLO's own dashboard; named by its manager's id.",
+    "ilo.boot": "Boot order, TLS of the boot, keys of disks, configuration lock; named by the system's id (`1`).",
     "ilo.account_policy": "Passwords and refused log-ins; named `accounts`.",
     "ilo.licence": "The licence; named by its manager's id.",
 }
 
 
 def _kind(name: str) -> KindSpec:
-    specs = (*(member.spec for member in members_of(name)), *_COMPUTED.get(name, ()))
-    return KindSpec(name, _MEANING[name], tuple(sorted(specs, key=lambda spec: spec.name)))
+    specs: dict[str, AttributeSpec] = {}
+    for spec in (*(member.spec for member in members_of(name)), *_COMPUTED.get(name, ())):
+        specs.setdefault(spec.name, spec)  # an attribute that stands in two places is described at its first
+    return KindSpec(name, _MEANING[name], tuple(specs[one] for one in sorted(specs)))
 
 
 BIOS: Final = KindSpec(

@@ -7,6 +7,7 @@ the documents), so that both agree on what a document is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -59,7 +60,7 @@ LINKS: Final = (
     Link(
         "manager",
         "network_protocol",
-        ("/NetworkProtocol", f"{_HPE}/Links/NetworkService"),
+        ("/NetworkProtocol", f"{_HPE}/Links/NetworkService", "/NetworkService"),
         ("ilo.network_protocol", "ilo.alert_mail", "ilo.remote_syslog", "ilo.manager"),
         needed=True,
     ),
@@ -73,7 +74,7 @@ LINKS: Final = (
     Link("manager", "date_time", (f"{_HPE}/Links/DateTimeService",), ("ilo.time",), needed=True),
     Link("manager", "security", (f"{_HPE}/Links/SecurityService",), ("ilo.security",), needed=True),
     Link("manager", "licences", ("/LicenseService", f"{_HPE}/Links/LicenseService"), ("ilo.licence",), "licence"),
-    Link("manager", "manager_interfaces", ("/EthernetInterfaces",), ("ilo.time",), "manager_interface"),
+    Link("manager", "manager_interfaces", ("/EthernetInterfaces", "/EthernetNICs"), ("ilo.time",), "manager_interface"),
     Link(
         "snmp",
         "snmp_destinations",
@@ -84,11 +85,15 @@ LINKS: Final = (
     Link("snmp", "snmp_users", ("/SNMPUsers",), ("ilo.snmp",), "snmp_user"),
     Link("security", "security_dashboard", ("/Links/SecurityDashboard",), ("ilo.security",)),
     Link("security_dashboard", "security_params", ("/SecurityParameters",), ("ilo.security",), "security_param"),
-    Link("system", "bios", ("/Bios", f"{_HPE}/Links/Bios"), ("ilo.bios",), needed=True),
+    Link("system", "bios", ("/Bios", f"{_HPE}/Links/Bios", f"{_HPE}/Links/BIOS"), ("ilo.bios",), needed=True),
     Link("system", "secure_boot", ("/SecureBoot",), ("ilo.security",)),
-    Link("bios", "bios_settings", ("/@Redfish.Settings/SettingsObject",), ("ilo.bios",), needed=True),
-    Link("bios", "bios_boot", (f"{_HPE}/Links/Boot",), ("ilo.bios",), quiet=True),
-    Link("bios", "bios_tls", (f"{_HPE}/Links/TlsConfig",), ("ilo.bios",), quiet=True),
+    Link("bios", "bios_settings", ("/@Redfish.Settings/SettingsObject", "/Settings"), ("ilo.bios",), needed=True),
+    Link("bios", "bios_defaults", (f"{_HPE}/Links/BaseConfigs", "/BaseConfigs"), ("ilo.bios",), quiet=True),
+    Link("bios", "bios_boot", (f"{_HPE}/Links/Boot", "/Boot"), ("ilo.boot",), quiet=True),
+    Link("bios", "bios_tls", (f"{_HPE}/Links/TlsConfig",), ("ilo.boot",), quiet=True),
+    Link("bios", "bios_iscsi", (f"{_HPE}/Links/iScsi", "/iScsi"), ("ilo.boot",), quiet=True),
+    Link("bios", "bios_kms", (f"{_HPE}/Links/KmsConfig",), ("ilo.boot",), quiet=True),
+    Link("bios", "bios_lock", (f"{_HPE}/Links/ServerConfigLock",), ("ilo.boot",), quiet=True),
     Link("update_service", "firmware_list", ("/FirmwareInventory",), ("ilo.firmware",), "firmware", needed=True),
     Link(
         "event_service",
@@ -101,6 +106,7 @@ LINKS: Final = (
     Link("account_service", "accounts", ("/Accounts",), ("ilo.account_policy",), "account"),
     Link("chassis", "thermal", ("/Thermal",), ("ilo.threshold",), quiet=True),
     Link("chassis", "power", ("/Power",), ("ilo.threshold",), quiet=True),
+    Link("chassis", "sensors", ("/Sensors",), ("ilo.threshold",), "sensor", quiet=True),
 )
 
 
@@ -122,21 +128,22 @@ def links_of(role: str) -> tuple[Link, ...]:
 
 
 def target_of(one: Link, body: Body) -> str | None:
-    """The URI that a body links to, or None where it has no such link. iLO 4's ``Oem.Hp`` is looked at too."""
-    for pointer in one.pointers:
-        for spelling in (pointer, pointer.replace("/Oem/Hpe/", "/Oem/Hp/")):
-            if uri := link(body, spelling):
-                return uri
-    return None
+    """The URI that a body links to, or None where it has no such link."""
+    return next((uri for spelling in _spellings(one) if (uri := link(body, spelling))), None)
 
 
 def unusable_link(one: Link, body: Body) -> str | None:
     """The pointer of a link that stands there and leads nowhere we may go, or None where there is no link at all."""
-    for pointer in one.pointers:
-        for spelling in (pointer, pointer.replace("/Oem/Hpe/", "/Oem/Hp/")):
-            if at(body, spelling) is not None:
-                return spelling
-    return None
+    return next((spelling for spelling in _spellings(one) if at(body, spelling) is not None), None)
+
+
+@lru_cache(maxsize=256)
+def _spellings(one: Link) -> tuple[str, ...]:
+    """Where a link may stand: as iLO 5 and later write it, then as iLO 4 does (``Oem.Hp``, ``links``)."""
+    older = [pointer.replace("/Oem/Hpe/", "/Oem/Hp/") for pointer in one.pointers]
+    oldest = [pointer.replace("/Links/", "/links/") for pointer in older]
+    top = [f"/links{pointer}" for pointer in one.pointers if pointer.count("/") == 1]
+    return tuple(dict.fromkeys((*one.pointers, *older, *oldest, *top)))
 
 
 def member_uris(body: Body) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -26,6 +27,8 @@ _NOT_COMPARED: Final = frozenset({
     "TpmModeSwitchOperation", "TpmOperation", "TpmState", "TpmType", "UserDefaultsState",
 })  # fmt: skip
 """What the registries of iLO 5, 6 and 7 call unique, read-only, fixed or only written: where none says so itself."""
+_ABOUT: Final = frozenset({"AttributeRegistry", "Description", "Id", "Modified", "Name", "Type"})
+"""Members of iLO 4's flat BIOS resource that are no attributes."""
 _CHANNEL_KINDS: Final = (
     "ilo.snmp",
     "ilo.snmp_destination",
@@ -78,8 +81,16 @@ class Bodies:
 def interpret(collected: Collected, options: InterpretOptions) -> Interpretation:  # noqa: ARG001 - the surface's face
     """The resources of an iLO, and what could not be seen or understood."""
     bodies = Bodies(collected)
-    gaps = (*collected.gaps, *bodies.gaps)
+    gaps = (*collected.gaps, *bodies.gaps, *_unverified(bodies))
     return Interpretation(collected.target, "ilo", resources_of(bodies, gaps), gaps)
+
+
+def _unverified(bodies: Bodies) -> Iterable[Gap]:
+    """What is read of an iLO 4 proves nothing: none has been at hand, so no rule may pass by it."""
+    for manager in bodies.of("manager"):
+        if _text(manager.body, "/Model").startswith("iLO 4"):
+            why = "iLO 4: read without having been verified on one"
+            yield Gap(bodies.name(manager.uri), "undetermined", why, "Look at the iLO itself for what matters.")
 
 
 def resources_of(bodies: Bodies, gaps: tuple[Gap, ...]) -> tuple[Resource, ...]:
@@ -92,6 +103,7 @@ def resources_of(bodies: Bodies, gaps: tuple[Gap, ...]) -> tuple[Resource, ...]:
         *_thresholds(bodies),
         *_accounts(bodies),
         *_bios(bodies),
+        *_boots(bodies),
     ]
     return tuple(sorted(found, key=lambda one: (one.kind, one.name)))
 
@@ -380,20 +392,52 @@ def _firmware(bodies: Bodies) -> Iterable[Resource]:
 
 def _thresholds(bodies: Bodies) -> Iterable[Resource]:
     kind, taken = "ilo.threshold", set[str]()
+    sensors = {(one.owner, _text(one.body, "/Name")): one for one in bodies.of("sensor")}
     for thermal in bodies.of("thermal"):
         for number, sensor in enumerate(_listed(at(thermal.body, "/Temperatures"))):
             pointer = f"/Temperatures/{number}"
             attributes = _attributes(bodies, kind, "temperature", thermal, pointer)
             name = (_text(sensor, "/Name") if isinstance(sensor, dict) else "") or pointer
+            same = sensors.pop((thermal.owner, name), None)
+            told = {attribute.name for attribute in attributes}
+            attributes += [one for one in _attributes(bodies, kind, "sensor", same) if one.name not in told]
             if attributes:
                 name = _unique(taken, name, f"chassis {thermal.owner}")
                 yield from _resource(kind, name, attributes, _place(bodies, thermal, pointer))
+    for (_, name), found in sensors.items():
+        if attributes := _attributes(bodies, kind, "sensor", found):
+            full = _unique(taken, name or found.uri, f"chassis {found.owner}")
+            yield from _resource(kind, full, attributes, _place(bodies, found))
+    yield from _cooling_and_power(bodies, taken)
+
+
+def _cooling_and_power(bodies: Bodies, taken: set[str]) -> Iterable[Resource]:
+    kind = "ilo.threshold"
     for role, name in (("thermal", "cooling"), ("power", "power")):
         for found in bodies.of(role):
             attributes = _attributes(bodies, kind, role, found)
             if attributes:
                 full = _unique(taken, name, f"chassis {found.owner}")
                 yield from _resource(kind, full, attributes, _place(bodies, found))
+    for found in bodies.of("power"):
+        for number, domain in enumerate(_listed(at(found.body, "/Oem/Hpe/Domains"))):
+            pointer = f"/Oem/Hpe/Domains/{number}"
+            attributes = _attributes(bodies, kind, "power_domain", found, pointer)
+            name = (_text(domain, "/DomainName") if isinstance(domain, dict) else "") or str(number)
+            if attributes:
+                full = _unique(taken, f"power {name}", f"chassis {found.owner}")
+                yield from _resource(kind, full, attributes, _place(bodies, found, pointer))
+
+
+def _boots(bodies: Bodies) -> Iterable[Resource]:
+    kind, taken = "ilo.boot", set[str]()
+    for bios in bodies.of("bios"):
+        attributes = [
+            attribute
+            for role in ("bios_boot", "bios_tls", "bios_kms", "bios_lock")
+            for attribute in _attributes(bodies, kind, role, _first(bodies.of(role, bios.owner)))
+        ]
+        yield from _resource(kind, _unique(taken, bios.owner), attributes, _place(bodies, bios))
 
 
 def _accounts(bodies: Bodies) -> list[Resource]:
@@ -404,11 +448,18 @@ def _accounts(bodies: Bodies) -> list[Resource]:
 # -- BIOS -------------------------------------------------------------------------------------------------------------
 
 
+def attributes_at(body: Body) -> str:
+    """The pointer of the object that holds the BIOS attributes: the whole body on iLO 4, which names no such object."""
+    return "" if "Attributes" not in body and "AttributeRegistry" in body else "/Attributes"
+
+
 def settings(body: Body | None) -> dict[str, Setting]:
     """The BIOS attributes of a body; values that are no plain ones are left out."""
-    values = body.get("Attributes") if body else None
+    values = at(body, attributes_at(body)) if body else None
     if not isinstance(values, dict):
         return {}
+    if "Attributes" not in (body or {}):
+        values = {name: value for name, value in values.items() if name not in _ABOUT and not name.startswith("@")}
     return {name: value for name, value in values.items() if not isinstance(value, list | dict)}
 
 
@@ -430,7 +481,7 @@ def _bios(bodies: Bodies) -> Iterable[Resource]:
         identity = _text(bios.body, "/AttributeRegistry")
         registry = bodies.registry(identity)
         attributes = [
-            Attribute(name, _plain(value), _place(bodies, bios, f"/Attributes/{escape(name)}"))
+            Attribute(name, _plain(value), _place(bodies, bios, f"{attributes_at(bios.body)}/{escape(name)}"))
             for name, value in settings(bios.body).items()
             if value is not None and name not in STATE_OF_BIOS and _compared(registry, name)
         ]
@@ -460,7 +511,7 @@ def _bios_state(bodies: Bodies, bios: Found, registry: Registry | None) -> list[
     if waiting is None:
         why = "the pending settings could not be read"
         return [Attribute("pending", Undetermined(why), _place(bodies, bios, "/@Redfish.Settings"))]
-    if not all(isinstance(at(one.body, "/Attributes"), dict) for one in (bios, waiting)):
+    if not all(isinstance(at(one.body, attributes_at(one.body)), dict) for one in (bios, waiting)):
         why = "the settings that were read hold no attributes"
         return [Attribute("pending", Undetermined(why), _place(bodies, waiting, "/Attributes"))]
     names = pending(settings(bios.body), settings(waiting.body), registry)
@@ -469,12 +520,13 @@ def _bios_state(bodies: Bodies, bios: Found, registry: Registry | None) -> list[
 
 def _verdict(bodies: Bodies, bios: Found) -> list[Attribute]:
     """Applied is exactly one ``Success``; a ``Success`` beside other messages is a change that was not taken whole."""
-    messages = [one for one in _listed(at(bios.body, "/@Redfish.Settings/Messages")) if isinstance(one, dict)]
-    named = [(_text(one, "/MessageId").rsplit(".", 1)[-1], one) for one in messages]
+    pointer = "/SettingsResult/Messages" if "SettingsResult" in bios.body else "/@Redfish.Settings/Messages"
+    messages = [one for one in _listed(at(bios.body, pointer)) if isinstance(one, dict)]
+    named = [(re.split(r"[.:]", _text(one, "/MessageId") or _text(one, "/MessageID"))[-1], one) for one in messages]
     others = [_said(name, one) for name, one in named if name != "Success"]
     succeeded = sum(name == "Success" for name, _ in named)
     verdict = "none" if not named else "applied" if succeeded == 1 and not others else "rejected"
-    place = _place(bodies, bios, "/@Redfish.Settings/Messages")
+    place = _place(bodies, bios, pointer)
     return [Attribute("verdict", Text(verdict), place), Attribute("rejected", Many(tuple(map(Text, others))), place)]
 
 

@@ -76,6 +76,8 @@ BELOW: Final = frozenset(
     {
         ("@Redfish.Settings", "ETag"),
         ("@Redfish.Settings", "Time"),
+        ("SettingsResult", "ETag"),
+        ("SettingsResult", "Time"),
         ("Hpe", "Time"),
         ("Hp", "Time"),
         ("Hpe", "State"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from auditor.surfaces.ilo.members import alerting, chassis, firmware, manager, security
+from auditor.surfaces.ilo.members import alerting, boot, chassis, firmware, manager, security
 from auditor.surfaces.ilo.members.form import Form, Member
 
 __all__ = ["MEMBERS", "Form", "Member", "member", "members_of"]
@@ -27,6 +27,7 @@ MEMBERS: Final = (
     *security.ACCOUNT_POLICY,
     *security.LICENCE,
     *firmware.FIRMWARE,
+    *boot.BOOT,
 )
 
 

@@ -27,6 +27,14 @@ THRESHOLD: Final = (
     ),
     *of(
         "ilo.threshold",
+        "sensor",
+        one("upper_critical", "/Thresholds/UpperCritical/Reading", "number", ""),
+        one("upper_fatal", "/Thresholds/UpperFatal/Reading", "number", ""),
+        one("user_warning", "/Thresholds/UpperCautionUser/Reading", "number", ""),
+        one("user_critical", "/Thresholds/UpperCriticalUser/Reading", "number", ""),
+    ),
+    *of(
+        "ilo.threshold",
         "thermal",
         one(
             "thermal_configuration",
@@ -49,5 +57,10 @@ THRESHOLD: Final = (
         one("power_minutes", f"{OEM}/SNMPPowerThresholdAlert/DurationInMin", "number", "For how many minutes."),
         one("high_efficiency_mode", f"{OEM}/HighEfficiencyMode", "text", "How the power supplies share the load."),
         one("brownout_recovery", f"{OEM}/BrownoutRecoveryEnabled", "boolean", "A brownout is ridden out."),
+    ),
+    *of(
+        "ilo.threshold",
+        "power_domain",
+        one("high_efficiency_mode", "/HighEfficiencyMode", "text", ""),
     ),
 )

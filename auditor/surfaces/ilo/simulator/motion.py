@@ -25,7 +25,7 @@ def moved(value: Any, reads: int) -> Any:
             value[name] = inner + reads % 7
         elif name == "CurrentPowerOnTimeSeconds" and isinstance(inner, int):
             value[name] = inner + reads
-        elif isinstance(inner, dict | list) and name != "@Redfish.Settings":
+        elif isinstance(inner, dict | list) and name not in ("@Redfish.Settings", "Thresholds"):
             value[name] = moved(inner, reads)
     return value
 
