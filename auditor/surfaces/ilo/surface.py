@@ -13,7 +13,10 @@ from auditor.surfaces.interface import ActOptions, CollectOptions, InterpretOpti
 
 
 class IloSurface:
-    """An HPE or NEC iLO 5, 6 or 7 over Redfish. Modules are imported when used, so that starting stays fast."""
+    """An HPE or NEC iLO 5, 6 or 7 over Redfish; iLO 4 unverified.
+
+    Modules are imported when used, so that starting stays fast.
+    """
 
     @property
     def name(self) -> str:
