@@ -66,8 +66,11 @@ def _object(value: Body, sealer: Sealer, *, secret: bool, enumerated: Enumerated
             sealed[name] = inner
         elif name == "Attributes" and isinstance(inner, dict):
             sealed[name] = _attributes(inner, sealer, enumerated)
+        elif name == "BaseConfigs" and isinstance(inner, list):
+            sealed[name] = [_base_config(one, sealer, enumerated) for one in inner]
         else:
-            hidden = (secret or is_secret_name(name)) and not name.startswith("@")
+            action = name.startswith("#") and isinstance(inner, dict)  # `#Bios.ChangePassword` holds a path
+            hidden = (secret or (is_secret_name(name) and not action)) and not name.startswith("@")
             sealed[name] = _any(inner, sealer, secret=hidden, enumerated=enumerated)
     return sealed
 
@@ -85,11 +88,23 @@ def _any(value: Json, sealer: Sealer, *, secret: bool, enumerated: Enumerated | 
 def _attributes(values: Body, sealer: Sealer, enumerated: Enumerated | None) -> Body:
     def sealed(name: str, value: Json) -> Json:
         if not isinstance(value, str):
-            return value
+            return _any(value, sealer, secret=is_secret_name(name), enumerated=enumerated)
         chosen = enumerated(name) if enumerated else bool(_CHOICE.fullmatch(value))
         return _seal(value, sealer) if is_secret_name(name) and not chosen else seal_url(value, sealer)
 
     return {name: sealed(name, value) for name, value in values.items()}
+
+
+def _base_config(value: Json, sealer: Sealer, enumerated: Enumerated | None) -> Json:
+    """A set of default values of BIOS attributes by its name."""
+    if not isinstance(value, dict):
+        return _any(value, sealer, secret=False, enumerated=enumerated)
+    return {
+        name: _attributes(inner, sealer, enumerated)
+        if isinstance(inner, dict)
+        else _any(inner, sealer, secret=is_secret_name(name), enumerated=enumerated)
+        for name, inner in value.items()
+    }
 
 
 def _seal(value: str, sealer: Sealer) -> str:

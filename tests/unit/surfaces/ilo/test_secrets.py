@@ -111,3 +111,18 @@ def test_a_url_keeps_its_host_and_plain_path() -> None:
     sealed = seal_url("https://u:p@events.example/a?b=c", SEALER)
     assert "@events.example/a?auditor-secret:" in sealed
     assert "u:p" not in sealed
+
+
+def test_actions_and_default_choices_stay_readable_and_secrets_below_attributes_do_not() -> None:
+    body = {
+        "Actions": {"#Bios.ChangePassword": {"target": "/redfish/v1/x", "Password": "open sesame"}},
+        "BaseConfigs": [{"default": {"UefiShellPhysicalPresenceKeystroke": "Enabled", "AdminPassword": "open sesame"}}],
+        "Attributes": {"Nested": {"Password": ["open sesame"]}, "PasswordList": ["open sesame"], "BootMode": "Uefi"},
+    }
+    chosen = "UefiShellPhysicalPresenceKeystroke"
+    sealed: Any = seal_body(body, SEALER, enumerated=lambda name: name == chosen)  # type: ignore[arg-type]
+    assert sealed["Actions"]["#Bios.ChangePassword"]["target"] == "/redfish/v1/x"
+    assert sealed["BaseConfigs"][0]["default"][chosen] == "Enabled"
+    assert sealed["Attributes"]["BootMode"] == "Uefi"
+    assert "open sesame" not in json.dumps(sealed)
+    assert seal_body(sealed, SEALER, enumerated=lambda name: name == chosen) == sealed
