@@ -13,6 +13,7 @@ from auditor.model.value import Value
 
 ChangeKind = Literal["added", "removed", "changed"]
 Hand = Literal["plan", "out of band", "package", "unknown"]
+Age = Literal["newer", "older", ""]
 
 
 class Attribution(msgspec.Struct, frozen=True):
@@ -27,7 +28,8 @@ class AttributeChange(msgspec.Struct, frozen=True):
     """One difference. ``before`` and ``after`` are None where the resource or attribute was not there.
 
     For a resource as a whole, ``address.attribute`` is empty. ``agreed_by`` names the baseline whose value is not
-    met; empty means: the agreed state of the store.
+    met; empty means: the agreed state of the store. ``age`` says of a version whether it is newer or older than what
+    the baseline agrees; empty where it is neither, or no version.
     """
 
     address: Address
@@ -39,6 +41,7 @@ class AttributeChange(msgspec.Struct, frozen=True):
     agreed_by: str = ""
     effect_of: Address | None = None
     attribution: Attribution = Attribution("unknown")
+    age: Age = ""
 
 
 class TextChange(msgspec.Struct, frozen=True):

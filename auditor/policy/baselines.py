@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from auditor.errors import InputError
-from auditor.model.drift import AttributeChange
+from auditor.model.drift import Age, AttributeChange
 from auditor.model.policy import AgreedValue, Agreement, Baseline
 from auditor.model.resource import Address, KindSpec, Resource
 from auditor.model.snapshot import Interpretation, hides
 from auditor.model.target import Target
-from auditor.model.value import Many, Text, Undetermined, Value, texts
+from auditor.model.value import Many, Text, Undetermined, Value, Version, texts
 from auditor.policy.document import Item, load_document, mistake, suggestion
 from auditor.policy.forms import (
     BASELINE_FORMAT,
@@ -25,6 +25,7 @@ from auditor.policy.forms import (
 )
 from auditor.policy.globs import glob_matches, is_pattern, literal
 from auditor.policy.values import compare, read_value, same, undetermined_in
+from auditor.policy.versions import compare_versions, same_version, why_no_order
 
 _ORDERED: Final = frozenset({"number", "duration", "version", "any"})
 
@@ -152,9 +153,9 @@ def compare_baseline(
     ``before`` is the agreed value (of ``one_of`` the list of them), ``after`` the value found, None where it is
     absent. What cannot be compared (undetermined, hidden by a gap, versions without a plain order) has an
     :class:`Undetermined` as ``after``: no drift that is proven, and no agreement either. A version newer than an
-    ``exactly`` is a change like an older one. Where several baselines agree on one attribute the last one counts;
-    an exact name counts before a pattern. A resource that is gone is one change, however many of its attributes are
-    agreed.
+    ``exactly`` is a change like an older one, and ``age`` says which it is. Where several baselines agree on one
+    attribute the last one counts; an exact name counts before a pattern. A resource that is gone is one change,
+    however many of its attributes are agreed.
     """
     surface = interpretation.surface
     decided: dict[Address, AttributeChange | None] = {}
@@ -262,6 +263,7 @@ def _judge_attribute(
         after,
         after_source=attribute.source or resource.source,
         agreed_by=change.agreed_by,
+        age=age_of(found, agreed),
     )
 
 
@@ -274,12 +276,32 @@ def meets(found: Value, agreed: AgreedValue) -> bool | str:
         case "unmanaged":
             return True
         case "exactly":
-            return same(found, agreed.values[0])
+            return _is(found, agreed.values[0])
         case "one_of":
-            return any(same(found, value) for value in agreed.values)
+            answers = [_is(found, value) for value in agreed.values]
+            return True if True in answers else next((one for one in answers if isinstance(one, str)), False)
         case "at_least":
-            order = compare(found, agreed.values[0])
+            least = agreed.values[0]
+            order = compare(found, least)
+            if order is None and isinstance(found, Version) and isinstance(least, Version):
+                return why_no_order(found.text, least.text)
             return "the two values have no plain order" if order is None else order >= 0
+
+
+def _is(found: Value, wanted: Value) -> bool | str:
+    """Whether a value is another, or why that cannot be said: a version may name its family or leave it out."""
+    if not (isinstance(found, Version) and isinstance(wanted, Version)):
+        return same(found, wanted)
+    answer = same_version(found.text, wanted.text)
+    return why_no_order(found.text, wanted.text) if answer is None else answer
+
+
+def age_of(found: Value, agreed: AgreedValue) -> Age:
+    """Whether a version that is not as agreed is newer or older than every agreed one; empty where neither is so."""
+    if not isinstance(found, Version):
+        return ""
+    orders = {compare_versions(found.text, one.text) for one in agreed.values if isinstance(one, Version)}
+    return "newer" if orders == {1} else "older" if orders == {-1} else ""
 
 
 def _judge_names(

@@ -19,7 +19,7 @@ from auditor.policy.checking import Uses
 from auditor.policy.rules import CompiledRule, Condition, LoadedPolicy
 from auditor.policy.template import JAPANESE
 from auditor.policy.values import for_expression, undetermined_in
-from auditor.policy.versions import compare_versions
+from auditor.policy.versions import compare_versions, why_no_order
 from auditor.policy.waivers import covers, expired
 
 _RANK: Final[Mapping[Outcome, int]] = {"not applicable": 0, "pass": 1, "waived": 2, "not evaluated": 3, "fail": 4}
@@ -158,7 +158,7 @@ class _Asking:
     def _versions(self, version: str, wanted: str) -> int:
         order = compare_versions(version, wanted)
         if order is None:
-            self.undecided.append(f"the versions {version!r} and {wanted!r} have no plain order")
+            self.undecided.append(why_no_order(version, wanted))
             return -1
         return order
 

@@ -215,6 +215,7 @@ def change_json(change: AttributeChange) -> Json:
         "before_source": source_json(change.before_source),
         "after_source": source_json(change.after_source),
         "agreed_by": change.agreed_by,
+        "age": change.age,
         "effect_of": address_json(change.effect_of),
         "attribution": {
             "hand": change.attribution.hand,

@@ -95,6 +95,8 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "drift.added": ("added", "追加"),
     "drift.absent": ("absent", "なし"),
     "drift.agreed_by": ("agreed in {baseline}", "基準 {baseline}"),
+    "drift.newer": ("newer than agreed in {baseline}", "基準 {baseline} より新しいバージョン"),
+    "drift.older": ("older than agreed in {baseline}", "基準 {baseline} より古いバージョン"),
     "drift.effect": (
         "effective {attribute} of {routes}: {before} → {after}",
         "{routes}の実効値 {attribute}: {before} → {after}",

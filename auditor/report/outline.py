@@ -201,6 +201,11 @@ _HANDS = {
 """Fixed texts of attributions, with the keys under which the catalogue has them in each language."""
 
 
+def agreed_key(change: AttributeChange) -> str:
+    """The key of the words that name the baseline: of a version, with whether it is newer or older than agreed."""
+    return f"drift.{change.age or 'agreed_by'}"
+
+
 def hand_text(attribution: Attribution, words: Callable[[str], str]) -> str:
     """What an attribution says beside the hand, in the language of ``words`` where it is a fixed text."""
     key = _HANDS.get(attribution.text)

@@ -186,6 +186,8 @@ def _change(change: AttributeChange) -> Json:
     text = f"{visible(str(change.address))}: {said}"
     if change.attribution.hand != "unknown" or change.attribution.text:
         text += f" ({visible(', '.join(filter(None, (change.attribution.hand, change.attribution.text))))})"
+    if change.age:
+        text += f", {change.age} than agreed in {visible(change.agreed_by)}"
     source = change.after_source or change.before_source
     return {
         "ruleId": f"DRIFT-{change.kind.upper()}",

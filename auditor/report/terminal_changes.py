@@ -59,15 +59,19 @@ def _difference(change: AttributeChange, words: Words) -> str:
 def _hand(change: AttributeChange, words: Words) -> str:
     """By whose hand; of a value that only a baseline disagrees with, which one."""
     if change.agreed_by and change.attribution.hand == "unknown" and not change.attribution.text:
-        return words("drift.agreed_by", baseline=one_line(change.agreed_by))
+        return _agreed(change, words)
     parts = [words(f"hand.{change.attribution.hand}")]
     if change.attribution.text:
         parts.append(outline.hand_text(change.attribution, words))
     elif change.attribution.reference:
         parts.append(visible(change.attribution.reference[:12]))
     if change.agreed_by:
-        parts.append(words("drift.agreed_by", baseline=one_line(change.agreed_by)))
+        parts.append(_agreed(change, words))
     return ", ".join(parts)
+
+
+def _agreed(change: AttributeChange, words: Words) -> str:
+    return words(outline.agreed_key(change), baseline=one_line(change.agreed_by))
 
 
 def _effects(effects: Sequence[AttributeChange], words: Words, style: Style) -> Iterable[str]:

@@ -177,7 +177,7 @@ def _merged(change: AttributeChange, agreed: AttributeChange | None) -> Attribut
     """A change since the agreed state that a baseline does not allow either: the baseline's value counts."""
     if agreed is None:
         return change
-    return msgspec.structs.replace(change, before=agreed.before, agreed_by=agreed.agreed_by)
+    return msgspec.structs.replace(change, before=agreed.before, agreed_by=agreed.agreed_by, age=agreed.age)
 
 
 def _not_there(baseline: str, agreed: AgreedValue) -> Gap:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -200,9 +201,27 @@ def test_any_bytes_are_a_document_or_a_mistake(content: bytes) -> None:
     assert _file_of_mistake(content).startswith("own.yaml")
 
 
+FAMILY = st.sampled_from(["", "iLO 5 v", "iLO 6 v", "U46 v", "P89 ", "NEC "])
+NUMBERS = st.lists(st.integers(0, 120), min_size=1, max_size=5).map(lambda parts: ".".join(map(str, parts)))
+SUFFIX = st.sampled_from(
+    ["", "-7", "-99.el7", "-97.el7", " Build 7", " Build 12", " (04/08/2020)", " May 28 2025", " 2025-05-28", " (a)"]
+)
+OPAQUE = [
+    "HPG7",
+    "0x15",
+    "0x16",
+    "96.00.AF.00.02",
+    "1.3 0",
+    "P89 (10/16/2020)",
+    "05/21/2018",
+    "2018-05-22",
+    "",
+    "\u0663",
+]
 VERSION = st.one_of(
-    st.lists(st.integers(0, 99), min_size=1, max_size=4).map(lambda parts: ".".join(map(str, parts))),
-    st.sampled_from(["U46 v2.34 (04/08/2020)", "iLO 5 v2.78", "2.4.6-99.el7", "HPG7", "05/21/2018", ""]),
+    st.tuples(FAMILY, NUMBERS, SUFFIX).map("".join),
+    st.sampled_from(OPAQUE),
+    st.text("0123456789.vUx -/()", max_size=12),
 )
 
 
@@ -210,6 +229,32 @@ VERSION = st.one_of(
 def test_versions_are_ordered_both_ways_alike(left: str, right: str) -> None:
     there, back = compare_versions(left, right), compare_versions(right, left)
     assert (there is None and back is None) or (there is not None and back is not None and there == -back)
+    assert compare_versions(left, left) == 0
+
+
+@given(FAMILY, st.lists(st.tuples(NUMBERS, SUFFIX), min_size=3, max_size=3))
+def test_the_order_of_versions_is_transitive(family: str, rest: list[tuple[str, str]]) -> None:
+    one, two, three = (family + "".join(each) for each in rest)
+    first, second = compare_versions(one, two), compare_versions(two, three)
+    if first is not None and first == second:
+        assert compare_versions(one, three) == first
+    if first == 0:  # equal versions are alike to every third one
+        assert compare_versions(one, three) == second
+
+
+@given(FAMILY, st.lists(st.lists(st.integers(10, 99), min_size=1, max_size=5), min_size=2, max_size=6))
+def test_numbers_of_one_family_are_totally_ordered(family: str, versions: list[list[int]]) -> None:
+    def written(numbers: list[int]) -> str:
+        return family + ".".join(map(str, numbers))
+
+    ordered = sorted(versions)
+    for older, newer in pairwise(ordered):
+        assert compare_versions(written(older), written(newer)) == (0 if older == newer else -1)
+
+
+@given(st.permutations(["", "iLO 5 v", "iLO 6 v", "U46 v"]), NUMBERS, NUMBERS)
+def test_versions_of_two_families_have_no_order(families: list[str], left: str, right: str) -> None:
+    assert compare_versions(families[0] + left, families[1] + right) is None
 
 
 # --- adopting ---------------------------------------------------------------------------------------------------

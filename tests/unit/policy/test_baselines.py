@@ -69,9 +69,29 @@ def test_newer_than_exactly_is_reported_with_both_values_and_the_baseline() -> N
 
 
 @pytest.mark.parametrize(
+    ("values", "found", "age"),
+    [
+        ("{version: U46 v2.34}", "U46 v2.40 (06/01/2025)", "newer"),
+        ("{version: U46 v2.34}", "U46 v1.80 (07/05/2023)", "older"),
+        ("{version: {at_least: 1.14.00}}", "1.13.00 Jan 02 2025", "older"),
+        ("{version: {one_of: ['2.00', '2.10']}}", "2.20", "newer"),
+        ("{version: {one_of: ['2.00', '2.20']}}", "2.10", ""),
+        ("{version: U46 v2.34}", "U58 v2.44", ""),
+        ("{version: HPG7}", "HPG8", ""),
+    ],
+)
+def test_a_version_not_as_agreed_is_newer_or_older_only_where_that_is_plain(values: str, found: str, age: str) -> None:
+    (change,) = _changes(_values(values), route(version=Version(found)))
+    assert (change.after, change.age) == (Version(found), age)
+
+
+@pytest.mark.parametrize(
     ("values", "found"),
     [
         ("{version: {at_least: HPG7}}", Version("HPG8")),
+        ("{version: {at_least: U46 v2.34}}", Version("U58 v2.44")),
+        ("{version: iLO 6 v1.66}", Version("1.66 Dec 13 2024")),
+        ("{version: {one_of: [iLO 6 v1.60, iLO 6 v1.66]}}", Version("1.66 Dec 13 2024")),
         ("{read_timeout: 60s}", Undetermined("needs the version")),
         ("{read_timeout: {one_of: [60s]}}", Undetermined("needs the version")),
         ("{members: [a]}", Many((Undetermined("odd"),))),
