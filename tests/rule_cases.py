@@ -5,7 +5,8 @@ virtual iLO. ``case.json`` says what is known beside:
 
 * httpd: ``httpd_version`` (empty: not known; left out: 2.4.57), ``facts`` that the machine would have said; beside it
   ``declared.yaml``, what the inventory's ``declared:`` of the host would hold;
-* iLO: ``personality``, ``changes`` (URI, JSON pointer, value), ``remove`` (URIs), ``refuse`` (paths answered 403).
+* iLO: ``personality``, ``changes`` (URI, JSON pointer, value), ``remove`` (URIs), ``refuse`` (paths answered 403);
+  beside it ``catalogue.yaml``, the fleet's firmware catalogue.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected, Fact, Interpretation
 from auditor.model.target import LocalTree, Target
 from auditor.policy.document import load_document
+from auditor.policy.firmware import with_catalogue
+from auditor.services.catalogue import load_catalogue_files
 from auditor.services.declarations import read_declared
 from auditor.services.fleet_values import ValueReader
 from auditor.surfaces.httpd.collect import collect as collect_httpd
@@ -56,7 +59,7 @@ def observe_case(folder: Path) -> SeenCase:
     about: dict[str, Any] = {}
     if (folder / "case.json").exists():
         about = json.loads((folder / "case.json").read_text())
-    return _httpd(folder, about) if (folder / "httpd.conf").exists() else _ilo(about)
+    return _httpd(folder, about) if (folder / "httpd.conf").exists() else _ilo(folder, about)
 
 
 def _httpd(folder: Path, about: dict[str, Any]) -> SeenCase:
@@ -79,7 +82,7 @@ def _declared(file: Path) -> tuple[Declaration, ...]:
     return found
 
 
-def _ilo(about: dict[str, Any]) -> SeenCase:
+def _ilo(folder: Path, about: dict[str, Any]) -> SeenCase:
     async def run() -> SeenCase:
         async with VirtualIlo(about["personality"], virtual_ilo.USERNAME, virtual_ilo.PASSWORD) as ilo:
             for uri, pointer, value in about.get("changes", ()):
@@ -89,6 +92,9 @@ def _ilo(about: dict[str, Any]) -> SeenCase:
             for path in about.get("refuse", ()):
                 ilo.faults.add("refused", path, method="GET")
             collected = await virtual_ilo.collected_from(ilo)
-            return SeenCase(virtual_ilo.target(ilo), collected, interpret_ilo(collected, InterpretOptions()))
+            seen = interpret_ilo(collected, InterpretOptions())
+            if (catalogue := folder / "catalogue.yaml").exists():
+                seen = with_catalogue(seen, load_catalogue_files((catalogue,)))
+            return SeenCase(virtual_ilo.target(ilo), collected, seen)
 
     return asyncio.run(run())

@@ -16,6 +16,7 @@ from auditor.policy.document import Item, Place, mistake, suggestion
 POLICY_FORMAT: Final = "auditor.policy/v1"
 BASELINE_FORMAT: Final = "auditor.baseline/v1"
 WAIVERS_FORMAT: Final = "auditor.waivers/v1"
+CATALOGUE_FORMAT: Final = "auditor.firmware-catalogue/v1"
 
 Meta = msgspec.Meta
 Written = str | int | float | bool
@@ -115,6 +116,41 @@ class WaiversForm(msgspec.Struct, forbid_unknown_fields=True):
 
     format: Literal["auditor.waivers/v1"]
     waivers: list[WaiverForm]
+
+
+class NeedForm(msgspec.Struct, forbid_unknown_fields=True):
+    """What must be installed before a version."""
+
+    component: Annotated[str, Meta(description="The id of a component of the catalogue.")]
+    at_least: Annotated[str, Meta(description="The version that it must have at least.")]
+
+
+class CatalogueVersionForm(msgspec.Struct, forbid_unknown_fields=True):
+    """A version of a component: its artefact, what it needs first, and what takes it back."""
+
+    version: Annotated[str, Meta(description="As the machine shows it, or without the build date.")]
+    file: Annotated[str, Meta(description="The artefact, relative to the catalogue's folder.")] = ""
+    sha256: Annotated[str, Meta(description="The artefact's SHA-256.", pattern=r"^[0-9A-Fa-f]{64}$")] = ""
+    needs: Annotated[list[NeedForm], Meta(description="What must be installed first, in this order.")] = []
+    back: Annotated[str, Meta(description="The version whose artefact takes this one back.")] = ""
+    irreversible: Annotated[bool, Meta(description="Nothing takes this version back.")] = False
+
+
+class CatalogueComponentForm(msgspec.Struct, forbid_unknown_fields=True):
+    """A component and its versions."""
+
+    id: Annotated[str, Meta(description="Its name in this catalogue.", pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    match: Annotated[str, Meta(description="The machine's name for it, or a pattern with `*`.")]
+    versions: list[CatalogueVersionForm]
+    device_class: Annotated[str, Meta(description="The device class that its artefacts are for; left out: any.")] = ""
+    targets: Annotated[list[str], Meta(description="The targets that its artefacts are for; left out: any.")] = []
+
+
+class CatalogueForm(msgspec.Struct, forbid_unknown_fields=True):
+    """A firmware catalogue."""
+
+    format: Literal["auditor.firmware-catalogue/v1"]
+    components: list[CatalogueComponentForm]
 
 
 class Fields:

@@ -9,18 +9,19 @@ from typing import Final
 
 import msgspec
 
-from auditor.policy.forms import BaselineForm, PolicyForm, WaiversForm
+from auditor.policy.forms import BaselineForm, CatalogueForm, PolicyForm, WaiversForm
 
 FORMS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "policy": PolicyForm,
     "baseline": BaselineForm,
     "waivers": WaiversForm,
+    "firmware-catalogue": CatalogueForm,
 }
 FOLDER: Final = Path(__file__).parent / "schemas"
 
 
 def schema_of(name: str) -> bytes:
-    """The schema of ``policy``, ``baseline`` or ``waivers``, as it should stand in its file."""
+    """The schema of a name of :data:`FORMS`, as it should stand in its file."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(FORMS[name])}
     return (json.dumps(schema, indent=2, ensure_ascii=False) + "\n").encode()
 

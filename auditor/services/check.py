@@ -17,6 +17,7 @@ from auditor.model.value import Text, Version
 from auditor.surfaces.registry import surface, surface_names
 
 if TYPE_CHECKING:  # rules bring the YAML reader and the CEL core, which not every command needs
+    from auditor.model.catalogue import Catalogue
     from auditor.policy.evaluate import HostFacts
     from auditor.policy.rules import LoadedPolicy
 
@@ -51,8 +52,9 @@ async def run_check(
     known: frozenset[str] = frozenset(),
     *,
     taken_at: str = "",
+    catalogue: Catalogue | None = None,
 ) -> CheckReport:
-    """The findings on every observed target, in order of its name.
+    """The findings on every observed target, in order of its name; with a catalogue, of firmware beside it too.
 
     ``complete`` is False when there was no target, when a target was not seen in full, when no rule applied to one or
     nothing of it could be examined, and when a rule could not be evaluated. Only the results are kept, never what
@@ -64,7 +66,12 @@ async def run_check(
     targets: list[TargetCheck] = []
     surfaces: set[str] = set()
     async for one in observed:
-        checked = evaluate(policy, one.interpretation, host_facts_of(one), waivers, today, known)
+        seen = one.interpretation
+        if catalogue is not None and seen.surface == "ilo":
+            from auditor.policy.firmware import with_catalogue
+
+            seen = with_catalogue(seen, catalogue)
+        checked = evaluate(policy, seen, host_facts_of(one), waivers, today, known)
         surfaces.add(one.interpretation.surface)
         targets.append(checked)
     targets.sort(key=lambda checked: checked.target)

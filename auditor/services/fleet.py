@@ -52,6 +52,7 @@ class Fleet:
     policy_files: tuple[Path, ...] = ()
     baseline_files: tuple[Path, ...] = ()
     waivers_file: Path | None = None
+    catalogue_files: tuple[Path, ...] = ()
     required_approvals: int = 1
     expiry_hours: int = 72
     default_branch: str = "main"
@@ -122,6 +123,7 @@ class _Reader(ValueReader):
             "policies",
             "baselines",
             "waivers",
+            "firmware_catalogue",
             "approvals",
             "declared",
         ]
@@ -158,6 +160,7 @@ class _Reader(ValueReader):
             policy_files=self.globbed(policies.get("files")),
             baseline_files=self.globbed(parts.get("baselines")),
             waivers_file=self.existing(parts.get("waivers")),
+            catalogue_files=self.globbed(parts.get("firmware_catalogue")),
             approvers_file=self.path(approvals.get("approvers"), "approvers"),
             required_approvals=self.count(approvals.get("required"), 1, 1, 20),
             expiry_hours=self.count(approvals.get("expire_hours"), 72, 1, 24 * 365),

@@ -81,6 +81,7 @@ policies:
   files: [policies/*.yaml]
 baselines: [baselines/*.yaml]
 waivers: waivers.yaml
+# firmware_catalogue: [firmware/*.yaml]      # artefacts, predecessors, ways back; see docs/policy.md
 
 approvals:
   required: 1                 # signatures of allowed signers other than the author

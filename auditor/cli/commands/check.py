@@ -71,6 +71,7 @@ def _check(
     fleet_folder: Path | None,
     quiet: bool,
 ) -> CheckReport:
+    from auditor.services.catalogue import fleet_catalogue
     from auditor.services.check import run_check
     from auditor.services.keys import sealer_for
     from auditor.services.observe import observe
@@ -80,9 +81,13 @@ def _check(
     policy = rules.policy_for(policies, fleet, sorted({target.surface for target in targets}))
     waived = rules.waivers_for(waivers, fleet)
     recorded = rules.known_from(known)
+    catalogue = fleet_catalogue(fleet) if any(one.surface == "ilo" for one in targets) else None
     moment = work.now()
     with streams.Progress(quiet=quiet) as progress:
         # A check compares no secret with another, so a key of the moment serves and the fleet's need not be here.
         collect = work.collecting(sealer_for(None, {}), progress)
         observed = observe(targets, fleet, collect, interpret)
-        return asyncio.run(run_check(observed, policy, waived, moment.date(), recorded, taken_at=work.stamp(moment)))
+        told = run_check(
+            observed, policy, waived, moment.date(), recorded, taken_at=work.stamp(moment), catalogue=catalogue
+        )
+        return asyncio.run(told)

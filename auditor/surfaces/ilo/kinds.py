@@ -28,6 +28,21 @@ _COMPUTED: Final[dict[str, tuple[AttributeSpec, ...]]] = {
         ),
         AttributeSpec("downgrade_policy_licensed", "boolean", "The licence lets the downgrade policy be set."),
     ),
+    "ilo.firmware": (
+        AttributeSpec(
+            "catalogued",
+            "boolean",
+            "The fleet's firmware catalogue has the installed version. It and the next two are there in a check of a "
+            "fleet with a catalogue, and nowhere else.",
+        ),
+        AttributeSpec(
+            "way_back",
+            "text",
+            "What the catalogue says of taking the installed version back: `catalogued`, `irreversible`, `none`; "
+            "`forbidden` where the machine's policy is NoDowngrade.",
+        ),
+        AttributeSpec("back_to", "version", "The version whose artefact takes the installed one back."),
+    ),
     "ilo.snmp": (
         AttributeSpec("destinations", "number", "How many alert destinations there are."),
         AttributeSpec("users", "number", "How many SNMP v3 users there are."),

@@ -13,6 +13,7 @@ from auditor.model.finding import CheckReport, RuleResult, TargetCheck
 from auditor.model.resource import parse_address
 from auditor.model.value import Duration
 from auditor.policy.baselines import load_baseline
+from auditor.policy.catalogue import load_catalogue
 from auditor.policy.evaluate import HostFacts, evaluate
 from auditor.policy.known import load_known, record_known
 from auditor.policy.rules import load_policy
@@ -67,11 +68,12 @@ def _blocks(document: str) -> list[bytes]:
 
 
 def test_the_examples_of_the_manual_load(tmp_path: Path) -> None:
-    rules, declared, baseline, waivers = _blocks((ROOT / "docs" / "policy.md").read_text(encoding="utf-8"))
+    rules, declared, baseline, waivers, catalogue = _blocks((ROOT / "docs" / "policy.md").read_text(encoding="utf-8"))
     assert [one.id for one in load_policy([("policy.md", rules)], kinds_of()).rules] == ["OWN-TIMEOUT-001"]
     assert len(load_baseline("policy.md", baseline, kinds_of()).values) == 5
     (tmp_path / "auditor.yaml").write_bytes(b"format: auditor.fleet/v1\nfleet: {id: f}\n" + declared)
     assert len(load_fleet(tmp_path).declared["web1/httpd"]) == 10
+    assert [one.id for one in load_catalogue([("policy.md", catalogue)]).components] == ["sps", "ie"]
     (waiver,) = load_waivers("policy.md", waivers)
     address = parse_address('web1/httpd:httpd.route["shop.example:443 /report"].read_timeout')
     assert covers(waiver, "HTTPD-TIMEOUT-001", address)
