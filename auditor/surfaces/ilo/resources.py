@@ -29,11 +29,11 @@ _CHANNEL_KINDS: Final = (
 def interpret(collected: Collected, options: InterpretOptions) -> Interpretation:  # noqa: ARG001 - the surface's face
     """The resources of an iLO, and what could not be seen or understood."""
     bodies = Bodies(collected)
-    gaps = (*collected.gaps, *bodies.gaps, *_unverified(bodies))
+    gaps = (*collected.gaps, *bodies.gaps, *unverified(bodies))
     return Interpretation(collected.target, "ilo", resources_of(bodies, gaps), gaps)
 
 
-def _unverified(bodies: Bodies) -> Iterable[Gap]:
+def unverified(bodies: Bodies) -> Iterable[Gap]:
     """What is read of an iLO 4 proves nothing: none has been at hand, so no rule may pass by it."""
     for manager in bodies.of("manager"):
         if text_at(manager.body, "/Model").startswith("iLO 4"):

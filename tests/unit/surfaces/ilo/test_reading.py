@@ -14,7 +14,7 @@ from auditor.model.value import Number, Text, texts
 from auditor.surfaces.ilo.kinds import KINDS
 from auditor.surfaces.ilo.resources import interpret
 from auditor.surfaces.interface import InterpretOptions
-from tests.virtual_ilo import BIOS, MANAGER, PENDING, ROOT, bodies, collected_from, collection, with_ilo
+from tests.virtual_ilo import BIOS, MANAGER, PENDING, ROOT, bodies, collected_from, collection, proposal, with_ilo
 
 OEM = f"{BIOS}oem/hpe/"
 
@@ -154,6 +154,13 @@ def test_pending_settings_of_an_ilo_4_are_what_differs() -> None:
     bios = interpret(collection(tree), InterpretOptions()).find("ilo.bios", "1")
     assert bios is not None
     assert bios.value("pending") == texts("BootMode")
+
+
+@pytest.mark.parametrize("address", ['ilo.bios["1"].BootMode', 'ilo.snmp["1"].contact'])
+def test_no_change_of_an_ilo_4_is_planned(address: str) -> None:
+    refused = proposal((address, Text("LegacyBios")), tree=_as_ilo_4(bodies()))
+    assert refused.steps == ()
+    assert "iLO 4 is read and not changed" in refused.refusals[0]
 
 
 @pytest.mark.parametrize("personality", ["ilo5", "ilo6", "ilo7"])
