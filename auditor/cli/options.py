@@ -82,6 +82,13 @@ FleetFolder = Annotated[
         show_default=False,
     ),
 ]
+Full = Annotated[
+    bool,
+    typer.Option(
+        "--full",
+        help="Read every resource of an iLO anew, not only those that it lists as changed since the last run.",
+    ),
+]
 CaFile = Annotated[
     Path | None,
     typer.Option(

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from auditor.cli import streams
 from auditor.cli.options import pairs
 from auditor.errors import InputError
@@ -89,9 +91,13 @@ def cafile_text(cafile: Path | None) -> str:
     return str(cafile.expanduser()) if cafile else ""
 
 
-def collecting(sealer: Sealer, say: Callable[[str], None]) -> CollectOptions:
-    """How targets are collected: credentials from this process's environment, progress told to ``say``."""
-    return CollectOptions(sealer=sealer, environment=dict(os.environ), observe=say)
+def collecting(sealer: Sealer, say: Callable[[str], None], *, full: bool = False) -> CollectOptions:
+    """How targets are collected: credentials from this process's environment, progress told to ``say``.
+
+    With ``full`` nothing that was remembered is used.
+    """
+    options = CollectOptions(sealer=sealer, environment=dict(os.environ), observe=say)
+    return structs.replace(options, full_after_s=0.0) if full else options
 
 
 def interpreting(

@@ -18,7 +18,7 @@ from auditor.model.resource import Address
 from auditor.model.snapshot import Gap
 from auditor.model.target import StoredSnapshot, Target
 from auditor.model.value import Undetermined
-from auditor.services.observe import Observed, interpret_options_for, observe
+from auditor.services.observe import Observed, interpret_options_for, observe, remembering
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 from auditor.surfaces.registry import surface
 
@@ -60,6 +60,7 @@ async def run_drift(
         store = _store(fleet, stack)
         reference = _Reference(fleet, store, since, interpret, now)
         asked = _as_of(targets, store, at, now)
+        collect = collect if fleet is None else remembering(collect, fleet)
         found = [
             _with_baselines(reference.drift(one), one, baselines, alone=store is None)
             async for one in observe(asked, fleet, collect, interpret)

@@ -36,7 +36,8 @@ class Fleet:
     ``listed`` are hosts that only the Ansible inventory names: it is not known how they are read.
     ``policy_names`` are shipped policies, the files are those that the globs find, sorted.
     ``declared`` is, by target, what is declared of the hops around it, its groups' and the fleet's words included.
-    ``ssh_config`` is used instead of the user's own; empty: that one.
+    ``ssh_config`` is used instead of the user's own; empty: that one. An iLO whose last full read is
+    ``full_read_hours`` old is read in full again, whatever it says of its changes.
     """
 
     root: Path
@@ -59,6 +60,7 @@ class Fleet:
     listed: tuple[str, ...] = ()
     declared: Mapping[str, tuple[Declaration, ...]] = field(default_factory=dict)
     ssh_config: str = ""
+    full_read_hours: int = 24
 
     @property
     def plans_path(self) -> Path:
@@ -126,6 +128,7 @@ class _Reader(ValueReader):
             "firmware_catalogue",
             "approvals",
             "declared",
+            "reading",
         ]
         parts = self.members(top, known)
         written = self.text(parts.get("format"), "")
@@ -140,6 +143,7 @@ class _Reader(ValueReader):
         store = self.members(parts.get("store"), ["path", "remote"])
         policies = self.members(parts.get("policies"), ["use", "files"])
         approvals = self.members(parts.get("approvals"), ["required", "expire_hours", "approvers", "default_branch"])
+        reading = self.members(parts.get("reading"), ["full_read_hours"])
         ansible = self.ansible(parts.get("ansible_inventory"))
         self.declare("fleet", parts.get("declared"))
         ssh_config = self.existing(parts.get("ssh_config"))
@@ -168,6 +172,7 @@ class _Reader(ValueReader):
             listed=tuple(sorted(set(ansible.hosts) - set(hosts))),
             declared={one.name: self.declared_of(one, parts.get("hosts")) for one in targets if one.surface == "httpd"},
             ssh_config=self.ssh_config,
+            full_read_hours=self.count(reading.get("full_read_hours"), 24, 0, 24 * 31),
         )
         if "id" not in fleet:
             self.wrong(parts.get("fleet", top), "fleet.id is missing", "It names the fleet's key; see auditor init.")

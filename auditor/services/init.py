@@ -88,6 +88,9 @@ approvals:
   expire_hours: 72
   approvers: approvers        # ssh-keygen's allowed signers, read from the default branch
   default_branch: main
+
+# reading:
+#   full_read_hours: 24       # an iLO's unchanged resources are not read again until then; 0: always read
 """
 _WAIVERS: Final = """\
 # Rules that are not enforced somewhere, for a while, for a reason. An expired waiver is no waiver.

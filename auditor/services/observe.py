@@ -85,6 +85,15 @@ async def observe(
             yield _missed(done.item, error)
 
 
+def remembering(options: CollectOptions, fleet: Fleet) -> CollectOptions:
+    """The options of a run that may leave out what did not change since the last one, as the fleet allows.
+
+    For looking only: what a change is judged by is always read in full.
+    """
+    full_after_s = min(options.full_after_s, fleet.full_read_hours * 3600.0)
+    return msgspec.structs.replace(options, remember=fleet.state_path, full_after_s=full_after_s)
+
+
 def interpreted(target: Target, collected: Collected, options: InterpretOptions) -> Observed:
     """A collection with what it means; nothing is interpreted where nothing was seen."""
     observed = Observed(target, collected, Interpretation(collected.target, collected.surface, (), collected.gaps))

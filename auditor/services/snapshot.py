@@ -11,7 +11,7 @@ from auditor.errors import StoreError
 from auditor.model.snapshot import Gap
 from auditor.model.target import StoredSnapshot, Target
 from auditor.services.fleet import Fleet
-from auditor.services.observe import AT_ONCE, Observed, observe
+from auditor.services.observe import AT_ONCE, Observed, observe, remembering
 from auditor.store import WHOLE_FLEET, Store, TargetWritten, WriteResult
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 
@@ -92,7 +92,8 @@ async def take_snapshot(
     moment = now or datetime.now(UTC)
     with Store.open(fleet.store_path) as store:
         with store.session(agree="all" if agree else "new") as session:
-            async for seen in observe(asked, fleet, options, interpret_options or InterpretOptions(), at_once=at_once):
+            collect = remembering(options, fleet)
+            async for seen in observe(asked, fleet, collect, interpret_options or InterpretOptions(), at_once=at_once):
                 session.add(seen.collected)
             trailers = (*_scope(fleet, asked), ("Key-Id", options.sealer.key_id))
             result = session.commit(moment, trailers)

@@ -6,6 +6,7 @@ A new surface is a new folder with this face, found through the entry-point grou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -34,7 +35,8 @@ class CollectOptions(msgspec.Struct, frozen=True):
     ``environment`` is where credentials are looked up (the process's own at the edge, a mapping in tests);
     ``deadline_s`` bounds one target in seconds; ``logins`` are those of the whole run. ``whole_state`` asks also what
     the running server has loaded and whether packages are as delivered, which an answer about the configuration alone
-    can do without.
+    can do without. ``remember`` is the folder in which a surface may keep what spares it requests the next time, and
+    use what it kept there; None: all is read. All is read anyway once the last full read is ``full_after_s`` old.
     """
 
     sealer: Sealer
@@ -43,6 +45,8 @@ class CollectOptions(msgspec.Struct, frozen=True):
     observe: Observe = ignore
     logins: Logins = msgspec.field(default_factory=Logins)
     whole_state: bool = True
+    remember: Path | None = None
+    full_after_s: float = 86_400.0
 
 
 class InterpretOptions(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.surfaces.ilo.remembered import place_of
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
 from tests.fakes.fleets import TestFleet
 from tests.virtual_ilo import PASSWORD, SNMP, USERNAME
@@ -77,7 +78,10 @@ def test_right_after_a_verified_apply_all_can_be_rolled_back(
             for name in consequences:
                 assert f"ilo.bios 1  {name}: " in shown
             assert f'already so: ilo.bios["1"].ProcVirtualization is {bios["ProcVirtualization"]}' in shown
+            remembered = place_of(auditor.fleet.root / ".auditor", "web1/ilo")
+            assert remembered.exists()
             assert "nothing else changed" in await auditor("apply", plan)
+            assert not remembered.exists()  # a change is followed by a whole look
             assert {name for name in bios if bios[name] != ilo.state.bios()[name]} >= set(consequences)
             assert "as before, verified" in await auditor("rollback", plan)
             assert (ilo.state.bios(), ilo.state.get(SNMP)["Location"]) == (bios, location)

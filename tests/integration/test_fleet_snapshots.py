@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.services.drift import run_drift
 from auditor.services.fleet import Fleet, load_fleet
 from auditor.services.history import history
 from auditor.services.init import init_fleet
@@ -18,6 +19,7 @@ from auditor.services.inventory import resolve_targets
 from auditor.services.keys import sealer_for
 from auditor.services.observe import Observed, observe
 from auditor.services.snapshot import SnapshotReport, take_snapshot
+from auditor.surfaces.ilo.simulator import state as simulated
 from auditor.surfaces.ilo.simulator.server import VirtualIlo, run_in_thread
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 from tests.fakes.stored import night
@@ -148,3 +150,30 @@ def test_a_hand_edit_is_in_the_history_of_its_address(nights: Nights, debian_tre
     (entry, *_) = history(fleet, str(mine[0].address))
     assert entry.run_at == "2026-11-23T02:00:00Z"
     assert entry.seen_before == "2026-11-22T02:00:00Z"
+
+
+def test_a_night_without_change_asks_an_ilo_for_its_directory_alone(
+    nights: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocks = simulated._CLOCKS | simulated._READINGS | {"CurrentPowerOnTimeSeconds"}
+    monkeypatch.setattr(simulated, "_CLOCKS", clocks)
+
+    def gets(ilo: VirtualIlo) -> list[str]:
+        asked = [path for method, path in ilo.requests if method == "GET"]
+        ilo.requests.clear()
+        return asked
+
+    with virtual_ilo() as ilo:
+        fleet = nights.fleet(f"  web1: {{ilo: {{url: '{ilo.url}', cafile: {ilo.cafile}}}}}\n")
+        first = nights.run(fleet, 0)
+        whole = gets(ilo)
+        second = nights.run(fleet, 1)
+        assert (second.tree, second.complete) == (first.tree, True)
+        assert gets(ilo) == ["/redfish/v1/ResourceDirectory"]
+        asyncio.run(run_drift(fleet, fleet.targets, nights.options(fleet), InterpretOptions(), now=night(1)))
+        assert gets(ilo) == ["/redfish/v1/ResourceDirectory"]
+        nights.seen(fleet, "all")  # looked at for another purpose: never from memory
+        assert len(gets(ilo)) >= len(whole) - 1
+        nights.template += "reading: {full_read_hours: 0}\n"
+        assert nights.run(nights.fleet(f"  web1: {{ilo: {{url: '{ilo.url}', cafile: {ilo.cafile}}}}}\n"), 2).unchanged
+        assert sorted(gets(ilo)) == sorted(whole)

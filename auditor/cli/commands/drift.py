@@ -50,6 +50,7 @@ def app(
     environment: option.EnvironmentOf = None,
     modules: option.Modules = None,
     no_other_modules: option.NoOtherModules = False,
+    full: option.Full = False,
     cafile: option.CaFile = None,
     fleet_folder: option.FleetFolder = None,
     lang: option.Lang = "en",
@@ -66,7 +67,7 @@ def app(
         style = option.style_of(lang, verbose=verbose)
         wanted = reporting.outputs(formats, quiet=quiet)
         interpret = work.interpreting(httpd_version, defines, environment, modules, no_other_modules=no_other_modules)
-        report = _drift(targets, since, at, baselines, interpret, cafile, fleet_folder, quiet)
+        report = _drift(targets, since, at, baselines, interpret, cafile, fleet_folder, quiet, full)
         reporting.emit(wanted, lambda name, styled: renderer(name).render_drift(report, styled), style)
         return exit_code_of_drift(report, fail)
 
@@ -82,6 +83,7 @@ def _drift(
     cafile: Path | None,
     fleet_folder: Path | None,
     quiet: bool,
+    full: bool,
 ) -> DriftReport:
     from auditor.services.drift import run_drift
     from auditor.services.keys import sealer_for
@@ -91,7 +93,7 @@ def _drift(
     agreed = rules.baselines_for(baselines, fleet)
     sealer = sealer_for(fleet, os.environ)
     with streams.Progress(quiet=quiet) as progress:
-        collect = work.collecting(sealer, progress)
+        collect = work.collecting(sealer, progress, full=full)
         return asyncio.run(
             run_drift(fleet, targets, collect, interpret, since=since, at=at, baselines=agreed, now=work.now())
         )

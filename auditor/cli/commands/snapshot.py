@@ -22,6 +22,7 @@ def app(
         bool, typer.Option("--agree", help="What is seen now becomes the agreed state; the first snapshot always does.")
     ] = False,
     formats: option.PlainFormats = None,
+    full: option.Full = False,
     cafile: option.CaFile = None,
     fleet_folder: option.FleetFolder = None,
     lang: option.Lang = "en",
@@ -43,7 +44,7 @@ def app(
         fleet = work.fleet_of(fleet_folder)
         asked = work.targets_of(targets, fleet, cafile)
         with streams.Progress(quiet=quiet) as progress:
-            collect = work.collecting(sealer_for(fleet, os.environ), progress)
+            collect = work.collecting(sealer_for(fleet, os.environ), progress, full=full)
             report = asyncio.run(take_snapshot(fleet, asked, collect, agree, work.now()))
         forms = {"table": show_snapshot, "json": snapshot_json}
         reporting.emit(wanted, lambda name, styled: forms[name](report, styled), style)

@@ -193,10 +193,20 @@ class PlanRun:
 
     def _reach(self, plan_id: str, plan: Plan, target: Target) -> Reach:
         def begin(steps: tuple[Step, ...], direction: Direction, journal: Journal) -> Transaction:
+            self._forget(target)
             options = ActOptions(plan, plan_id, journal, self.desk.sealer, self.desk.environment, self.desk.observe)
             return surface(target.surface).begin(target, steps, direction, options)
 
         return Reach(begin, partial(self.desk.look, target), traces_of(plan, target))
+
+    def _forget(self, target: Target) -> None:
+        """What is remembered of a target ends with a change of it: the next look is a whole one."""
+        from auditor.surfaces.ilo.remembered import forget
+
+        try:
+            forget(self.desk.fleet.state_path, target.name)
+        except OSError as error:  # no reason to leave a change half done
+            self.desk.observe(f"what is remembered of {target.name} cannot be removed: {error.strerror or error}")
 
     def _journal(self, plan_id: str, target: str, direction: Direction) -> FileJournal:
         path = journal_path(self.desk.journals, plan_id, target)

@@ -114,12 +114,17 @@ def credentials_of(endpoint: IloEndpoint, environment: Mapping[str, str]) -> Cre
 class IloClient:
     """One iLO, logged in. Use it as an asynchronous context manager; it always logs out, even when cancelled.
 
-    ``request_s`` bounds one request in seconds. :attr:`gets` counts the GET requests sent, those repeated included.
+    ``request_s`` bounds one request in seconds. ``sessions`` is where this iLO let us log in before, which spares
+    the look at its service root; it is not used where the certificate is not verified. :attr:`gets` counts the GET
+    requests sent, those repeated included; :attr:`sessions` is where the log-in was.
     """
 
-    def __init__(self, endpoint: IloEndpoint, credentials: Credentials, *, request_s: float = 30.0) -> None:
+    def __init__(
+        self, endpoint: IloEndpoint, credentials: Credentials, *, request_s: float = 30.0, sessions: str = ""
+    ) -> None:
         self.endpoint = endpoint
         self.gets = 0
+        self.sessions = sessions if endpoint.verify else ""
         self._credentials = credentials
         self._request_s = request_s
         self._places = asyncio.Semaphore(_CONNECTIONS)  # waiting for one must not count as the iLO's slowness
@@ -282,17 +287,21 @@ class IloClient:
 
     async def _log_in(self) -> None:
         client = AsyncRedfishClient(str(_base_url(self.endpoint)), session=self._http)
-        root = await self._root(client)
-        sessions = link(root, "/Links/Sessions") or _SESSIONS
+        known = self.sessions
+        sessions = known or link(await self._root(client), "/Links/Sessions") or _SESSIONS
         asked: Body = {"UserName": self._credentials.username, "Password": self._credentials.password}
         raw = await self._send(client, "POST", sessions, asked)
         if raw.status == 308 and (slashed := _with_slash(sessions, raw.getheader("Location"), self.endpoint.url)):
             raw = await self._send(client, "POST", slashed, asked)
         answer = _answer(raw)
+        if known and answer.status in (404, 405):  # sessions are elsewhere now
+            self.sessions = ""
+            return await self._log_in()
         token = raw.getheader("X-Auth-Token")
         if not answer.ok or not token or answer.says("PasswordChangeRequired"):
             self._refused = self._no_session(answer, bool(token))
             raise self._refused
+        self.sessions = sessions
         self._session = answer.location or path_of(str(answer.body.get("@odata.id", ""))) or ""
         self._redfish = AsyncRedfishClient(str(_base_url(self.endpoint)), session=self._http, session_key=token)
 

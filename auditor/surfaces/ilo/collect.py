@@ -7,7 +7,8 @@ same bytes. Unknown members are kept.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from typing import Final, get_args
 
 from auditor.errors import CollectError, InputError
@@ -16,6 +17,7 @@ from auditor.model.snapshot import Cause, Collected, Document, Fact, Gap
 from auditor.model.target import IloEndpoint, Target
 from auditor.surfaces.ilo.body import Body, at, canonical, key_of, path_of, same_path, store_path_of
 from auditor.surfaces.ilo.client import ROOT, IloClient, credentials_of
+from auditor.surfaces.ilo.directory import directory_of, listed_etags
 from auditor.surfaces.ilo.links import (
     LINKS,
     MAX_MEMBERS,
@@ -28,7 +30,9 @@ from auditor.surfaces.ilo.links import (
     target_of,
     unusable_link,
 )
+from auditor.surfaces.ilo.recall import Recall, told
 from auditor.surfaces.ilo.registry import compact, read_registry
+from auditor.surfaces.ilo.remembered import FORMAT, Kept, Memory, Shelf
 from auditor.surfaces.ilo.secrets import Enumerated, seal_body
 from auditor.surfaces.ilo.volatile import split
 from auditor.surfaces.interface import CollectOptions
@@ -64,9 +68,19 @@ async def collect(target: Target, options: CollectOptions) -> Collected:
     try:
         async with asyncio.timeout(options.deadline_s):
             credentials = credentials_of(endpoint, options.environment)
+            shelf = _shelf(target.name, endpoint, credentials.username, options)
+            memory = shelf.read() if shelf else None
+            usable = memory is not None and memory.is_fresh(time.time(), options.full_after_s)
             request_s = min(30.0, options.deadline_s / 4)  # so that one late resource, tried twice, leaves time
-            async with IloClient(endpoint, credentials, request_s=request_s) as client:
-                await walk.run(client)
+            sessions = memory.sessions if memory and usable else ""
+            async with IloClient(endpoint, credentials, request_s=request_s, sessions=sessions) as client:
+                for use in (True, False) if usable else (False,):
+                    walk = _Walk(options, Recall(memory, use=use), memory.directory if memory and use else "")
+                    await walk.run(client)
+                    if not walk.outdated:
+                        break
+                if shelf:
+                    await _remember(shelf, walk, client, memory, options)
     except CollectError as error:
         walk.gaps.append(_gap(WHOLE, error, ()))
     except TimeoutError:
@@ -79,15 +93,52 @@ async def collect(target: Target, options: CollectOptions) -> Collected:
                 "Look at the iLO's load and the network, or allow more time.",
             )
         )
-    return walk.collected(target, options.sealer)
+    return walk.collected(target)
+
+
+async def _remember(
+    shelf: Shelf, walk: _Walk, client: IloClient, memory: Memory | None, options: CollectOptions
+) -> None:
+    """Keeps what was read for the next time; what was told of a lying ETag stands in the walk's gaps then."""
+    await walk.doubt()
+    if not walk.bodies:
+        return
+    spared = walk.recall.used and memory
+    kept = Memory(
+        FORMAT,
+        shelf.whose,
+        memory.full_at if spared and memory else walk.begun,
+        walk.directory,
+        client.sessions,
+        walk.kept(),
+        walk.firmware,
+        tuple(sorted(walk.distrusted)),
+    )
+    try:
+        shelf.write(kept)
+    except OSError as error:
+        options.observe(f"not remembered for the next time: {error.strerror or error}")
+
+
+def _shelf(target: str, endpoint: IloEndpoint, username: str, options: CollectOptions) -> Shelf | None:
+    if options.remember is None:
+        return None
+    return Shelf(options.remember, target, endpoint, username, options.sealer)
 
 
 class _Walk:
     """One walk along the links. ``bodies`` holds what was read, by path without case and trailing slash."""
 
-    def __init__(self, options: CollectOptions) -> None:
+    def __init__(self, options: CollectOptions, recall: Recall | None = None, directory: str = "") -> None:
         self.bodies: dict[str, tuple[str, Body]] = {}
         self.gaps: list[Gap] = []
+        self.recall = recall or Recall(None, use=False)
+        self.directory = directory
+        self.begun = time.time()
+        self.distrusted: frozenset[str] = frozenset()
+        self._etags: dict[str, str] = {}
+        self._kinds: dict[str, tuple[str, ...]] = {}
+        self._sealed: tuple[tuple[Document, ...], tuple[Gap, ...]] | None = None
         self._facts: dict[str, Fact] = {}
         self._options = options
         self._visited: set[tuple[str, str]] = set()
@@ -99,13 +150,31 @@ class _Walk:
     async def run(self, client: IloClient) -> None:
         self._client = client
         self._options.observe(f"reading {client.endpoint.url}")
+        if self.directory:
+            await self._list()
         root = await self._read(path_of(ROOT) or ROOT, ())
         if root is None:
             return
+        await self._find_directory(root)
         self._expand = isinstance(at(root, "/ProtocolFeaturesSupported/ExpandQuery"), dict)
         await self._visit("root", ROOT, root)
         await self._registries(root)
         self._options.observe(f"read {len(self.bodies)} resources in {client.gets} requests")
+
+    async def _find_directory(self, root: Body) -> None:
+        """Reads the directory that the root names, where that was not done; without one all is read."""
+        named = directory_of(root) or ""
+        if not same_path(named, self.directory):
+            self.directory, self.recall.listed = named, {}
+            if named and self._options.remember is not None:
+                await self._list()
+
+    async def _list(self) -> None:
+        try:
+            self.recall.listed = listed_etags((await self._client.get(self.directory)).body)
+        except CollectError as error:
+            self.recall.listed = {}
+            self._options.observe(f"all is read, since the directory cannot be: {error.what}")
 
     async def _visit(self, role: str, uri: str, body: Body) -> None:
         if (role, key_of(uri)) in self._visited:
@@ -163,11 +232,19 @@ class _Walk:
         waiting: asyncio.Future[Body | None] = asyncio.get_running_loop().create_future()
         self._reading[key] = waiting
         body: Body | None = None
+        self._kinds[key] = kinds
         try:
-            body = await self._ask(uri, kinds, expand=expand)
+            body = self._recalled(uri) or await self._ask(uri, kinds, expand=expand)
         finally:
             waiting.set_result(body)
         return body
+
+    def _recalled(self, uri: str) -> Body | None:
+        found = self.recall.body(uri)
+        if found is None:
+            return None
+        self.bodies[key_of(uri)] = found
+        return found[1]
 
     async def _ask(self, uri: str, kinds: tuple[str, ...], *, expand: bool) -> Body | None:
         try:
@@ -184,9 +261,12 @@ class _Walk:
         own = body.get("@odata.id")
         spelled = path_of(own) if isinstance(own, str) else None
         self.bodies[key_of(uri)] = (spelled if spelled and same_path(spelled, uri) else uri, body)
+        self._etags[key_of(uri)] = str(body.get("@odata.etag", ""))
 
     async def _members(self, uri: str, one: Link) -> dict[str, Body]:
         """The members of a collection by URI, from the expanded collection or one by one."""
+        if self._fewer_requests_expanded(uri):
+            self.recall.dismiss(uri)
         collection = await self._read(uri, one.kinds, expand=self._expand)
         if collection is None:
             return {}
@@ -203,6 +283,11 @@ class _Walk:
         found |= {place: body for place, body in zip(missing, read, strict=True) if body is not None}
         self.bodies[key_of(uri)] = (self.bodies[key_of(uri)][0], _with_links_only(collection, wanted))
         return found
+
+    def _fewer_requests_expanded(self, uri: str) -> bool:
+        """Whether several members of a remembered collection must be read: one request gives them all."""
+        remembered = self.recall.body(uri) if self._expand and key_of(uri) not in self._reading else None
+        return remembered is not None and sum(not self.recall.holds(one) for one in member_uris(remembered[1])) > 1
 
     def _adopt(self, place: str, body: Body) -> None:
         """Takes a member's body out of an expanded collection as if it had been asked for."""
@@ -267,19 +352,54 @@ class _Walk:
             if frm == role and isinstance(value, str) and value:
                 self._facts.setdefault(name, Fact(name, value[:200], f"{uri}#{pointer}"))
 
-    def collected(self, target: Target, sealer: Sealer) -> Collected:
+    @property
+    def outdated(self) -> bool:
+        """Whether what was remembered does not go with what was read anew, so that all must be read."""
+        return self.recall.outdated(self.bodies, self._documents()[0])
+
+    @property
+    def firmware(self) -> str:
+        """The iLO's firmware, as it says; empty where it does not."""
+        fact = self._facts.get("firmware")
+        return str(fact.value) if fact else ""
+
+    async def doubt(self) -> None:
+        """Notes whose ETag stayed the same although the content changed; asked once more, since both may be new."""
+        suspects = self.recall.suspects(self._documents()[0])
+        if suspects:
+            before = self.recall.listed
+            await self._list()
+            suspects = frozenset(key for key in suspects if self.recall.listed.get(key) == before[key])
+            self.recall.listed = before
+        self.distrusted = suspects | self.recall.distrusted(self.firmware)
+        self.gaps += told(self.distrusted, self.bodies, self._kinds)
+
+    def kept(self) -> tuple[Kept, ...]:
+        """What to remember: nothing that holds a gap, nothing whose ETag is not to be trusted."""
+        hidden = {key_of(gap.what) for gap in self.gaps if "#" not in gap.what}
+        return self.recall.kept(self.bodies, self._etags, self._documents()[0], self.distrusted | hidden)
+
+    def _documents(self) -> tuple[tuple[Document, ...], tuple[Gap, ...]]:
+        if self._sealed is None:
+            self._sealed = as_documents(self.bodies.values(), self._options.sealer, self.recall.content())
+        return self._sealed
+
+    def collected(self, target: Target) -> Collected:
         """What the walk found, sealed and sorted."""
-        documents, doubles = as_documents(self.bodies.values(), sealer)
+        documents, doubles = self._documents()
         gaps = {*self.gaps, *doubles}
         ordered = tuple(sorted(gaps, key=lambda gap: (gap.what != WHOLE, gap.what, gap.cause, gap.detail)))
         facts = tuple(self._facts[name] for name in sorted(self._facts))
         return Collected(target.name, "ilo", documents, facts, ordered)
 
 
-def as_documents(bodies: Iterable[tuple[str, Body]], sealer: Sealer) -> tuple[tuple[Document, ...], tuple[Gap, ...]]:
+def as_documents(
+    bodies: Iterable[tuple[str, Body]], sealer: Sealer, known: Mapping[str, bytes] | None = None
+) -> tuple[tuple[Document, ...], tuple[Gap, ...]]:
     """Bodies by URI as documents, volatile members split off and secrets sealed, sorted by name.
 
-    Beside them a gap for each body that would be stored where another is.
+    ``known`` are documents that stand already, by path without case and trailing slash. Beside the documents stands a
+    gap for each body that would be stored where another is.
     """
     ordered = sorted(bodies, key=lambda one: one[0])
     enumerated = _enumerated(body for _, body in ordered)
@@ -290,8 +410,10 @@ def as_documents(bodies: Iterable[tuple[str, Body]], sealer: Sealer) -> tuple[tu
         if place in documents:
             gaps.append(Gap(uri, "malformed", f"two resources would be stored as {place}"))
             continue
-        stable, _ = split(body)
-        documents[place] = Document(uri, place, canonical(seal_body(stable, sealer, enumerated=enumerated)))
+        content = (known or {}).get(key_of(uri))
+        if content is None:
+            content = canonical(seal_body(split(body)[0], sealer, enumerated=enumerated))
+        documents[place] = Document(uri, place, content)
     return tuple(sorted(documents.values(), key=lambda document: document.name)), tuple(gaps)
 
 

@@ -1,0 +1,117 @@
+"""Which resources of an iLO need not be read again, and which ETags did not tell the truth. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from auditor.model.snapshot import Document, Gap
+from auditor.surfaces.ilo.body import Body, MalformedError, decode, key_of
+from auditor.surfaces.ilo.remembered import Kept, Memory
+
+_VERSIONED: Final = re.compile(r"\.v\d+_\d+_\d+$")
+_LIED: Final = "its ETag stayed the same although its content changed"
+_LIED_DO: Final = "It is read each time from now on. Changes before the last full read may have been seen late."
+
+
+class Recall:
+    """What is remembered, against what the directory lists now. With ``use`` False nothing is used, only compared."""
+
+    def __init__(self, memory: Memory | None, *, use: bool) -> None:
+        self._before: dict[str, Kept] = {key_of(one.uri): one for one in memory.kept} if memory else {}
+        self._firmware = memory.firmware if memory else ""
+        self._distrusted = frozenset(memory.distrusted if memory else ())
+        self._use = use
+        self.listed: Mapping[str, str] = {}
+        self.used: dict[str, Kept] = {}
+        self._dismissed: set[str] = set()
+
+    def holds(self, uri: str) -> bool:
+        """Whether the resource need not be read."""
+        key = key_of(uri)
+        kept = self._before.get(key)
+        return self._use and key not in self._dismissed and kept is not None and self.listed.get(key, "") == kept.etag
+
+    def body(self, uri: str) -> tuple[str, Body] | None:
+        """The remembered resource, spelled as it was, where it need not be read; sealed, volatile members apart."""
+        if not self.holds(uri):
+            return None
+        kept = self._before[key_of(uri)]
+        try:
+            body = decode(kept.content)
+        except MalformedError:  # it was within bounds when it was written, and is authenticated: bounds have changed
+            return None
+        self.used[key_of(uri)] = kept
+        return kept.uri, body
+
+    def dismiss(self, uri: str) -> None:
+        """The resource is to be read, whatever its ETag."""
+        self.used.pop(key_of(uri), None)
+        self._dismissed.add(key_of(uri))
+
+    def content(self) -> Mapping[str, bytes]:
+        """The documents that were used as they are remembered."""
+        return {key: kept.content for key, kept in self.used.items()}
+
+    def outdated(self, bodies: Mapping[str, tuple[str, Body]], documents: Iterable[Document]) -> bool:
+        """Whether an attribute registry changed while other documents were not read: it says how those are sealed."""
+        contents = {key_of(one.name): one.content for one in documents}
+        registries = (key for key, (_, body) in bodies.items() if "RegistryEntries" in body and key not in self.used)
+        return bool(self.used) and any(
+            key not in self._before or self._before[key].content != contents.get(key) for key in registries
+        )
+
+    def suspects(self, documents: Iterable[Document]) -> frozenset[str]:
+        """What was read anew, has another content, and is listed with the ETag that it had before."""
+        return frozenset(
+            key
+            for one in documents
+            if (key := key_of(one.name)) not in self.used
+            and (kept := self._before.get(key)) is not None
+            and kept.etag
+            and kept.content != one.content
+            and self.listed.get(key) == kept.etag
+        )
+
+    def distrusted(self, firmware: str) -> frozenset[str]:
+        """Whose ETag told no truth before, as long as the iLO runs the firmware that gave it."""
+        return self._distrusted if firmware == self._firmware else frozenset()
+
+    def kept(
+        self,
+        bodies: Mapping[str, tuple[str, Body]],
+        etags: Mapping[str, str],
+        documents: Iterable[Document],
+        not_these: frozenset[str],
+    ) -> tuple[Kept, ...]:
+        """What to remember: each document whose own ETag is the listed one, or whose name holds its version."""
+        found = []
+        for one in documents:
+            key = key_of(one.name)
+            if key in not_these or key not in bodies:
+                continue
+            if key in self.used:
+                found.append(self.used[key])
+            elif key in self.listed:
+                if etags.get(key) == self.listed[key]:
+                    found.append(Kept(one.name, self.listed[key], one.content))
+            elif _is_registry(key, bodies[key][1]):
+                found.append(Kept(one.name, "", one.content))
+        return tuple(found)
+
+
+def _is_registry(key: str, body: Body) -> bool:
+    """An attribute registry or its description, named by its version: another one has another name."""
+    return bool(_VERSIONED.search(key)) and ("RegistryEntries" in body or "Location" in body)
+
+
+def told(
+    distrusted: Iterable[str], bodies: Mapping[str, tuple[str, Body]], kinds: Mapping[str, tuple[str, ...]]
+) -> tuple[Gap, ...]:
+    """What every report says of resources whose ETag cannot be relied on; nothing is hidden by it."""
+    return tuple(
+        Gap(bodies[key][0], "undetermined", _LIED, _LIED_DO, kinds.get(key, ()), True)
+        for key in sorted(distrusted)
+        if key in bodies
+    )

@@ -1,0 +1,141 @@
+"""What is remembered of an iLO between two reads: sealed documents with their ETags, on the auditor's own disk.
+
+It saves requests and is never the truth: whatever is wrong with the file (damaged, foreign, another key, another
+place, other rules of reading, too old) means a full read. The file is authenticated with the fleet's key, so that
+nobody without it can make the auditor believe in documents.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from auditor import __version__
+from auditor.model.secret import Sealer
+from auditor.model.target import IloEndpoint
+from auditor.surfaces.ilo.links import LINKS
+from auditor.surfaces.ilo.volatile import ANYWHERE, BELOW
+
+FORMAT: Final = "auditor.ilo-memory/v1"
+MAX_BYTES: Final = 32 * 1024 * 1024
+_FOLDER: Final = "ilo"
+
+
+class Kept(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A document as it was read last, and the ETag it had then; no ETag where its name holds its version."""
+
+    uri: str
+    etag: str
+    content: bytes
+
+
+class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that is remembered of one iLO, and whose it is.
+
+    ``full_at`` is when all of it was read last, in seconds since the epoch. ``directory`` and ``sessions`` are paths.
+    ``distrusted`` are resources, by path without case, whose ETag did not change although they did, with the iLO's
+    ``firmware`` that gave them.
+    """
+
+    format: str
+    whose: str
+    full_at: float
+    directory: str
+    sessions: str
+    kept: tuple[Kept, ...]
+    firmware: str = ""
+    distrusted: tuple[str, ...] = ()
+
+    def is_fresh(self, now: float, full_after_s: float) -> bool:
+        """Whether the last full read is recent enough; a moment to come is none."""
+        return 0 <= now - self.full_at < full_after_s
+
+
+class Shelf:
+    """Where the memory of one target stands below the auditor's state folder."""
+
+    def __init__(self, state: Path, target: str, endpoint: IloEndpoint, username: str, sealer: Sealer) -> None:
+        self._sealer = sealer
+        self._path = place_of(state, target)
+        told = "\0".join((target, endpoint.url, endpoint.cafile, str(endpoint.verify), username, _rules()))
+        self.whose = sealer.fingerprint(told.encode("utf-8", "surrogatepass"))
+
+    def read(self) -> Memory | None:
+        """What is remembered, or None where that is nothing or cannot be relied on."""
+        content = _content(self._path)
+        mark, _, payload = (content or b"").partition(b"\n")
+        if not payload or mark != self._sealer.fingerprint(payload).encode():
+            return None
+        try:
+            memory = msgspec.msgpack.decode(payload, type=Memory)
+        except (msgspec.DecodeError, RecursionError, ValueError):
+            return None
+        return memory if (memory.format, memory.whose) == (FORMAT, self.whose) else None
+
+    def write(self, memory: Memory) -> None:
+        """Replaces what is remembered, whole or not at all; what is too large is not kept.
+
+        Errors:
+            OSError: the state folder cannot be written to.
+        """
+        payload = msgspec.msgpack.encode(memory)
+        content = self._sealer.fingerprint(payload).encode() + b"\n" + payload
+        if len(content) > MAX_BYTES:
+            self._path.unlink(missing_ok=True)
+            return
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self._path.parent)  # readable by its owner alone
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(name).replace(self._path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+
+
+def place_of(state: Path, target: str) -> Path:
+    """The file that remembers a target; its name tells nothing that a file system could stumble over."""
+    return state / _FOLDER / hashlib.sha256(target.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def forget(state: Path, target: str) -> None:
+    """Forgets a target, so that the next read is a full one.
+
+    Errors:
+        OSError: what is remembered cannot be removed.
+    """
+    place_of(state, target).unlink(missing_ok=True)
+
+
+def _content(path: Path) -> bytes | None:
+    """The file's bytes where it is a regular file of this user that nobody else may write to."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        about = os.fstat(handle)
+        ours = about.st_uid == os.geteuid() and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if not stat.S_ISREG(about.st_mode) or not ours or about.st_size > MAX_BYTES:
+            return None
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+
+
+def _rules() -> str:
+    """What documents are made by: other links, catalogues or sealing would make other documents of the same bodies."""
+    made_by = (__version__, LINKS, sorted(ANYWHERE), sorted(BELOW))
+    return hashlib.sha256(repr(made_by).encode()).hexdigest()
