@@ -14,7 +14,8 @@ from auditor.model.snapshot import Collected, Interpretation
 from auditor.model.target import IloEndpoint, Target
 from auditor.model.value import Value
 from auditor.surfaces.ilo.body import Body, nest
-from auditor.surfaces.ilo.collect import as_documents, collect
+from auditor.surfaces.ilo.collect import collect
+from auditor.surfaces.ilo.documents import as_documents
 from auditor.surfaces.ilo.propose import propose
 from auditor.surfaces.ilo.registry import compact
 from auditor.surfaces.ilo.resources import interpret

@@ -56,7 +56,10 @@ def _parse(arguments: Sequence[str]) -> object:
 
 def _finish(parsed: object) -> int:
     if callable(parsed):
-        return int(parsed())
+        from auditor.cli.stopping import ending_politely
+
+        with ending_politely():
+            return int(parsed())
     return int(parsed) if isinstance(parsed, int) else 0
 
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
 from typing import Final, get_args
 
 from auditor.errors import CollectError, InputError
-from auditor.model.secret import Sealer
 from auditor.model.snapshot import Cause, Collected, Document, Fact, Gap
 from auditor.model.target import IloEndpoint, Target
-from auditor.surfaces.ilo.body import Body, at, canonical, key_of, path_of, same_path, store_path_of
+from auditor.surfaces.ilo.body import Body, at, key_of, path_of, same_path
 from auditor.surfaces.ilo.client import ROOT, IloClient, credentials_of
 from auditor.surfaces.ilo.directory import directory_of, listed_etags
+from auditor.surfaces.ilo.documents import as_documents
 from auditor.surfaces.ilo.links import (
     LINKS,
     MAX_MEMBERS,
@@ -31,10 +30,8 @@ from auditor.surfaces.ilo.links import (
     unusable_link,
 )
 from auditor.surfaces.ilo.recall import Recall, told
-from auditor.surfaces.ilo.registry import compact, read_registry
+from auditor.surfaces.ilo.registry import compact
 from auditor.surfaces.ilo.remembered import FORMAT, Kept, Memory, Shelf
-from auditor.surfaces.ilo.secrets import Enumerated, seal_body
-from auditor.surfaces.ilo.volatile import split
 from auditor.surfaces.interface import CollectOptions
 
 MAX_DOCUMENTS: Final = 1_000
@@ -391,39 +388,6 @@ class _Walk:
         ordered = tuple(sorted(gaps, key=lambda gap: (gap.what != WHOLE, gap.what, gap.cause, gap.detail)))
         facts = tuple(self._facts[name] for name in sorted(self._facts))
         return Collected(target.name, "ilo", documents, facts, ordered)
-
-
-def as_documents(
-    bodies: Iterable[tuple[str, Body]], sealer: Sealer, known: Mapping[str, bytes] | None = None
-) -> tuple[tuple[Document, ...], tuple[Gap, ...]]:
-    """Bodies by URI as documents, volatile members split off and secrets sealed, sorted by name.
-
-    ``known`` are documents that stand already, by path without case and trailing slash. Beside the documents stands a
-    gap for each body that would be stored where another is.
-    """
-    ordered = sorted(bodies, key=lambda one: one[0])
-    enumerated = _enumerated(body for _, body in ordered)
-    documents: dict[str, Document] = {}
-    gaps: list[Gap] = []
-    for uri, body in ordered:
-        place = store_path_of(uri)
-        if place in documents:
-            gaps.append(Gap(uri, "malformed", f"two resources would be stored as {place}"))
-            continue
-        content = (known or {}).get(key_of(uri))
-        if content is None:
-            content = canonical(seal_body(split(body)[0], sealer, enumerated=enumerated))
-        documents[place] = Document(uri, place, content)
-    return tuple(sorted(documents.values(), key=lambda document: document.name)), tuple(gaps)
-
-
-def _enumerated(bodies: Iterable[Body]) -> Enumerated | None:
-    """Whether a BIOS attribute's value is one of a few words, as the registries say; None without a registry."""
-    registries = [read_registry(body) for body in bodies if "RegistryEntries" in body]
-    if not registries:
-        return None
-    names = {rule.name for registry in registries for rule in registry.rules.values() if rule.values is not None}
-    return names.__contains__
 
 
 def _gap(what: str, error: CollectError, kinds: tuple[str, ...]) -> Gap:

@@ -48,6 +48,7 @@ policies: {use: [httpd-timeouts], files: [policies/*.yaml, own.yaml]}
 baselines: [baselines/*.yaml]
 waivers: waivers.yaml
 approvals: {required: 2, expire_hours: 24, approvers: trust/approvers, default_branch: release/1}
+reading: {full_read_hours: 0}
 """
 
 
@@ -95,6 +96,7 @@ def test_a_whole_fleet_is_read(full: Fleet) -> None:
     assert (full.policy_names, full.baseline_files) == (("httpd-timeouts",), ())
     assert full.waivers_file == root / "waivers.yaml"
     assert (full.required_approvals, full.expiry_hours, full.default_branch) == (2, 24, "release/1")
+    assert full.full_read_hours == 0
     assert full.approvers_file == root / "trust/approvers"
     assert full.store_path == root / "../store.git"
     assert full.store_remote == "git@host.example:store.git"
@@ -105,6 +107,7 @@ def test_little_is_enough(tmp_path: Path) -> None:
     assert (found.targets, found.groups) == ((), {})
     assert found.store_path == tmp_path / "f/.auditor/store.git"
     assert (found.required_approvals, found.expiry_hours, found.default_branch) == (1, 72, "main")
+    assert found.full_read_hours == 24
 
 
 def test_a_tree_on_another_machine(tmp_path: Path) -> None:
@@ -176,6 +179,7 @@ MISTAKES = [
     ("groups: {g: {hosts: [web9]}}\n", "3:22", "there is no host 'web9'"),
     ("policies: {use: [httpd-timeout]}\n", "3:18", "did you mean httpd-timeouts?"),
     ("approvals: {required: 0}\n", "3:23", "from 1 to 20"),
+    ("reading: {full_read_hours: -1}\n", "3:28", "from 0 to 744"),
     ("approvals: {required: yes}\n", "3:23", "from 1 to 20"),
     ("waivers: nowhere.yaml\n", "3:10", "there is no file"),
     ("policies: {files: [nowhere.yaml]}\n", "3:20", "there is no file"),
