@@ -19,7 +19,7 @@ from auditor.services.inventory import resolve_targets
 from auditor.services.keys import sealer_for
 from auditor.services.observe import Observed, observe
 from auditor.services.snapshot import SnapshotReport, take_snapshot
-from auditor.surfaces.ilo.simulator import state as simulated
+from auditor.surfaces.ilo.simulator import motion
 from auditor.surfaces.ilo.simulator.server import VirtualIlo, run_in_thread
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 from tests.fakes.stored import night
@@ -155,8 +155,8 @@ def test_a_hand_edit_is_in_the_history_of_its_address(nights: Nights, debian_tre
 def test_a_night_without_change_asks_an_ilo_for_its_directory_alone(
     nights: Nights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clocks = simulated._CLOCKS | simulated._READINGS | {"CurrentPowerOnTimeSeconds"}
-    monkeypatch.setattr(simulated, "_CLOCKS", clocks)
+    clocks = motion._CLOCKS | motion._READINGS | {"CurrentPowerOnTimeSeconds"}
+    monkeypatch.setattr(motion, "_CLOCKS", clocks)
 
     def gets(ilo: VirtualIlo) -> list[str]:
         asked = [path for method, path in ilo.requests if method == "GET"]

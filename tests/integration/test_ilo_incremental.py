@@ -15,6 +15,7 @@ from auditor.model.target import Target
 from auditor.surfaces.ilo.body import Body, key_of
 from auditor.surfaces.ilo.collect import collect
 from auditor.surfaces.ilo.remembered import forget, place_of
+from auditor.surfaces.ilo.simulator import motion
 from auditor.surfaces.ilo.simulator import state as simulated
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
 from auditor.surfaces.interface import CollectOptions
@@ -29,7 +30,7 @@ DESTINATIONS = f"{SNMP}/SNMPAlertDestinations"
 @pytest.fixture(autouse=True)
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """ETags that ignore readings, so that an unchanged machine gives the same ones."""
-    monkeypatch.setattr(simulated, "_CLOCKS", simulated._CLOCKS | simulated._READINGS | {"CurrentPowerOnTimeSeconds"})
+    monkeypatch.setattr(motion, "_CLOCKS", motion._CLOCKS | motion._READINGS | {"CurrentPowerOnTimeSeconds"})
 
 
 class Reads:
@@ -146,7 +147,7 @@ def test_an_etag_that_lies_is_caught_by_the_next_full_read_and_said_from_then_on
     async def act(ilo: VirtualIlo) -> None:
         reads = Reads(ilo, tmp_path)
         await reads.again()
-        monkeypatch.setattr(simulated, "_CLOCKS", simulated._CLOCKS | {"AlertsEnabled"})
+        monkeypatch.setattr(motion, "_CLOCKS", motion._CLOCKS | {"AlertsEnabled"})
         await reads.again(full_after_s=0.0)
         ilo.state.set(SNMP, "/AlertsEnabled", False)
         believed, asked = await reads.again()

@@ -29,9 +29,9 @@ from auditor.surfaces.ilo.links import (
     target_of,
     unusable_link,
 )
-from auditor.surfaces.ilo.recall import Recall, told
+from auditor.surfaces.ilo.recall import Kept, Memory, Recall, told
 from auditor.surfaces.ilo.registry import compact
-from auditor.surfaces.ilo.remembered import FORMAT, Kept, Memory, Shelf
+from auditor.surfaces.ilo.remembered import FORMAT, Shelf
 from auditor.surfaces.interface import CollectOptions
 
 MAX_DOCUMENTS: Final = 1_000

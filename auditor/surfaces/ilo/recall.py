@@ -6,13 +6,44 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import msgspec
+
 from auditor.model.snapshot import Document, Gap
 from auditor.surfaces.ilo.body import Body, MalformedError, decode, key_of
-from auditor.surfaces.ilo.remembered import Kept, Memory
 
 _VERSIONED: Final = re.compile(r"\.v\d+_\d+_\d+$")
 _LIED: Final = "its ETag stayed the same although its content changed"
 _LIED_DO: Final = "It is read each time from now on. Changes before the last full read may have been seen late."
+
+
+class Kept(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A document as it was read last, and the ETag it had then; no ETag where its name holds its version."""
+
+    uri: str
+    etag: str
+    content: bytes
+
+
+class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that is remembered of one iLO, and whose it is.
+
+    ``full_at`` is when all of it was read last, in seconds since the epoch. ``directory`` and ``sessions`` are paths.
+    ``distrusted`` are resources, by path without case, whose ETag did not change although they did, with the iLO's
+    ``firmware`` that gave them.
+    """
+
+    format: str
+    whose: str
+    full_at: float
+    directory: str
+    sessions: str
+    kept: tuple[Kept, ...]
+    firmware: str = ""
+    distrusted: tuple[str, ...] = ()
+
+    def is_fresh(self, now: float, full_after_s: float) -> bool:
+        """Whether the last full read is recent enough; a moment to come is none."""
+        return 0 <= now - self.full_at < full_after_s
 
 
 class Recall:

@@ -12,6 +12,7 @@ import hashlib
 import os
 import stat
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -20,42 +21,12 @@ import msgspec
 from auditor import __version__
 from auditor.model.secret import Sealer
 from auditor.model.target import IloEndpoint
-from auditor.surfaces.ilo.links import LINKS
-from auditor.surfaces.ilo.volatile import ANYWHERE, BELOW
+from auditor.surfaces.ilo import body, documents, links, registry, secrets, volatile
+from auditor.surfaces.ilo.recall import Memory
 
 FORMAT: Final = "auditor.ilo-memory/v1"
 MAX_BYTES: Final = 32 * 1024 * 1024
 _FOLDER: Final = "ilo"
-
-
-class Kept(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """A document as it was read last, and the ETag it had then; no ETag where its name holds its version."""
-
-    uri: str
-    etag: str
-    content: bytes
-
-
-class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All that is remembered of one iLO, and whose it is.
-
-    ``full_at`` is when all of it was read last, in seconds since the epoch. ``directory`` and ``sessions`` are paths.
-    ``distrusted`` are resources, by path without case, whose ETag did not change although they did, with the iLO's
-    ``firmware`` that gave them.
-    """
-
-    format: str
-    whose: str
-    full_at: float
-    directory: str
-    sessions: str
-    kept: tuple[Kept, ...]
-    firmware: str = ""
-    distrusted: tuple[str, ...] = ()
-
-    def is_fresh(self, now: float, full_after_s: float) -> bool:
-        """Whether the last full read is recent enough; a moment to come is none."""
-        return 0 <= now - self.full_at < full_after_s
 
 
 class Shelf:
@@ -135,7 +106,10 @@ def _content(path: Path) -> bytes | None:
         os.close(handle)
 
 
+@cache
 def _rules() -> str:
     """What documents are made by: other links, catalogues or sealing would make other documents of the same bodies."""
-    made_by = (__version__, LINKS, sorted(ANYWHERE), sorted(BELOW))
-    return hashlib.sha256(repr(made_by).encode()).hexdigest()
+    digest = hashlib.sha256(__version__.encode())
+    for module in (body, links, documents, registry, secrets, volatile):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return digest.hexdigest()
