@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import httpd_reading, httpd_urls, ssh_collect, startup, store_no_change
+from tests.benchmarks import httpd_reading, httpd_urls, ilo_fleet, ssh_collect, startup, store_no_change
 
 MEASUREMENTS = {
     "startup": startup.run,
@@ -12,6 +12,7 @@ MEASUREMENTS = {
     "httpd": httpd_reading.run,
     "urls": httpd_urls.run,
     "ssh": ssh_collect.run,
+    "ilo": ilo_fleet.run,
 }
 
 for name in sys.argv[1:] or MEASUREMENTS:

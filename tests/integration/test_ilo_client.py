@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from auditor.errors import CollectError, InputError
 from auditor.model.target import IloEndpoint
 from auditor.surfaces.ilo.client import Credentials, IloClient, credentials_of
+from auditor.surfaces.ilo.simulator import server
 from auditor.surfaces.ilo.simulator.certificate import make_certificates
 from auditor.surfaces.ilo.simulator.faults import FaultKind
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
-from tests.virtual_ilo import BIOS, MANAGER, PASSWORD, SNMP, USERNAME, with_ilo
+from tests.virtual_ilo import BIOS, MANAGER, PASSWORD, SNMP, USERNAME, collected_from, with_ilo
 
 pytestmark = pytest.mark.integration
 
@@ -242,6 +245,60 @@ def test_writes_are_never_repeated() -> None:
             assert (await ours.get(SNMP)).body["AlertsEnabled"] is False
         writes = [method for method, path in ilo.requests if "/SnmpService" in path and method != "GET"]
         assert writes == ["PATCH", "POST"]
+
+    with_ilo(act)
+
+
+@pytest.mark.parametrize("fault", ["lost reply", "drop", "busy"])
+@pytest.mark.parametrize("method", ["PATCH", "POST", "DELETE"])
+def test_a_write_is_sent_once_whatever_becomes_of_it(fault: FaultKind, method: str) -> None:
+    async def act(ilo: VirtualIlo) -> None:
+        place = f"{SNMP}/SNMPAlertDestinations/2"
+        ilo.faults.add(fault, "/SNMPAlertDestinations", method=method)
+        async with client(ilo) as ours:
+            await ours.get(SNMP)  # so that a connection stands, which a client may try again on another one
+            with contextlib.suppress(CollectError):
+                answer = await (ours.delete(place) if method == "DELETE" else getattr(ours, method.lower())(place, {}))
+                assert answer.status == 503
+        assert [one for one, path in ilo.requests if "/SNMPAlertDestinations" in path] == [method]
+
+    with_ilo(act)
+
+
+@pytest.mark.parametrize(("told", "slept"), [("0", 0.0), ("3", 3.0), ("900", 5.0), ("soon", 0.2), ("-1", 0.2)])
+def test_a_busy_ilo_is_given_the_time_it_asks_for(told: str, slept: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_busy", lambda _: web.Response(status=503, headers={"Retry-After": told}))
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async def act(ilo: VirtualIlo) -> None:
+        ilo.faults.add("busy", "/SnmpService", times=1)
+        async with client(ilo) as ours:
+            with monkeypatch.context() as patched:
+                patched.setattr("auditor.surfaces.ilo.client.asyncio.sleep", pause)
+                assert (await ours.get(SNMP)).ok
+        assert pauses == [slept]
+
+    with_ilo(act)
+
+
+def test_few_connections_serve_a_whole_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[object] = set()
+    handle = VirtualIlo._handle
+
+    async def counting(self: VirtualIlo, request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        seen.add(request.transport.get_extra_info("peername"))
+        return await handle(self, request)
+
+    monkeypatch.setattr(VirtualIlo, "_handle", counting)
+
+    async def act(ilo: VirtualIlo) -> None:
+        await collected_from(ilo)
+        assert 1 <= len(seen) <= 4
+        assert len(ilo.requests) > 20
 
     with_ilo(act)
 

@@ -148,6 +148,12 @@ def test_bytes_are_a_body_or_malformed(raw: bytes) -> None:
     assert decode(canonical(body)) == body
 
 
+@given(json_bodies)
+def test_documents_are_written_as_a_plain_writer_would(body: dict[str, Any]) -> None:
+    plain = json.dumps(body, sort_keys=True, indent=1, ensure_ascii=False)
+    assert canonical(body) == plain.encode("utf-8", "backslashreplace") + b"\n"
+
+
 @given(st.text(max_size=60))
 def test_a_path_is_refused_or_stays_below_its_root(text: str) -> None:
     for uri in (text, f"/redfish/v1/{text}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Final, TypeAlias, cast
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +17,9 @@ MAX_DEPTH: Final = 40
 MAX_NODES: Final = 300_000
 MAX_URI: Final = 400
 _ROOT: Final = "/redfish/v1"
+_HOLDERS: Final = (dict, list)
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False)
+"""Without indenting, which only Python's slow writer does."""
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@{}\- ]+")
 
 
@@ -42,17 +46,18 @@ def decode(raw: bytes) -> Body:
 def _measure(whole: Json) -> None:
     """Refuses what is nested too deeply or holds too many values; level by level, so without recursion."""
     level: list[Json] = [whole]
-    nodes = 0
+    nodes = 1
     for _ in range(MAX_DEPTH):
-        nodes += len(level)
-        if nodes > MAX_NODES:
-            raise MalformedError(f"more than {MAX_NODES} values")
         below: list[Json] = []
         for value in level:
             if isinstance(value, dict):
-                below += value.values()
+                nodes += len(value)
+                below += [one for one in value.values() if type(one) in _HOLDERS]
             elif isinstance(value, list):
-                below += value
+                nodes += len(value)
+                below += [one for one in value if type(one) in _HOLDERS]
+        if nodes > MAX_NODES:
+            raise MalformedError(f"more than {MAX_NODES} values")
         if not below:
             return
         level = below
@@ -61,8 +66,14 @@ def _measure(whole: Json) -> None:
 
 def canonical(body: Json) -> bytes:
     """The one way a body is written: keys sorted, indented by one, UTF-8, a line feed at the end."""
-    text = json.dumps(body, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8", "backslashreplace") + b"\n"
+    text = _ENCODER.encode(body).encode("utf-8", "backslashreplace")
+    try:
+        return msgspec.json.format(text, indent=1) + b"\n"
+    except (msgspec.DecodeError, RecursionError):  # half a surrogate pair, which is no JSON to msgspec
+        text = json.dumps(body, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False).encode(
+            "utf-8", "backslashreplace"
+        )
+        return text + b"\n"
 
 
 def at(body: Json, pointer: str) -> Json:
@@ -116,8 +127,11 @@ def link(body: Json, pointer: str) -> str | None:
 
 def path_of(uri: str) -> str | None:
     """A URI as a path below the Redfish root, as the service spelled it without its fragment; None where it is none."""
-    if len(uri) > MAX_URI:
-        return None
+    return _path_of(uri) if len(uri) <= MAX_URI else None
+
+
+@lru_cache(maxsize=4096)
+def _path_of(uri: str) -> str | None:
     try:
         parts = urlsplit(uri)
     except ValueError:
@@ -140,6 +154,7 @@ def same_path(one: str, other: str) -> bool:
     return key_of(one) == key_of(other)
 
 
+@lru_cache(maxsize=4096)
 def store_path_of(uri: str) -> str:
     """Where the document of a URI stands in the store: in lower case, so that a change of case renames nothing.
 

@@ -68,10 +68,12 @@ def _object(value: Body, sealer: Sealer, *, secret: bool, enumerated: Enumerated
             sealed[name] = _attributes(inner, sealer, enumerated)
         elif name == "BaseConfigs" and isinstance(inner, list):
             sealed[name] = [_base_config(one, sealer, enumerated) for one in inner]
-        else:
+        elif isinstance(inner, (str, dict, list)):
             action = name.startswith("#") and isinstance(inner, dict)  # `#Bios.ChangePassword` holds a path
             hidden = (secret or (is_secret_name(name) and not action)) and not name.startswith("@")
             sealed[name] = _any(inner, sealer, secret=hidden, enumerated=enumerated)
+        else:
+            sealed[name] = inner
     return sealed
 
 
@@ -113,7 +115,7 @@ def _seal(value: str, sealer: Sealer) -> str:
 
 def seal_url(value: str, sealer: Sealer) -> str:
     """A URL without the secrets it may carry; any other text as it is."""
-    if not _URL.match(value):
+    if "://" not in value or not _URL.match(value):
         return value
     try:
         parts = urlsplit(value)

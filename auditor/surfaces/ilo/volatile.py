@@ -117,11 +117,12 @@ def is_volatile(above: str, name: str, holder: Body) -> bool:
 def _object(value: Body, above: str, pointer: str, taken: list[tuple[str, Json]]) -> Body:
     kept: Body = {}
     for name, inner in value.items():
-        place = f"{pointer}/{escape(name)}"
         if is_volatile(above, name, value):
-            taken.append((place, inner))
+            taken.append((f"{pointer}/{escape(name)}", inner))
+        elif name in _OPAQUE or not isinstance(inner, dict | list):
+            kept[name] = inner
         else:
-            kept[name] = inner if name in _OPAQUE else _any(inner, name, place, taken)
+            kept[name] = _any(inner, name, f"{pointer}/{escape(name)}", taken)
     return kept
 
 
