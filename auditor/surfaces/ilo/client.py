@@ -26,9 +26,10 @@ from redfish.aio import (
 from yarl import URL
 
 from auditor.errors import CollectError, InputError
-from auditor.model.snapshot import Cause
 from auditor.model.target import IloEndpoint
-from auditor.surfaces.ilo.body import Body, Json, MalformedError, at, decode, link, path_of
+from auditor.surfaces.ilo.answers import Answer, answer_of, pause_of, with_slash
+from auditor.surfaces.ilo.body import Body, link, path_of
+from auditor.surfaces.ilo.failures import named, no_session, not_trusted, reason, unsuccessful
 from auditor.surfaces.ilo.trust import shown_certificate, tls_context
 
 ROOT: Final = "/redfish/v1/"
@@ -40,7 +41,6 @@ _CONNECTIONS: Final = 2
 """At most four are wise; a third and fourth handshake cost an iLO, and this side, more than they save in a read."""
 _READ_TRIES: Final = 3
 _LATE_TRIES: Final = 2
-_LONGEST_PAUSE_S: Final = 5.0
 _LOG_OUT_S: Final = 10.0
 
 
@@ -64,30 +64,6 @@ class _BoundedResponse(aiohttp.ClientResponse):
                     raise TooLargeError(f"more than {MAX_BODY} bytes")
             self._body = bytes(kept)
         return self._body
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What the iLO answered: status, body (empty where there was none), ETag, and the ids of its messages.
-
-    ``messages`` are message ids without version (``Base.LicenseKeyRequired``), in order; ``location`` is the path of
-    a created resource, or empty. ``error`` is what is wrong with a body that is no JSON object, else empty.
-    """
-
-    status: int
-    body: Body
-    etag: str = ""
-    location: str = ""
-    messages: tuple[str, ...] = ()
-    error: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the status is a success."""
-        return 200 <= self.status < 300
-
-    def says(self, message: str) -> bool:
-        """Whether one of the messages has this last name, for example ``LicenseKeyRequired``."""
-        return any(one.rsplit(".", 1)[-1] == message for one in self.messages)
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -184,11 +160,11 @@ class IloClient:
         """
         answer = await self._read(f"{uri}?$expand=." if expand else uri)
         if not answer.ok:
-            raise self._unsuccessful(uri, answer)
+            raise unsuccessful(self.endpoint.url, uri, answer)
         if answer.error:
-            raise CollectError(f"{self._name(uri)}: {answer.error}", cause="malformed")
+            raise CollectError(f"{named(self.endpoint.url, uri)}: {answer.error}", cause="malformed")
         if not answer.body:  # a success without a resource: nothing was seen
-            raise CollectError(f"{self._name(uri)}: an empty answer", cause="malformed")
+            raise CollectError(f"{named(self.endpoint.url, uri)}: an empty answer", cause="malformed")
         return answer
 
     async def patch(self, uri: str, body: Body, *, etag: str = "") -> Answer:
@@ -259,12 +235,12 @@ class IloClient:
             raise self._refused
         client = self._client()
         raw = await self._send(client, method, path, body, headers)
-        if raw.status == 308 and (slashed := _with_slash(path, raw.getheader("Location"), self.endpoint.url)):
+        if raw.status == 308 and (slashed := with_slash(path, raw.getheader("Location"), self.endpoint.url)):
             path = slashed
             raw = await self._send(client, method, path, body, headers)
         if raw.status == 401 and await self._renew(client):
             raw = await self._send(self._client(), method, path, body, headers)
-        return _answer(raw), _pause(raw.getheader("Retry-After"))
+        return _answer(raw), pause_of(raw.getheader("Retry-After"))
 
     async def _send(
         self,
@@ -288,7 +264,9 @@ class IloClient:
         except RedfishError as error:
             raise await self._failed(uri, error) from error
         except (ValueError, UnicodeError) as error:  # a header or status line that no client can make sense of
-            raise CollectError(f"{self._name(uri)}: no HTTP answer ({str(error)[:120]})", cause="malformed") from error
+            raise CollectError(
+                f"{named(self.endpoint.url, uri)}: no HTTP answer ({str(error)[:120]})", cause="malformed"
+            ) from error
 
     # -- the session --------------------------------------------------------------------------------------------
 
@@ -298,7 +276,7 @@ class IloClient:
         sessions = known or link(await self._root(client), "/Links/Sessions") or _SESSIONS
         asked: Body = {"UserName": self._credentials.username, "Password": self._credentials.password}
         raw = await self._send(client, "POST", sessions, asked)
-        if raw.status == 308 and (slashed := _with_slash(sessions, raw.getheader("Location"), self.endpoint.url)):
+        if raw.status == 308 and (slashed := with_slash(sessions, raw.getheader("Location"), self.endpoint.url)):
             raw = await self._send(client, "POST", slashed, asked)
         answer = _answer(raw)
         if known and answer.status in (404, 405):  # sessions are elsewhere now
@@ -306,7 +284,7 @@ class IloClient:
             return await self._log_in()
         token = raw.getheader("X-Auth-Token")
         if not answer.ok or not token or answer.says("PasswordChangeRequired"):
-            self._refused = self._no_session(answer, bool(token))
+            self._refused = no_session(self.endpoint, answer, bool(token))
             raise self._refused
         self.sessions = sessions
         self._session = answer.location or path_of(str(answer.body.get("@odata.id", ""))) or ""
@@ -319,10 +297,10 @@ class IloClient:
             raw = await self._send(client, "GET", ROOT, None)
             if raw.status != 503 or attempt == _READ_TRIES:
                 break
-            await asyncio.sleep(_pause(raw.getheader("Retry-After")) or 0.2 * attempt)
+            await asyncio.sleep(pause_of(raw.getheader("Retry-After")) or 0.2 * attempt)
         answer = _answer(raw)
         if answer.status == 503:
-            raise self._unsuccessful(ROOT, answer)
+            raise unsuccessful(self.endpoint.url, ROOT, answer)
         if answer.status != 401 and (not answer.ok or answer.error or "RedfishVersion" not in answer.body):
             raise CollectError(
                 f"{self.endpoint.url} does not speak Redfish (status {answer.status} at {ROOT}). Not supported.",
@@ -352,9 +330,7 @@ class IloClient:
         with contextlib.suppress(CollectError, TimeoutError):
             async with asyncio.timeout(_LOG_OUT_S):
                 raw = await self._send(client, "DELETE", session, None)
-                if raw.status == 308 and (
-                    slashed := _with_slash(session, raw.getheader("Location"), self.endpoint.url)
-                ):
+                if raw.status == 308 and (slashed := with_slash(session, raw.getheader("Location"), self.endpoint.url)):
                     await self._send(client, "DELETE", slashed, None)
 
     async def _close(self) -> None:
@@ -381,77 +357,32 @@ class IloClient:
             raise CollectError(f"{self.endpoint.url}: not logged in", cause="refused")
         return self._redfish
 
-    # -- words for failures -------------------------------------------------------------------------------------
-
-    def _name(self, uri: str) -> str:
-        return f"{self.endpoint.url.rstrip('/')}{uri}"
-
-    def _no_session(self, answer: Answer, has_token: bool) -> CollectError:
-        if answer.says("PasswordChangeRequired"):
-            why, do = "the iLO asks for another password first", "Change it in the iLO's web interface."
-        elif answer.ok and not has_token:
-            return CollectError(
-                f"{self.endpoint.url}: the log-in's answer holds no token. Not read.", cause="malformed"
-            )
-        elif answer.status in (400, 401, 403):
-            why = f"the log-in was refused (status {answer.status})"
-            do = (
-                f"Check {self.endpoint.username_env} and {self.endpoint.password_env}; it was tried once only, "
-                "since accounts are locked and log-ins delayed."
-            )
-        else:
-            why = f"the log-in failed (status {answer.status}{_listed(answer.messages)})"
-            do = "The iLO may have too many sessions: close some, or wait until they end."
-        cause = "refused" if answer.status in (400, 401, 403) or answer.ok else "unreachable"
-        return CollectError(f"{self.endpoint.url}: {why}. Not read.", cause=cause, next_step=do)
-
-    def _unsuccessful(self, uri: str, answer: Answer) -> CollectError:
-        cause: Cause = "unreachable"
-        if answer.says("LicenseKeyRequired"):
-            cause = "licence"
-        elif answer.status in (404, 410):
-            cause = "absent"
-        elif answer.status == 403:
-            cause = "not permitted"
-        elif answer.status == 401:
-            cause = "refused"
-        elif 300 <= answer.status < 400:
-            cause = "unsupported"
-        return CollectError(f"{self._name(uri)}: status {answer.status}{_listed(answer.messages)}", cause=cause)
+    # -- failures -----------------------------------------------------------------------------------------------------
 
     async def _failed(self, uri: str, error: RedfishError) -> CollectError:
-        under = error.__cause__
+        under, where = error.__cause__, named(self.endpoint.url, uri)
         if isinstance(error, RedfishTimeoutError):
-            return CollectError(f"{self._name(uri)}: no answer within {self._request_s:g} s", cause="timed out")
+            return CollectError(f"{where}: no answer within {self._request_s:g} s", cause="timed out")
         if isinstance(under, TooLargeError):
-            return CollectError(f"{self._name(uri)}: the body holds {under}", cause="too large")
+            return CollectError(f"{where}: the body holds {under}", cause="too large")
         if isinstance(under, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)):
             return await self._not_trusted(under)
         if isinstance(error, RedfishConnectionError) and isinstance(under, aiohttp.ClientConnectorError):
             return CollectError(
-                f"cannot reach {self.endpoint.url}: {_reason(under)}. Not read.",
+                f"cannot reach {self.endpoint.url}: {reason(under)}. Not read.",
                 cause="unreachable",
                 next_step="Check name, port and network.",
             )
         if isinstance(under, aiohttp.ClientResponseError):
-            return CollectError(f"{self._name(uri)}: no HTTP answer ({_reason(under)})", cause="malformed")
-        return CollectError(
-            f"{self._name(uri)}: the connection failed ({_reason(under or error)})", cause="unreachable"
-        )
+            return CollectError(f"{where}: no HTTP answer ({reason(under)})", cause="malformed")
+        return CollectError(f"{where}: the connection failed ({reason(under or error)})", cause="unreachable")
 
     async def _not_trusted(self, error: aiohttp.ClientError) -> CollectError:
         url = _base_url(self.endpoint)
         shown = await shown_certificate(url.host or "", url.port or 443)
-        detail = f'issuer "{shown.issuer}", fingerprint {shown.fingerprint}' if shown else _reason(error)
+        detail = f'issuer "{shown.issuer}", fingerprint {shown.fingerprint}' if shown else reason(error)
         verdict = getattr(getattr(error, "certificate_error", None), "verify_message", "")
-        why = f"{verdict}; {detail}" if verdict else detail
-        return CollectError(
-            f"cannot reach {self.endpoint.url}: certificate not trusted ({why}). Not read.",
-            cause="not trusted",
-            next_step="Give the authority that signed it: --cafile FILE, or cafile: of the host's ilo in auditor.yaml. "
-            "Compare the fingerprint with the one that the iLO's web interface shows before you trust the certificate "
-            "itself.",
-        )
+        return not_trusted(self.endpoint.url, detail, verdict)
 
 
 def _base_url(endpoint: IloEndpoint) -> URL:
@@ -465,64 +396,5 @@ def _base_url(endpoint: IloEndpoint) -> URL:
     return url
 
 
-def _with_slash(path: str, location: str | None, base: str) -> str | None:
-    """The path with a slash where that, on this origin, is all that a redirect asks for."""
-    if not location:
-        return None
-    uri, mark, query = path.partition("?")
-    try:
-        asked = URL(base).join(URL(location))
-        same = asked.origin() == URL(base).origin()
-    except ValueError:
-        return None
-    wanted = uri.rstrip("/") + "/"
-    return f"{wanted}{mark}{query}" if same and asked.path == wanted and uri != wanted else None
-
-
 def _answer(raw: AsyncRestResponse) -> Answer:
-    body: Body = {}
-    error = ""
-    if raw.read:
-        try:
-            body = decode(raw.read)
-        except MalformedError as malformed:
-            error = str(malformed)
-    location = raw.getheader("Location") or ""
-    try:
-        location = path_of(URL(location).path) or "" if location else ""
-    except ValueError:
-        location = ""
-    etag = raw.getheader("ETag") or ""
-    return Answer(raw.status, body, etag[:200], location, _messages(body), error)
-
-
-def _messages(body: Body) -> tuple[str, ...]:
-    listed: list[Json] = []
-    for pointer in ("/error/@Message.ExtendedInfo", "/@Message.ExtendedInfo"):
-        found = at(body, pointer)
-        if isinstance(found, list):
-            listed += found
-    ids = [one["MessageId"] for one in listed[:50] if isinstance(one, dict) and "MessageId" in one]
-    return tuple(_without_version(one) for one in ids if isinstance(one, str))
-
-
-def _without_version(message: str) -> str:
-    """``iLO.2.14.LicenseKeyRequired`` as ``iLO.LicenseKeyRequired``."""
-    parts = message[:120].split(".")
-    return f"{parts[0]}.{parts[-1]}" if len(parts) > 1 else parts[0]
-
-
-def _listed(messages: tuple[str, ...]) -> str:
-    return f", {', '.join(messages[:3])}" if messages else ""
-
-
-def _pause(value: str | None) -> float | None:
-    """Seconds of a Retry-After header, bounded; its form as a date is not used by an iLO."""
-    if value is None or not value.isascii() or not value.isdigit():
-        return None
-    return min(float(value[:6]), _LONGEST_PAUSE_S)
-
-
-def _reason(error: BaseException) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())[:200]
+    return answer_of(raw.status, raw.read, raw.getheader)

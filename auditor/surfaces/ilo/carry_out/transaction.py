@@ -19,10 +19,11 @@ from typing import Final, TypeVar
 from auditor.errors import ApplyError, CollectError, RefusedError
 from auditor.model.plan import BiosAttributes, Direction, NoUndo, RedfishPatch, Step
 from auditor.model.target import IloEndpoint, Target
+from auditor.surfaces.ilo.answers import Answer
 from auditor.surfaces.ilo.body import Body, at, link, nest, same_path
 from auditor.surfaces.ilo.carry_out import members
 from auditor.surfaces.ilo.carry_out.members import Members, Standing
-from auditor.surfaces.ilo.client import ROOT, Answer, IloClient, credentials_of
+from auditor.surfaces.ilo.client import ROOT, IloClient, credentials_of
 from auditor.surfaces.interface import ActOptions
 from auditor.transport.lock import hold, state_home
 

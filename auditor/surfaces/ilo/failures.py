@@ -1,0 +1,69 @@
+"""The words for what goes wrong between us and an iLO, each with its cause and what to do. Pure.
+
+``base`` is the iLO's address as the inventory has it.
+"""
+
+from __future__ import annotations
+
+from auditor.errors import CollectError
+from auditor.model.snapshot import Cause
+from auditor.model.target import IloEndpoint
+from auditor.surfaces.ilo.answers import Answer, listed
+
+
+def named(base: str, uri: str) -> str:
+    """A resource, with the iLO that it belongs to."""
+    return f"{base.rstrip('/')}{uri}"
+
+
+def no_session(endpoint: IloEndpoint, answer: Answer, has_token: bool) -> CollectError:
+    """The log-in gave no session that could be used."""
+    if answer.says("PasswordChangeRequired"):
+        why, do = "the iLO asks for another password first", "Change it in the iLO's web interface."
+    elif answer.ok and not has_token:
+        return CollectError(f"{endpoint.url}: the log-in's answer holds no token. Not read.", cause="malformed")
+    elif answer.status in (400, 401, 403):
+        why = f"the log-in was refused (status {answer.status})"
+        do = (
+            f"Check {endpoint.username_env} and {endpoint.password_env}; it was tried once only, "
+            "since accounts are locked and log-ins delayed."
+        )
+    else:
+        why = f"the log-in failed (status {answer.status}{listed(answer.messages)})"
+        do = "The iLO may have too many sessions: close some, or wait until they end."
+    cause = "refused" if answer.status in (400, 401, 403) or answer.ok else "unreachable"
+    return CollectError(f"{endpoint.url}: {why}. Not read.", cause=cause, next_step=do)
+
+
+def unsuccessful(base: str, uri: str, answer: Answer) -> CollectError:
+    """A read that was answered with a status that is no success."""
+    cause: Cause = "unreachable"
+    if answer.says("LicenseKeyRequired"):
+        cause = "licence"
+    elif answer.status in (404, 410):
+        cause = "absent"
+    elif answer.status == 403:
+        cause = "not permitted"
+    elif answer.status == 401:
+        cause = "refused"
+    elif 300 <= answer.status < 400:
+        cause = "unsupported"
+    return CollectError(f"{named(base, uri)}: status {answer.status}{listed(answer.messages)}", cause=cause)
+
+
+def not_trusted(base: str, detail: str, verdict: str) -> CollectError:
+    """A certificate that nothing vouches for: what it shows of itself, and what verifying it said."""
+    why = f"{verdict}; {detail}" if verdict else detail
+    return CollectError(
+        f"cannot reach {base}: certificate not trusted ({why}). Not read.",
+        cause="not trusted",
+        next_step="Give the authority that signed it: --cafile FILE, or cafile: of the host's ilo in auditor.yaml. "
+        "Compare the fingerprint with the one that the iLO's web interface shows before you trust the certificate "
+        "itself.",
+    )
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, in one line and bounded."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())[:200]
