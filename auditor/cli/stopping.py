@@ -15,16 +15,20 @@ def ending_politely() -> Iterator[None]:
     """Within it a SIGTERM interrupts as Ctrl-C does; once all is tidied up, the process ends by that signal."""
     told: list[int] = []
 
-    def interrupt(number: int, _: FrameType | None) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
         told.append(number)
-        if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, signal.SIG_DFL):  # as shells start what is in background
-            raise KeyboardInterrupt
-        signal.raise_signal(signal.SIGINT)
+        as_ctrl_c = signal.getsignal(signal.SIGINT)  # asyncio's while it runs, which cancels instead of raising
+        if callable(as_ctrl_c):
+            as_ctrl_c(signal.SIGINT, frame)
 
     ours = threading.current_thread() is threading.main_thread()
     if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Started in the background by a shell: Ctrl-C is still none of ours, but asyncio minds no ignored signal.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, interrupt)
     try:
         yield

@@ -30,6 +30,7 @@ LOGGING_IN, READING = ("POST", "/Sessions"), ("GET", "/SnmpService")
         (signal.SIGINT, READING, False),
         (signal.SIGTERM, LOGGING_IN, False),
         (signal.SIGTERM, READING, False),
+        (signal.SIGTERM, LOGGING_IN, True),
         (signal.SIGTERM, READING, True),  # started with & in a script: SIGINT is ignored there
     ],
 )

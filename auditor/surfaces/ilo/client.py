@@ -97,7 +97,8 @@ class IloClient:
 
     ``request_s`` bounds one request in seconds. ``sessions`` is where this iLO let us log in before, which spares
     the look at its service root; it is not used where the certificate is not verified. :attr:`gets` counts the GET
-    requests sent, those repeated included; :attr:`sessions` is where the log-in was.
+    requests sent, those repeated included; :attr:`sessions` is where the log-in was; :attr:`root` is the service root
+    as it was shown before the log-in, empty where it was not looked at.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class IloClient:
     ) -> None:
         self.endpoint = endpoint
         self.gets = 0
+        self.root: Body = {}
         self.sessions = sessions if endpoint.verify else ""
         self._credentials = credentials
         self._request_s = request_s
@@ -307,6 +309,7 @@ class IloClient:
                 cause="unsupported",
                 next_step="Supported are iLO 5, 6 and 7. EXPRESSSCOPE Engine and other controllers cannot be read.",
             )
+        self.root = answer.body if answer.ok else {}
         return answer.body
 
     async def _renew(self, used: AsyncRedfishClient) -> bool:

@@ -147,8 +147,11 @@ class _Walk:
     async def run(self, client: IloClient) -> None:
         self._client = client
         self._options.observe(f"reading {client.endpoint.url}")
+        if self._options.remember is not None:
+            self.directory = self.directory or directory_of(client.root) or ""
         if self.directory:
             await self._list()
+            self._take_root()
         root = await self._read(path_of(ROOT) or ROOT, ())
         if root is None:
             return
@@ -157,6 +160,13 @@ class _Walk:
         await self._visit("root", ROOT, root)
         await self._registries(root)
         self._options.observe(f"read {len(self.bodies)} resources in {client.gets} requests")
+
+    def _take_root(self) -> None:
+        """Spares a second look at the service root where the directory says that the first one showed all of it."""
+        place = path_of(ROOT) or ROOT
+        etag = self._client.root.get("@odata.etag")
+        if etag and etag == self.recall.listed.get(key_of(place)) and not self.recall.holds(place):
+            self._adopt(place, self._client.root)
 
     async def _find_directory(self, root: Body) -> None:
         """Reads the directory that the root names, where that was not done; without one all is read."""
