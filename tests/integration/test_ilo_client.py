@@ -14,7 +14,7 @@ from aiohttp import web
 from auditor.errors import CollectError, InputError
 from auditor.model.target import IloEndpoint
 from auditor.surfaces.ilo.client import Credentials, IloClient, credentials_of
-from auditor.surfaces.ilo.simulator import server
+from auditor.surfaces.ilo.simulator import spoiling
 from auditor.surfaces.ilo.simulator.certificate import make_certificates
 from auditor.surfaces.ilo.simulator.faults import FaultKind
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
@@ -267,7 +267,7 @@ def test_a_write_is_sent_once_whatever_becomes_of_it(fault: FaultKind, method: s
 
 @pytest.mark.parametrize(("told", "slept"), [("0", 0.0), ("3", 3.0), ("900", 5.0), ("soon", 0.2), ("-1", 0.2)])
 def test_a_busy_ilo_is_given_the_time_it_asks_for(told: str, slept: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_busy", lambda _: web.Response(status=503, headers={"Retry-After": told}))
+    monkeypatch.setattr(spoiling, "_busy", lambda _: web.Response(status=503, headers={"Retry-After": told}))
     pauses: list[float] = []
 
     async def pause(seconds: float) -> None:

@@ -16,7 +16,8 @@ from auditor.surfaces.ilo.collect import WHOLE, collect
 from auditor.surfaces.ilo.links import expanded_members
 from auditor.surfaces.ilo.resources import interpret
 from auditor.surfaces.ilo.simulator.faults import FaultKind
-from auditor.surfaces.ilo.simulator.server import VirtualIlo, documents
+from auditor.surfaces.ilo.simulator.server import VirtualIlo
+from auditor.surfaces.ilo.simulator.sources import documents
 from auditor.surfaces.ilo.surface import SURFACE
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 from tests.virtual_ilo import (

@@ -247,9 +247,9 @@ def test_a_folder_without_a_root_is_an_input_error(tmp_path: Path) -> None:
 
 SERVE = """
 import json
-from auditor.surfaces.ilo.simulator.server import serve
+from auditor.surfaces.ilo.simulator.server import VirtualIlo, serve
 names = "url", "cafile", "username", "password"
-serve("ilo5", 0, lambda *told: print(json.dumps(dict(zip(names, told))), flush=True))
+serve(VirtualIlo("ilo5"), lambda *told: print(json.dumps(dict(zip(names, told))), flush=True))
 print("stopped", flush=True)
 """
 

@@ -1,10 +1,11 @@
-"""A certificate authority of one virtual iLO's own, and the server certificate it signs."""
+"""A certificate authority of one virtual iLO's own, and the server certificate it signs, good or bad on purpose."""
 
 from __future__ import annotations
 
 import datetime
 import ipaddress
 from pathlib import Path
+from typing import Final, Literal, get_args
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -15,11 +16,19 @@ _EARLIER = datetime.timedelta(days=1)
 _LATER = datetime.timedelta(days=30)
 
 
-def make_certificates(folder: Path) -> tuple[Path, Path]:
-    """Writes an authority's certificate, and a server's chain with its key, into ``folder``.
+CertificateKind = Literal["good", "self-signed", "expired", "wrong-name"]
+"""``self-signed``: signed by its own key, as those that iLOs are shipped with; ``expired``: its time is over;
+``wrong-name``: it is for another host."""
 
-    Gives both paths: the authority (for ``--cafile``) and the server's file. The server's certificate is for
-    ``127.0.0.1``, ``::1`` and ``localhost``. The authority's key is not kept.
+KINDS: Final[tuple[str, ...]] = get_args(CertificateKind)
+
+
+def make_certificates(folder: Path, kind: CertificateKind = "good") -> tuple[Path, Path]:
+    """Writes an authority's certificate, and a server's certificate with its key, into ``folder``.
+
+    Gives both paths: the authority (for ``--cafile``; of a self-signed certificate, that itself) and the server's
+    file. The server's certificate is for ``127.0.0.1``, ``::1`` and ``localhost`` unless the name is to be wrong. The
+    authority's key is not kept.
     """
     start = datetime.datetime.now(datetime.UTC) - _EARLIER
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -32,30 +41,40 @@ def make_certificates(folder: Path) -> tuple[Path, Path]:
         .add_extension(identifier, critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    names = x509.SubjectAlternativeName(
-        [
-            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-            x509.IPAddress(ipaddress.ip_address("::1")),
-            x509.DNSName("localhost"),
-        ]
+    self_signed = kind == "self-signed"
+    issuer = _name("virtual-ilo") if self_signed else authority_name
+    builder = _builder(
+        _name("virtual-ilo"), issuer, key.public_key(), start - 2 * _LATER if kind == "expired" else start
     )
     server = (
-        _builder(_name("virtual-ilo"), authority_name, key.public_key(), start)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(names, critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
-        .sign(authority_key, hashes.SHA256())
+        .add_extension(x509.SubjectAlternativeName(_names(kind)), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key((key if self_signed else authority_key).public_key()),
+            critical=False,
+        )
+        .sign(key if self_signed else authority_key, hashes.SHA256())
     )
     cafile, server_file = folder / "ca.pem", folder / "server.pem"
-    cafile.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    cafile.write_bytes((server if self_signed else authority).public_bytes(serialization.Encoding.PEM))
     server_file.touch(mode=0o600)
     server_file.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + server.public_bytes(serialization.Encoding.PEM)
     )
     return cafile, server_file
+
+
+def _names(kind: CertificateKind) -> list[x509.GeneralName]:
+    if kind == "wrong-name":
+        return [x509.DNSName("other-ilo.example")]
+    return [
+        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+        x509.IPAddress(ipaddress.ip_address("::1")),
+        x509.DNSName("localhost"),
+    ]
 
 
 def _name(common: str) -> x509.Name:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import gzip
 import hmac
 import secrets
 import shutil
@@ -26,15 +25,15 @@ from aiohttp import web
 
 from auditor.errors import InputError
 from auditor.surfaces.ilo.body import Body, MalformedError, decode, key_of
-from auditor.surfaces.ilo.simulator.certificate import make_certificates
-from auditor.surfaces.ilo.simulator.faults import Fault, Faults
+from auditor.surfaces.ilo.simulator import spoiling
+from auditor.surfaces.ilo.simulator.answers import answer_of
+from auditor.surfaces.ilo.simulator.certificate import CertificateKind, make_certificates
+from auditor.surfaces.ilo.simulator.faults import Faults
 from auditor.surfaces.ilo.simulator.parts import Part, Reply, Upload
-from auditor.surfaces.ilo.simulator.personalities import NAMES, build
+from auditor.surfaces.ilo.simulator.sources import load
 from auditor.surfaces.ilo.simulator.state import ROOT, IloState
 
 _SESSIONS: Final = f"{ROOT}/sessionservice/sessions"
-_HUGE: Final = 12 * 1024 * 1024
-_MAX_FILES: Final = 5_000
 _MAX_UPLOAD: Final = 64 * 1024 * 1024
 _PARTS: Final[tuple[Part, ...]] = ()
 
@@ -51,6 +50,7 @@ class VirtualIlo:
 
     ``honour_if_match``: a PATCH whose ``If-Match`` names another ETag is refused with 412. ``expand``: ``$expand`` is
     offered. ``slash_redirects``: paths without a trailing slash are answered 308, as iLO 5 before 1.40 does.
+    ``etags``: resources have ETags, and 304 is answered. ``certificate``: what is wrong with the one it shows.
     """
 
     def __init__(
@@ -66,6 +66,8 @@ class VirtualIlo:
         honour_if_match: bool = True,
         expand: bool = True,
         slash_redirects: bool = False,
+        etags: bool = True,
+        certificate: CertificateKind = "good",
     ) -> None:
         self.username = username
         self.password = password or secrets.token_urlsafe(12)
@@ -79,6 +81,8 @@ class VirtualIlo:
         self.honour_if_match = honour_if_match
         self.expand = expand
         self.slash_redirects = slash_redirects
+        self.etags = etags
+        self._certificate = certificate
         self.url = ""
         self.cafile = ""
         self._port = port
@@ -101,7 +105,7 @@ class VirtualIlo:
         await self._stop()
 
     async def _start(self, folder: Path) -> None:
-        cafile, server_file = make_certificates(folder)
+        cafile, server_file = make_certificates(folder, self._certificate)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(server_file)
         application = web.Application(client_max_size=_MAX_UPLOAD)
@@ -131,54 +135,56 @@ class VirtualIlo:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((request.method, request.path_qs))
-        fault = self.faults.take(request.method, request.path_qs)
-        if fault is not None:
-            spoiled = await self._spoil(fault, request)
-            if spoiled is not None:
-                return spoiled
         if not self.state.available():  # a resetting iLO answers nothing
-            return _drop(request)
+            return spoiling.drop(request)
         if self.slash_redirects and not request.path.endswith("/"):
             return web.Response(status=308, headers={"Location": request.path + "/"})
+        fault = self.faults.take(request.method, request.path_qs)
+        if fault is not None:
+            if fault.kind == "expired":
+                self.sessions.clear()
+            spoiled = await spoiling.instead(fault, request)
+            if spoiled is not None:
+                return spoiled
         if self._dropped != self.state.dropped_sessions:
             self._dropped = self.state.dropped_sessions
             self.sessions.clear()
         answer = await self._serve(request)
-        if fault is not None and fault.kind == "lost reply":
-            return _drop(request)
-        return answer
+        return answer if fault is None else await spoiling.made_of(fault, request, answer)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         key = key_of(request.path)
         if request.method == "POST" and key == _SESSIONS:
             return await self._log_in(request)
         if key != ROOT and not self._authorised(request):
-            return _response(Reply(401, (("Base.1.4.NoValidSession", ()),)))
+            return answer_of(Reply(401, (("Base.1.4.NoValidSession", ()),)))
         if key.startswith(f"{_SESSIONS}/"):
             return self._session(request, key)
         if request.method in ("GET", "HEAD"):
             return self._get(request)
         if request.method not in ("PATCH", "POST", "DELETE"):
-            return _response(Reply(405))
+            return answer_of(Reply(405))
         if request.method == "DELETE":
-            return _response(self.state.delete(request.path))
+            return answer_of(self.state.delete(request.path))
         if request.method == "POST" and request.content_type == "multipart/form-data":
-            return _response(self.state.receive(request.path, await _form(request)))
+            return answer_of(self.state.receive(request.path, await _form(request)))
         try:
             body = decode(await request.read())
         except MalformedError:
-            return _response(Reply(400, (("Base.1.4.MalformedJSON", ()),)))
+            return answer_of(Reply(400, (("Base.1.4.MalformedJSON", ()),)))
         if request.method == "POST":
-            return _response(self.state.create(request.path, body))
+            return answer_of(self.state.create(request.path, body))
         return self._patch(request, body)
 
     def _get(self, request: web.Request) -> web.StreamResponse:
         wants = request.query.get("$expand") is not None and self.expand
         body = self.state.read(request.path, expand=wants)
         if body is None:
-            return _response(Reply(404, (("Base.1.4.ResourceMissingAtURI", (request.path,)),)))
+            return answer_of(Reply(404, (("Base.1.4.ResourceMissingAtURI", (request.path,)),)))
         if not self.expand:
             body.pop("ProtocolFeaturesSupported", None)
+        if not self.etags:
+            body.pop("@odata.etag", None)
         etag = str(body.get("@odata.etag", ""))
         if etag and request.headers.get("If-None-Match") == etag:
             return web.Response(status=304, headers={"ETag": etag})
@@ -190,8 +196,8 @@ class VirtualIlo:
         wanted = request.headers.get("If-Match")
         shown = self.state.read(request.path)
         if self.honour_if_match and wanted and shown and wanted not in ("*", shown.get("@odata.etag")):
-            return _response(Reply(412, (("Base.1.4.PreconditionFailed", ()),)))
-        return _response(self.state.patch(request.path, body))
+            return answer_of(Reply(412, (("Base.1.4.PreconditionFailed", ()),)))
+        return answer_of(self.state.patch(request.path, body))
 
     # -- sessions -------------------------------------------------------------------------------------------------
 
@@ -199,12 +205,12 @@ class VirtualIlo:
         try:
             body = decode(await request.read())
         except MalformedError:
-            return _response(Reply(400, (("Base.1.4.MalformedJSON", ()),)))
+            return answer_of(Reply(400, (("Base.1.4.MalformedJSON", ()),)))
         if not self._known(str(body.get("UserName", "")), str(body.get("Password", ""))):
             self.refused_logins += 1
-            return _response(Reply(401, (("Base.1.4.UnauthorizedLoginAttempt", ()),)))
+            return answer_of(Reply(401, (("Base.1.4.UnauthorizedLoginAttempt", ()),)))
         if len(self.sessions) >= self.session_limit:
-            return _response(Reply(503, (("Base.1.4.SessionLimitExceeded", ()),)))
+            return answer_of(Reply(503, (("Base.1.4.SessionLimitExceeded", ()),)))
         token, name = secrets.token_hex(16), f"{self.username}{secrets.token_hex(4)}"
         self.sessions[token] = name
         self.opened_sessions += 1
@@ -215,10 +221,10 @@ class VirtualIlo:
     def _session(self, request: web.Request, key: str) -> web.StreamResponse:
         token = next((one for one, name in self.sessions.items() if key == f"{_SESSIONS}/{name.casefold()}"), None)
         if token is None:
-            return _response(Reply(404))
+            return answer_of(Reply(404))
         if request.method == "DELETE":
             del self.sessions[token]
-            return _response(Reply(200, (("Base.1.4.Success", ()),)))
+            return answer_of(Reply(200, (("Base.1.4.Success", ()),)))
         return web.json_response({"@odata.id": request.path, "UserName": self.username})
 
     def _authorised(self, request: web.Request) -> bool:
@@ -236,48 +242,6 @@ class VirtualIlo:
     def _known(self, username: str, password: str) -> bool:
         return username == self.username and hmac.compare_digest(password.encode(), self.password.encode())
 
-    # -- faults ---------------------------------------------------------------------------------------------------
-
-    async def _spoil(self, fault: Fault, request: web.Request) -> web.StreamResponse | None:
-        """What the fault makes of the request; None: it is served after all."""
-        if fault.kind in ("latency", "hang"):
-            await asyncio.sleep(fault.seconds if fault.kind == "latency" else 3600)
-            return None
-        if fault.kind == "expired":
-            self.sessions.clear()
-            return None
-        if fault.kind == "lost reply":
-            return None
-        if fault.kind == "drop":
-            return _drop(request)
-        if fault.kind == "cut":
-            return await _cut(request)
-        return _wrong(fault, request)
-
-
-def _wrong(fault: Fault, request: web.Request) -> web.StreamResponse:
-    """An answer that is whole but wrong."""
-    match fault.kind:
-        case "busy":
-            return _busy("0")
-        case "malformed":
-            return web.Response(body=b'{"Id": "1", "Name": ', content_type="application/json")
-        case "deep":
-            return web.Response(body=b'{"a":' * 1000 + b"1" + b"}" * 1000, content_type="application/json")
-        case "huge":
-            return web.Response(body=b'{"a":"' + b"x" * _HUGE + b'"}', content_type="application/json")
-        case "bomb":
-            packed = gzip.compress(b'{"a":"' + b"x" * _HUGE * 4 + b'"}')
-            return web.Response(body=packed, content_type="application/json", headers={"Content-Encoding": "gzip"})
-        case "redirect":
-            return web.Response(status=307, headers={"Location": f"https://other.example{request.path}"})
-        case "refused":
-            return _response(Reply(403, (("Base.1.4.InsufficientPrivilege", ()),)))
-        case "licence":
-            return _response(Reply(403, (("iLO.2.14.LicenseKeyRequired", ()),)))
-        case _:
-            return _response(Reply(404, (("Base.1.4.ResourceMissingAtURI", (request.path,)),)))
-
 
 async def _form(request: web.Request) -> dict[str, Upload]:
     """The fields of a form that was sent."""
@@ -290,96 +254,14 @@ async def _form(request: web.Request) -> dict[str, Upload]:
     return fields
 
 
-def _drop(request: web.Request) -> web.StreamResponse:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response(status=500)
-
-
-async def _cut(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Length": "5000", "Content-Type": "application/json"})
-    await response.prepare(request)
-    await response.write(b'{"Id": "1", "Name": "half')
-    if request.transport is not None:
-        request.transport.close()
-    return response
-
-
-def _busy(after: str) -> web.Response:
-    return web.Response(status=503, headers={"Retry-After": after})
-
-
-def _response(reply: Reply) -> web.Response:
-    if reply.body is not None:
-        return web.json_response(reply.body, status=reply.status)
-    entries = [{"MessageId": name, "MessageArgs": list(arguments)} for name, arguments in reply.messages]
-    error = {"error": {"code": "iLO.0.10.ExtendedInfo", "message": "See @Message.ExtendedInfo", **{
-        "@Message.ExtendedInfo": entries}}}  # fmt: skip
-    headers = {"Location": reply.location} if reply.location else None
-    return web.json_response(error, status=reply.status, headers=headers)
-
-
-# -- sources ------------------------------------------------------------------------------------------------------
-
-
-def load(source: str | Path | Mapping[str, Body]) -> dict[str, Body]:
-    """The bodies by URI of a personality, a folder of JSON, or bodies that are given.
-
-    Errors:
-        InputError: there is no such personality or folder, or the folder holds no Redfish service root.
-    """
-    if isinstance(source, Mapping):
-        found = dict(source)
-    elif str(source) in NAMES:
-        return build(str(source))
-    elif Path(source).is_dir():
-        found = _folder(Path(source))
-    else:
-        raise InputError(
-            f"{str(source)!r} is neither a personality ({', '.join(NAMES)}) nor a folder",
-            next_step="Give the folder that holds the bodies as JSON files.",
-        )
-    if not any(key_of(uri) == ROOT for uri in found):
-        raise InputError(f"{source if not isinstance(source, Mapping) else 'the snapshot'} holds no Redfish root")
-    return found
-
-
-def _folder(folder: Path) -> dict[str, Body]:
-    found: dict[str, Body] = {}
-    for number, path in enumerate(sorted(folder.rglob("*.json"))):
-        if number >= _MAX_FILES:
-            raise InputError(f"{folder} holds more than {_MAX_FILES} files")
-        try:
-            body = decode(path.read_bytes())
-        except (MalformedError, OSError):
-            continue  # not a body: a virtual iLO serves what can be served
-        uri = body.get("@odata.id")
-        if not isinstance(uri, str):
-            uri = _uri_of(path.relative_to(folder).as_posix())
-        if uri is not None and key_of(uri).startswith(ROOT):
-            found[uri] = body
-    return found
-
-
-def _uri_of(path: str) -> str | None:
-    """A file's place as a URI: ``…/redfish/v1/X/index.json`` and ``…/redfish/v1/X.json`` are ``/redfish/v1/X``."""
-    _, mark, tail = f"/{path}".partition(f"{ROOT}/")
-    return f"{ROOT}/{tail.removesuffix('.json').removesuffix('/index')}" if mark else None
-
-
-def documents(contents: Mapping[str, bytes]) -> dict[str, Body]:
-    """The bodies of a snapshot's documents, by name, for serving them."""
-    return {name: decode(content) for name, content in contents.items() if name.startswith("/redfish/")}
-
-
 # -- running ------------------------------------------------------------------------------------------------------
 
 
-def serve(source: str | Path | Mapping[str, Body], port: int, on_ready: OnReady) -> None:
+def serve(ilo: VirtualIlo, on_ready: OnReady) -> None:
     """Serves until SIGINT or SIGTERM; prints nothing. ``on_ready`` is told once it listens.
 
     Errors:
-        InputError: the source cannot be served, or the port cannot be listened on.
+        InputError: the port cannot be listened on.
     """
 
     async def run() -> None:
@@ -388,7 +270,7 @@ def serve(source: str | Path | Mapping[str, Body], port: int, on_ready: OnReady)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
         try:
-            async with VirtualIlo(source, port=port) as ilo:
+            async with ilo:
                 on_ready(ilo.url, ilo.cafile, ilo.username, ilo.password)
                 await stopped.wait()
         finally:
