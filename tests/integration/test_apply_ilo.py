@@ -22,7 +22,6 @@ from auditor.surfaces.ilo.carry_out.transaction import IloTransaction
 from auditor.surfaces.ilo.collect import collect
 from auditor.surfaces.ilo.propose import propose
 from auditor.surfaces.ilo.resources import interpret
-from auditor.surfaces.ilo.simulator.parts import Reply
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
 from auditor.surfaces.interface import ActOptions, InterpretOptions, Journal
 from tests.virtual_ilo import PASSWORD, PENDING, PROTOCOL, SEALER, SNMP, USERNAME, options, target, with_ilo
@@ -320,7 +319,7 @@ def test_an_ignored_restart_is_waited_for_within_a_bound_and_taken_back(tmp_path
         await bench.wish((POWER, wanted))
         bench.deadline_s = 1.0
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(bench.ilo.state, "_act", lambda key, body: Reply(200))
+            patch.setattr(bench.ilo.state, "start_post", lambda: None)
             patch.setattr(transaction, "_TELL_EACH_S", 0.2)
             outcome = await bench.run()
         assert outcome.outcome == "taken back", outcome
