@@ -85,8 +85,7 @@ def at(body: Json, pointer: str) -> Json:
 def find(body: Json, pointer: str) -> tuple[bool, Json]:
     """Whether there is a value at a JSON pointer, and the value; ``null`` is a value."""
     value = body
-    for token in pointer.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
+    for name in _names(pointer):
         if isinstance(value, dict) and name in value:
             value = value[name]
         elif isinstance(value, list) and name.isascii() and name.isdigit() and int(name[:6]) < len(value):
@@ -94,6 +93,11 @@ def find(body: Json, pointer: str) -> tuple[bool, Json]:
         else:
             return False, None
     return True, value
+
+
+@lru_cache(maxsize=1024)
+def _names(pointer: str) -> tuple[str, ...]:
+    return tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
 
 
 def escape(name: str) -> str:

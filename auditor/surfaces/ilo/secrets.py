@@ -62,7 +62,8 @@ def is_secret_name(name: str) -> bool:
 def _object(value: Body, sealer: Sealer, *, secret: bool, enumerated: Enumerated | None) -> Body:
     sealed: Body = {}
     for name, inner in value.items():
-        if name in _NEVER:
+        plain = "://" not in inner if isinstance(inner, str) else not isinstance(inner, (dict, list))
+        if name in _NEVER or (plain and not secret and not is_secret_name(name)):  # most members, at once
             sealed[name] = inner
         elif name == "Attributes" and isinstance(inner, dict):
             sealed[name] = _attributes(inner, sealer, enumerated)

@@ -94,6 +94,7 @@ NEGOTIATED: Final = frozenset({"FullDuplex", "SpeedMbps"})
 UNAVAILABLE: Final = frozenset({"EndOfPostDelaySeconds", "PostDiscoveryMode", "PostMode"})
 """Settings of a system that are ``null`` while the iLO cannot tell them; the ``null`` is state."""
 
+_EVER: Final = ANYWHERE | NEGOTIATED | UNAVAILABLE | {name for _, name in BELOW}
 _OPAQUE: Final = frozenset({"Attributes", "BaseConfigs", "RegistryEntries", "Thresholds"})
 """Members whose inside is all settings, whatever its members are called: a threshold's ``Reading`` is no reading."""
 
@@ -117,7 +118,7 @@ def is_volatile(above: str, name: str, holder: Body) -> bool:
 def _object(value: Body, above: str, pointer: str, taken: list[tuple[str, Json]]) -> Body:
     kept: Body = {}
     for name, inner in value.items():
-        if is_volatile(above, name, value):
+        if name in _EVER and is_volatile(above, name, value):
             taken.append((f"{pointer}/{escape(name)}", inner))
         elif name in _OPAQUE or not isinstance(inner, dict | list):
             kept[name] = inner
