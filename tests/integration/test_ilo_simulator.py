@@ -176,6 +176,35 @@ def test_etags_follow_settings_and_not_clocks() -> None:
     with_ilo(act)
 
 
+def test_firmware_is_updated_over_the_network_in_the_queues_order() -> None:
+    service = f"{ROOT}/UpdateService"
+
+    async def act(ilo: VirtualIlo) -> None:
+        async def settled() -> str:
+            while (state := ilo.state.get(service)["Oem"]["Hpe"]["State"]) not in ("Complete", "Error"):  # type: ignore[index, call-overload]
+                await asyncio.sleep(0.01)
+            return str(state)
+
+        async with client(ilo) as ours:
+            actions = (await ours.get(service)).body["Oem"]["Hpe"]["Actions"]  # type: ignore[index, call-overload]
+            add = str(actions["#HpeiLOUpdateServiceExt.AddFromUri"]["target"])  # type: ignore[index, call-overload]
+            package = "Power_Supply_Firmware-2.10.fwpkg"
+            assert (await ours.post(add, {"ImageURI": f"https://files.example/{package}"})).ok
+            assert await settled() == "Complete"
+            for name, agent in (("agent", "RuntimeAgent"), ("ours", "Bmc")):
+                task: Body = {"Name": name, "Command": "ApplyUpdate", "UpdatableBy": [agent], "Filename": package}
+                assert (await ours.post(f"{service}/UpdateTaskQueue", task)).ok
+            listed = (await ours.get(f"{service}/UpdateTaskQueue?$expand=.")).body["Members"]
+            assert [(one["Name"], one["State"]) for one in listed] == [("agent", "Pending"), ("ours", "Pending")]  # type: ignore[index, call-overload, union-attr]
+            simple = f"{service}/Actions/UpdateService.SimpleUpdate"
+            assert (await ours.post(simple, {"ImageURI": "https://files.example/ilo5_312.bin"})).ok
+            assert await settled() == "Complete"
+        assert ilo.state.dropped_sessions == 1
+        assert ilo.state.get(MANAGER)["FirmwareVersion"] == "iLO 5 v3.12"
+
+    with_ilo(act, ilo_reset_s=0.0)
+
+
 def test_it_answers_only_those_who_logged_in() -> None:
     with run_in_thread(VirtualIlo("ilo6", USERNAME, PASSWORD)) as ilo:
         context = create_default_context(cafile=ilo.cafile)

@@ -43,7 +43,7 @@ class Part(msgspec.Struct, frozen=True):
 
     ``actions`` and ``creates`` answer a POST, ``receives`` one that sends a form, ``deletes`` a DELETE of a member of
     the collection that its key names. ``settle`` is called under the state's lock before each request: it does what
-    the time that has passed brings about.
+    the time that has passed brings about. ``booted`` is called where a POST ends.
     """
 
     actions: Mapping[str, Act] = {}
@@ -51,6 +51,7 @@ class Part(msgspec.Struct, frozen=True):
     deletes: Mapping[str, Act] = {}
     receives: Mapping[str, Receive] = {}
     settle: Callable[[IloState], None] | None = None
+    booted: Callable[[IloState], None] | None = None
 
 
 def message(name: str, *arguments: str) -> Message:

@@ -32,6 +32,7 @@ from auditor.surfaces.ilo.simulator.faults import Faults
 from auditor.surfaces.ilo.simulator.parts import Part, Reply, Upload
 from auditor.surfaces.ilo.simulator.sources import load
 from auditor.surfaces.ilo.simulator.state import ROOT, IloState
+from auditor.surfaces.ilo.simulator.update import Updates
 
 _SESSIONS: Final = f"{ROOT}/sessionservice/sessions"
 _MAX_UPLOAD: Final = 64 * 1024 * 1024
@@ -51,6 +52,7 @@ class VirtualIlo:
     ``honour_if_match``: a PATCH whose ``If-Match`` names another ETag is refused with 412. ``expand``: ``$expand`` is
     offered. ``slash_redirects``: paths without a trailing slash are answered 308, as iLO 5 before 1.40 does.
     ``etags``: resources have ETags, and 304 is answered. ``certificate``: what is wrong with the one it shows.
+    ``update_stage_s`` is how long a stage of an update takes; :attr:`updates` is the update service.
     """
 
     def __init__(
@@ -68,10 +70,13 @@ class VirtualIlo:
         slash_redirects: bool = False,
         etags: bool = True,
         certificate: CertificateKind = "good",
+        update_stage_s: float = 0.02,
     ) -> None:
         self.username = username
         self.password = password or secrets.token_urlsafe(12)
-        self.state = IloState(load(source), post_s=post_s, ilo_reset_s=ilo_reset_s, parts=_PARTS)
+        self.updates = Updates(stage_s=update_stage_s)
+        parts = (*_PARTS, self.updates.part)
+        self.state = IloState(load(source), post_s=post_s, ilo_reset_s=ilo_reset_s, parts=parts)
         self.faults = Faults()
         self.requests: list[tuple[str, str]] = []
         self.sessions: dict[str, str] = {}

@@ -99,6 +99,11 @@ class IloState:
             del self._bodies[key_of(uri)]
             self._recount(key_of(uri).rsplit("/", 1)[0])
 
+    def has(self, uri: str) -> bool:
+        """Whether there is such a resource."""
+        with self._lock:
+            return key_of(uri) in self._bodies
+
     def uris(self) -> tuple[str, ...]:
         """Every resource's URI as the service spells it, sorted."""
         with self._lock:
@@ -311,6 +316,8 @@ class IloState:
             return message("Base.1.4.PropertyNotWritable", pointer)
         if member and member.licence and not self.licensed(member.licence):
             return message("iLO.2.14.LicenseKeyRequired", member.licence)
+        if pointer == "/Oem/Hpe/DowngradePolicy" and before == "NoDowngrade" != value:
+            return message("iLO.2.14.DowngradePolicyAlreadySet")
         if before is not None and value is not None and type(before) is not type(value):
             return message("Base.1.4.PropertyValueTypeError", str(value), pointer)
         if pointer == "/StaticNTPServers" and self._ntp_by_dhcp():
@@ -355,6 +362,9 @@ class IloState:
             return
         self._post_ends = None
         self.posts += 1
+        for part in self._parts:
+            if part.booted is not None:
+                part.booted(self)
         bios, settings = self.of_role("bios"), self.of_role("bios_settings")
         if bios is None or settings is None:
             return
