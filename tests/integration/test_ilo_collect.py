@@ -105,6 +105,19 @@ def test_a_resource_that_cannot_be_read_is_a_gap_and_the_rest_is_read(
     with_ilo(act)
 
 
+def test_three_resources_that_hang_hold_up_none_of_the_others() -> None:
+    async def act(ilo: VirtualIlo) -> None:
+        hanging = [SNMP, f"{ROOT}/EventService", f"{ROOT}/AccountService"]
+        for place in hanging:
+            ilo.faults.add("hang", place)
+        collected = await collect(target(ilo), options(deadline_s=6.0))
+        assert {(gap.what, gap.cause) for gap in collected.gaps} == {(place, "timed out") for place in hanging}
+        assert collected.document(BIOS) is not None
+        assert ilo.sessions == {}
+
+    with_ilo(act)
+
+
 def test_a_late_ilo_is_cut_off_and_says_what_is_missing() -> None:
     async def act(ilo: VirtualIlo) -> None:
         ilo.faults.add("latency", "/Chassis", seconds=5)

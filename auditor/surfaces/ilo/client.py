@@ -37,8 +37,10 @@ _SESSIONS: Final = "/redfish/v1/SessionService/Sessions"
 
 MAX_BODY: Final = 8 * 1024 * 1024
 _CHUNK: Final = 65_536
-_CONNECTIONS: Final = 2
-"""At most four are wise; a third and fourth handshake cost an iLO, and this side, more than they save in a read."""
+_CONNECTIONS: Final = 4
+_AT_FIRST: Final = 2
+"""A third and fourth handshake cost an iLO, and this side, more than they save, unless its answers are slow."""
+_SLOW_S: Final = 1.0
 _READ_TRIES: Final = 3
 _LATE_TRIES: Final = 2
 _LOG_OUT_S: Final = 10.0
@@ -110,7 +112,8 @@ class IloClient:
         self.sessions = sessions if endpoint.verify else ""
         self._credentials = credentials
         self._request_s = request_s
-        self._places = asyncio.Semaphore(_CONNECTIONS)  # waiting for one must not count as the iLO's slowness
+        self._spare = _CONNECTIONS - _AT_FIRST
+        self._places = asyncio.Semaphore(_AT_FIRST)  # waiting for one must not count as the iLO's slowness
         self._renewing = asyncio.Lock()
         self._renewed = False
         self._refused: CollectError | None = None
@@ -256,19 +259,29 @@ class IloClient:
         args = dict([query.split("=", 1)]) if query else None
         try:
             async with self._places:
-                if method == "GET":
-                    return await client.get(uri, args=args, headers=headers)
-                if method == "PATCH":
-                    return await client.patch(uri, body=body, headers=headers)
-                if method == "POST":
-                    return await client.post(uri, body=body, headers=headers)
-                return await client.delete(uri, headers=headers)
+                late = asyncio.get_running_loop().call_later(min(_SLOW_S, self._request_s / 4), self._widen)
+                try:
+                    if method == "GET":
+                        return await client.get(uri, args=args, headers=headers)
+                    if method == "PATCH":
+                        return await client.patch(uri, body=body, headers=headers)
+                    if method == "POST":
+                        return await client.post(uri, body=body, headers=headers)
+                    return await client.delete(uri, headers=headers)
+                finally:
+                    late.cancel()
         except RedfishError as error:
             raise await self._failed(uri, error) from error
         except (ValueError, UnicodeError) as error:  # a header or status line that no client can make sense of
             raise CollectError(
                 f"{named(self.endpoint.url, uri)}: no HTTP answer ({str(error)[:120]})", cause="malformed"
             ) from error
+
+    def _widen(self) -> None:
+        """Lets one more request run at once: what takes long, or hangs, holds the others up no longer."""
+        if self._spare:
+            self._spare -= 1
+            self._places.release()
 
     # -- the session --------------------------------------------------------------------------------------------
 

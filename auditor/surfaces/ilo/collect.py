@@ -112,7 +112,8 @@ async def _remember(
         tuple(sorted(walk.distrusted)),
     )
     try:
-        shelf.write(kept)
+        if kept != memory:
+            shelf.write(kept)
     except OSError as error:
         options.observe(f"not remembered for the next time: {error.strerror or error}")
 

@@ -21,7 +21,9 @@ def as_documents(
     gap for each body that would be stored where another is.
     """
     ordered = sorted(bodies, key=lambda one: one[0])
-    enumerated = _enumerated(body for _, body in ordered)
+    known = known or {}
+    sealing = any(key_of(uri) not in known for uri, _ in ordered)
+    enumerated = _enumerated(body for _, body in ordered) if sealing else None
     documents: dict[str, Document] = {}
     gaps: list[Gap] = []
     for uri, body in ordered:
@@ -29,7 +31,7 @@ def as_documents(
         if place in documents:
             gaps.append(Gap(uri, "malformed", f"two resources would be stored as {place}"))
             continue
-        content = (known or {}).get(key_of(uri))
+        content = known.get(key_of(uri))
         if content is None:
             content = canonical(seal_body(split(body)[0], sealer, enumerated=enumerated))
         documents[place] = Document(uri, place, content)
