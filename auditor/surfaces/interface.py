@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from auditor.transport.log_ins import LogIns
 from auditor.transport.ssh.logins import Logins
 
 if TYPE_CHECKING:
@@ -33,10 +34,11 @@ class CollectOptions(msgspec.Struct, frozen=True):
     """How to collect.
 
     ``environment`` is where credentials are looked up (the process's own at the edge, a mapping in tests);
-    ``deadline_s`` bounds one target in seconds; ``logins`` are those of the whole run. ``whole_state`` asks also what
-    the running server has loaded and whether packages are as delivered, which an answer about the configuration alone
-    can do without. ``remember`` is the folder in which a surface may keep what spares it requests the next time, and
-    use what it kept there; None: all is read. All is read anyway once the last full read is ``full_after_s`` old.
+    ``deadline_s`` bounds one target in seconds; ``logins`` (over SSH) and ``log_ins`` (with a password) are those of
+    the whole run. ``whole_state`` asks also what the running server has loaded and whether packages are as delivered,
+    which an answer about the configuration alone can do without. ``remember`` is the folder in which a surface may
+    keep what spares it requests the next time, and use what it kept there; None: all is read. All is read anyway once
+    the last full read is ``full_after_s`` old.
     """
 
     sealer: Sealer
@@ -47,6 +49,7 @@ class CollectOptions(msgspec.Struct, frozen=True):
     whole_state: bool = True
     remember: Path | None = None
     full_after_s: float = 86_400.0
+    log_ins: LogIns = msgspec.field(default_factory=LogIns)
 
 
 class InterpretOptions(msgspec.Struct, frozen=True):
@@ -85,7 +88,10 @@ class Journal(Protocol):
 
 
 class ActOptions(msgspec.Struct, frozen=True):
-    """What an act needs beside the target: the plan and its id, the journal, the sealer, credentials, an observer."""
+    """What an act needs beside the target: the plan and its id, the journal, the sealer, credentials, an observer.
+
+    ``log_ins`` are those of the whole run.
+    """
 
     plan: Plan
     plan_id: str
@@ -94,6 +100,7 @@ class ActOptions(msgspec.Struct, frozen=True):
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)
     observe: Observe = ignore
     deadline_s: float = 900.0
+    log_ins: LogIns = msgspec.field(default_factory=LogIns)
 
 
 class Caveat(str):

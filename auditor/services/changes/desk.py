@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from auditor.services.keys import sealer_for
 from auditor.services.observe import Observed, observe
 from auditor.surfaces.interface import CollectOptions, InterpretOptions, Observe, ignore
 from auditor.transport.acts import Acts
+from auditor.transport.log_ins import LogIns
 
 
 def now() -> datetime:
@@ -43,6 +44,7 @@ class Desk:
     clock: Callable[[], datetime] = now
     observe: Observe = ignore
     acts: Acts = Acts()  # noqa: RUF009 - it holds no state
+    log_ins: LogIns = field(default_factory=LogIns)
 
     @property
     def journals(self) -> Path:
@@ -62,7 +64,7 @@ class Desk:
 
     def collect_options(self) -> CollectOptions:
         """How targets are collected."""
-        return CollectOptions(self.sealer, self.environment, observe=self.observe)
+        return CollectOptions(self.sealer, self.environment, observe=self.observe, log_ins=self.log_ins)
 
     def target(self, name: str) -> Target:
         """A target of the inventory.

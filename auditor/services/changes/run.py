@@ -194,7 +194,15 @@ class PlanRun:
     def _reach(self, plan_id: str, plan: Plan, target: Target) -> Reach:
         def begin(steps: tuple[Step, ...], direction: Direction, journal: Journal) -> Transaction:
             self._forget(target)
-            options = ActOptions(plan, plan_id, journal, self.desk.sealer, self.desk.environment, self.desk.observe)
+            options = ActOptions(
+                plan,
+                plan_id,
+                journal,
+                self.desk.sealer,
+                self.desk.environment,
+                self.desk.observe,
+                log_ins=self.desk.log_ins,
+            )
             return surface(target.surface).begin(target, steps, direction, options)
 
         return Reach(begin, partial(self.desk.look, target), traces_of(plan, target))

@@ -1,8 +1,8 @@
 """The Redfish connection to one iLO: verified, bounded, one log-in and one log-out.
 
 Wraps the DMTF library's asynchronous client, which refuses other origins and follows no redirect. Added here: bodies
-are bounded, reads are repeated within limits (writes never), a refused credential is tried once, an expired session
-is renewed once, and every failure is a :class:`CollectError` that says what to do. Nothing is logged.
+are bounded, reads are repeated within limits (writes never), a refused credential is tried once in a run, an expired
+session is renewed once, and every failure is a :class:`CollectError` that says what to do. Nothing is logged.
 """
 
 from __future__ import annotations
@@ -29,8 +29,17 @@ from auditor.errors import CollectError, InputError
 from auditor.model.target import IloEndpoint
 from auditor.surfaces.ilo.answers import Answer, answer_of, pause_of, with_slash
 from auditor.surfaces.ilo.body import Body, link, path_of
-from auditor.surfaces.ilo.failures import named, no_session, not_trusted, reason, unsuccessful
+from auditor.surfaces.ilo.failures import (
+    is_refusal,
+    named,
+    no_session,
+    not_tried,
+    not_trusted,
+    reason,
+    unsuccessful,
+)
 from auditor.surfaces.ilo.trust import shown_certificate, tls_context
+from auditor.transport.log_ins import LogIn, LogIns
 
 ROOT: Final = "/redfish/v1/"
 _SESSIONS: Final = "/redfish/v1/SessionService/Sessions"
@@ -100,17 +109,24 @@ class IloClient:
     ``request_s`` bounds one request in seconds. ``sessions`` is where this iLO let us log in before, which spares
     the look at its service root; it is not used where the certificate is not verified. :attr:`gets` counts the GET
     requests sent, those repeated included; :attr:`sessions` is where the log-in was; :attr:`root` is the service root
-    as it was shown before the log-in, empty where it was not looked at.
+    as it was shown before the log-in, empty where it was not looked at. ``log_ins`` are those of the whole run.
     """
 
     def __init__(
-        self, endpoint: IloEndpoint, credentials: Credentials, *, request_s: float = 30.0, sessions: str = ""
+        self,
+        endpoint: IloEndpoint,
+        credentials: Credentials,
+        *,
+        request_s: float = 30.0,
+        sessions: str = "",
+        log_ins: LogIns | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.gets = 0
         self.root: Body = {}
         self.sessions = sessions if endpoint.verify else ""
         self._credentials = credentials
+        self._log_ins = log_ins or LogIns()
         self._request_s = request_s
         self._spare = _CONNECTIONS - _AT_FIRST
         self._places = asyncio.Semaphore(_AT_FIRST)  # waiting for one must not count as the iLO's slowness
@@ -122,7 +138,6 @@ class IloClient:
         self._session = ""
 
     async def __aenter__(self) -> Self:
-        url = _base_url(self.endpoint)
         context = tls_context(self.endpoint.cafile, verify=self.endpoint.verify)
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context, limit_per_host=_CONNECTIONS, limit=_CONNECTIONS),
@@ -133,17 +148,8 @@ class IloClient:
         )
         # aiohttp has no public word for it, and would send a DELETE again whose answer was lost.
         self._http._retry_connection = False
-        self._redfish = AsyncRedfishClient(str(url), session=self._http)
-        logging_in = asyncio.ensure_future(self._log_in())
         try:
-            await asyncio.shield(logging_in)
-        except asyncio.CancelledError:
-            # A log-in that is under way is waited for: otherwise its session would stay open, nobody knowing its token.
-            await asyncio.wait({logging_in}, timeout=_LOG_OUT_S)
-            logging_in.cancel()
-            await asyncio.gather(logging_in, return_exceptions=True)
-            await self._close()
-            raise
+            await self._log_in()
         except BaseException:
             await self._close()
             raise
@@ -287,23 +293,48 @@ class IloClient:
 
     async def _log_in(self) -> None:
         client = AsyncRedfishClient(str(_base_url(self.endpoint)), session=self._http)
-        known = self.sessions
+        name, password = self._credentials.username, self._credentials.password
+        # Whoever waits for a turn shows meanwhile that it answers: an iLO that is away must hold up nobody.
+        known = "" if self._log_ins.is_contended(name, password) else self.sessions
         sessions = known or link(await self._root(client), "/Links/Sessions") or _SESSIONS
+        async with self._log_ins.turn(name, password, self.endpoint.url) as one:
+            if one.refused_by:
+                self._refused = not_tried(self.endpoint, one.refused_by)
+                raise self._refused
+            answer = await self._begin_session(client, sessions, one)
+        if known and answer.status in (404, 405):  # sessions are elsewhere now
+            self.sessions = ""
+            return await self._log_in()
+        if not answer.ok or self._redfish is None or answer.says("PasswordChangeRequired"):
+            self._refused = no_session(self.endpoint, answer, self._redfish is not None)
+            raise self._refused
+        self.sessions = sessions
+
+    async def _begin_session(self, client: AsyncRedfishClient, sessions: str, one: LogIn) -> Answer:
+        """Logs in, and waits for the answer even when cancelled: a session whose token nobody knows would stay open."""
+        asking = asyncio.ensure_future(self._ask_for_session(client, sessions, one))
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            await asyncio.wait({asking}, timeout=_LOG_OUT_S)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            raise
+
+    async def _ask_for_session(self, client: AsyncRedfishClient, sessions: str, one: LogIn) -> Answer:
         asked: Body = {"UserName": self._credentials.username, "Password": self._credentials.password}
         raw = await self._send(client, "POST", sessions, asked)
         if raw.status == 308 and (slashed := with_slash(sessions, raw.getheader("Location"), self.endpoint.url)):
             raw = await self._send(client, "POST", slashed, asked)
         answer = _answer(raw)
-        if known and answer.status in (404, 405):  # sessions are elsewhere now
-            self.sessions = ""
-            return await self._log_in()
         token = raw.getheader("X-Auth-Token")
-        if not answer.ok or not token or answer.says("PasswordChangeRequired"):
-            self._refused = no_session(self.endpoint, answer, bool(token))
-            raise self._refused
-        self.sessions = sessions
-        self._session = answer.location or path_of(str(answer.body.get("@odata.id", ""))) or ""
-        self._redfish = AsyncRedfishClient(str(_base_url(self.endpoint)), session=self._http, session_key=token)
+        if is_refusal(answer):
+            one.refused()
+        elif answer.ok and token:
+            one.accepted()
+            self._session = answer.location or path_of(str(answer.body.get("@odata.id", ""))) or ""
+            self._redfish = AsyncRedfishClient(str(_base_url(self.endpoint)), session=self._http, session_key=token)
+        return answer
 
     async def _root(self, client: AsyncRedfishClient) -> Body:
         """The service root, which needs no log-in: shows whether this is Redfish before a password is sent."""

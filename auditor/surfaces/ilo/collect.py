@@ -70,7 +70,8 @@ async def collect(target: Target, options: CollectOptions) -> Collected:
             usable = memory is not None and memory.is_fresh(time.time(), options.full_after_s)
             request_s = min(30.0, options.deadline_s / 4)  # so that one late resource, tried twice, leaves time
             sessions = memory.sessions if memory and usable else ""
-            async with IloClient(endpoint, credentials, request_s=request_s, sessions=sessions) as client:
+            ours = IloClient(endpoint, credentials, request_s=request_s, sessions=sessions, log_ins=options.log_ins)
+            async with ours as client:
                 for use in (True, False) if usable else (False,):
                     walk = _Walk(options, Recall(memory, use=use), memory.directory if memory and use else "")
                     await walk.run(client)

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from auditor.errors import CollectError
 from auditor.model.snapshot import Cause
 from auditor.model.target import IloEndpoint
 from auditor.surfaces.ilo.answers import Answer, listed
+
+_REFUSED: Final = (400, 401, 403)
 
 
 def named(base: str, uri: str) -> str:
@@ -22,17 +26,33 @@ def no_session(endpoint: IloEndpoint, answer: Answer, has_token: bool) -> Collec
         why, do = "the iLO asks for another password first", "Change it in the iLO's web interface."
     elif answer.ok and not has_token:
         return CollectError(f"{endpoint.url}: the log-in's answer holds no token. Not read.", cause="malformed")
-    elif answer.status in (400, 401, 403):
+    elif answer.status in _REFUSED:
         why = f"the log-in was refused (status {answer.status})"
         do = (
-            f"Check {endpoint.username_env} and {endpoint.password_env}; it was tried once only, "
+            f"Check {endpoint.username_env} and {endpoint.password_env}; they were tried once only in the whole run, "
             "since accounts are locked and log-ins delayed."
         )
     else:
         why = f"the log-in failed (status {answer.status}{listed(answer.messages)})"
         do = "The iLO may have too many sessions: close some, or wait until they end."
-    cause = "refused" if answer.status in (400, 401, 403) or answer.ok else "unreachable"
+    cause = "refused" if answer.status in _REFUSED or answer.ok else "unreachable"
     return CollectError(f"{endpoint.url}: {why}. Not read.", cause=cause, next_step=do)
+
+
+def is_refusal(answer: Answer) -> bool:
+    """Whether a log-in was refused for its name or password, so that trying them again could lock the account."""
+    return answer.status in _REFUSED and not answer.says("PasswordChangeRequired")
+
+
+def not_tried(endpoint: IloEndpoint, refused_by: str) -> CollectError:
+    """Another machine refused these credentials in this run."""
+    names = f"{endpoint.username_env} and {endpoint.password_env}"
+    return CollectError(
+        f"{endpoint.url}: not tried to log in, since {refused_by} refused the same credentials. Not read.",
+        cause="refused",
+        next_step=f"Put {names} right, then run again. Where {refused_by} alone has another account, name variables of "
+        "its own: username_env and password_env of its ilo in auditor.yaml.",
+    )
 
 
 def unsuccessful(base: str, uri: str, answer: Answer) -> CollectError:

@@ -434,7 +434,8 @@ class IloTransaction:
                 name, holder = self.target.name, f"plan {self.options.plan_id[:8]}"
                 self._lock.enter_context(hold(self._lock_path(), name, holder))
                 self._locked = True
-            client = IloClient(self.endpoint, credentials_of(self.endpoint, self.options.environment))
+            credentials = credentials_of(self.endpoint, self.options.environment)
+            client = IloClient(self.endpoint, credentials, log_ins=self.options.log_ins)
             self._client = await self._held.enter_async_context(client)
         return self._client
 
