@@ -77,7 +77,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "check.not_evaluated": ("Could not be evaluated", "評価不能"),
     "check.not_evaluated_on": ("on {target}", "対象 {target}"),
     "check.not_seen": ("Not seen", "未収集"),
-    "check.complete_gaps": ("Not there to be seen (does not count)", "存在しないもの (判定に影響しません)"),
+    "check.complete_gaps": ("To be known (does not count)", "参考 (判定に影響しません)"),
     "check.verdict.pass": ("Complete. Nothing at fault.", "検査は完了しました。違反はありません。"),
     "check.verdict.fail": ("Complete. {findings}.", "検査は完了しました。{findings}です。"),
     "check.verdict.incomplete": (

@@ -95,6 +95,26 @@ def test_right_after_a_verified_apply_all_can_be_rolled_back(
     asyncio.run(story())
 
 
+def test_full_reads_what_did_not_change(tmp_path: Path, ssh_keygen: str) -> None:
+    async def story() -> None:
+        async with VirtualIlo("ilo5", USERNAME, PASSWORD) as ilo:
+            auditor = Commands(tmp_path, ilo)
+
+            async def asked(*words: str) -> bool:
+                ilo.requests.clear()
+                await auditor(*words)
+                return any("/LicenseService" in path for _, path in ilo.requests)
+
+            assert await asked("snapshot")
+            assert not await asked("snapshot")
+            assert not await asked("drift")
+            assert await asked("drift", "--full")
+            assert await asked("snapshot", "--full")
+            assert await asked("check", "--fail-on", "never")
+
+    asyncio.run(story())
+
+
 def test_what_a_plan_met_is_told_apart_from_what_it_did(tmp_path: Path, ssh_keygen: str) -> None:
     """A change by hand just before a plan is not lost between two snapshots, nor put down to the plan."""
 
