@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from auditor.model.snapshot import Collected, Fact, Interpretation
 from auditor.model.target import LocalTree, Target
 from auditor.policy.document import load_document
 from auditor.policy.firmware import with_catalogue
+from auditor.services.alert_record import Proofs, proven
 from auditor.services.catalogue import load_catalogue_files
 from auditor.services.declarations import read_declared
 from auditor.services.fleet_values import ValueReader
@@ -37,6 +39,7 @@ from tests import virtual_ilo
 
 CORPUS = Path(__file__).parent / "corpus" / "rules"
 OUTCOMES = ("pass", "fail", "not_evaluated")
+_NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 SEALER = Sealer(b"a key of the tests, 32 bytes long")
 
 
@@ -95,6 +98,12 @@ def _ilo(folder: Path, about: dict[str, Any]) -> SeenCase:
             seen = interpret_ilo(collected, InterpretOptions())
             if (catalogue := folder / "catalogue.yaml").exists():
                 seen = with_catalogue(seen, load_catalogue_files((catalogue,)))
+            if "proofs" in about:
+                seen = proven(seen, collected.target, _proofs(collected.target, about["proofs"]), _NOW)
             return SeenCase(virtual_ilo.target(ilo), collected, seen)
 
     return asyncio.run(run())
+
+
+def _proofs(target: str, days: dict[str, int]) -> Proofs:
+    return Proofs({(target, channel): _NOW - timedelta(days=number) for channel, number in days.items()})

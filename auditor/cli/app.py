@@ -18,6 +18,7 @@ PARTS: Final = (
             ("explain", "Which virtual host, route, worker and setting govern a URL."),
             ("drift", "What is no longer as agreed, and by whose hand."),
             ("history", "Who changed this, and when."),
+            ("alerts", "Prove that alerts arrive."),
             ("doctor", "Which rights and tools are missing, and what that costs."),
         ),
     ),

@@ -1,4 +1,4 @@
-"""What happened to plans and agreements: the events of the ledger."""
+"""What happened to plans and agreements, and which alerts were tested: the events of the ledger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from auditor.model.value import Value
 FORMAT = "auditor.event/v1"
 
 EventKind = Literal[
-    "planned", "approved", "applied", "confirmed", "rolled back", "refused", "taken back", "incomplete", "agreed"
+    "planned",
+    "approved",
+    "applied",
+    "confirmed",
+    "rolled back",
+    "refused",
+    "taken back",
+    "incomplete",
+    "agreed",
+    "alert tested",
 ]
 
 

@@ -194,6 +194,26 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "explain.undetermined": ("Undetermined", "確定できないこと"),
     "explain.and": (" and ", "、"),
     # history
+    "alerts.arrived": ("arrived after {seconds} s at {via}", "{seconds} 秒後に到着 ({via})"),
+    "alerts.not arrived": ("NOT ARRIVED", "未着"),
+    "alerts.not tested": ("could not be tested", "試験不能"),
+    "alerts.not set up": ("not set up", "未設定"),
+    "alerts.nowhere": ("nowhere", "送信先なし"),
+    "alerts.places": (
+        "It sends to {sends}; arrivals were watched for at {via}.",
+        "送信先は {sends}、到着の監視先は {via} です。",
+    ),
+    "alerts.strangers": ("Arrived, and no proof for anybody:", "到着したものの、証明とは見なさないもの:"),
+    "alerts.summary": (
+        "{arrived} arrived, {lost} did not arrive, {untested} could not be tested, "
+        "{failed} targets not reached; waited {seconds} s",
+        "到着 {arrived}、未着 {lost}、試験不能 {untested}、到達できない対象 {failed} (待機 {seconds} 秒)",
+    ),
+    "alerts.recorded": ("Recorded in the fleet's ledger.", "フリートの台帳に記録しました。"),
+    "alerts.not recorded": (
+        "Not recorded: there is no ledger, or nothing was asked for.",
+        "台帳がないか、試験を要求していないため、記録していません。",
+    ),
     "history.added": ("added", "追加"),
     "history.removed": ("removed", "削除"),
     "history.changed": ("changed", "変更"),

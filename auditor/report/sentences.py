@@ -10,6 +10,34 @@ from auditor.report.interface import Language
 
 _LONGEST: Final = 2_000
 _JAPANESE: Final[dict[str, str]] = {
+    # alert tests
+    "the iLO said that it would send it": "iLO は送信すると応答しました",
+    "Compare where the iLO sends with where arrivals are watched for; then network and filters.": (
+        "iLO の送信先と監視先を照合し、次にネットワークとフィルターを確認してください。"
+    ),
+    "{n} messages from its address could not be read or verified": (
+        "この装置のアドレスからの {n} 件は、読み取りまたは検証ができません"
+    ),
+    "SNMP v3: compare user, protocols, pass phrases and engine id with the iLO's.": (
+        "SNMP v3 のユーザー、プロトコル、パスフレーズ、エンジン ID を iLO と照合してください。"
+    ),
+    "the licence lacks it: status {said}": "ライセンス対象外です: 状態 {said}",
+    "the iLO refused: status {said}": "iLO が拒否しました: 状態 {said}",
+    "AlertMailEnabled is off": "AlertMailEnabled が無効です",
+    "RemoteSyslogEnabled is off": "RemoteSyslogEnabled が無効です",
+    "AlertsEnabled is off": "AlertsEnabled が無効です",
+    "the iLO logs in to its mail server, and a sink takes no password: ask a mailbox": (
+        "iLO はメールサーバーにログインしますが、受信側はパスワードを受け取りません。メールボックスを確認してください"
+    ),
+    "no server is set": "サーバーが設定されていません",
+    "there is no SNMP destination": "SNMP 宛先がありません",
+    "there is no event subscription": "イベント購読がありません",
+    "comes from an address of several machines and names none of them: {names}": (
+        "複数の装置のアドレスから届き、どの装置の名前もありません: {names}"
+    ),
+    "names what several machines are called: {names}": "複数の装置に共通の名前しかありません: {names}",
+    "names several machines: {names}": "複数の装置の名前があります: {names}",
+    "names no machine of this run and comes from no address of one": ("今回の対象の名前もアドレスもありません"),
     # explain: what governs, and why not
     "falls back to the read time-out": "読取タイムアウトと同じ値になります",
     "no connectiontimeout= is set": "connectiontimeout= は設定されていません",

@@ -14,6 +14,7 @@ from auditor.errors import InputError
 from auditor.model.declared import Declaration, Level
 from auditor.model.target import Archive, IloEndpoint, LocalTree, Location, SshTree, Target
 from auditor.policy.document import Item, load_document, suggestion
+from auditor.services.alert_settings import AlertSettings, read_alerts
 from auditor.services.ansible import AnsibleInventory, read_inventory
 from auditor.services.declarations import read_declared, together
 from auditor.services.fleet_place import FILE_NAME, find_fleet
@@ -37,7 +38,8 @@ class Fleet:
     ``policy_names`` are shipped policies, the files are those that the globs find, sorted.
     ``declared`` is, by target, what is declared of the hops around it, its groups' and the fleet's words included.
     ``ssh_config`` is used instead of the user's own; empty: that one. An iLO whose last full read is
-    ``full_read_hours`` old is read in full again, whatever it says of its changes.
+    ``full_read_hours`` old is read in full again, whatever it says of its changes. ``alerts`` says how alerts are
+    tested.
     """
 
     root: Path
@@ -61,6 +63,7 @@ class Fleet:
     declared: Mapping[str, tuple[Declaration, ...]] = field(default_factory=dict)
     ssh_config: str = ""
     full_read_hours: int = 24
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     @property
     def plans_path(self) -> Path:
@@ -129,6 +132,7 @@ class _Reader(ValueReader):
             "approvals",
             "declared",
             "reading",
+            "alerts",
         ]
         parts = self.members(top, known)
         written = self.text(parts.get("format"), "")
@@ -173,6 +177,7 @@ class _Reader(ValueReader):
             declared={one.name: self.declared_of(one, parts.get("hosts")) for one in targets if one.surface == "httpd"},
             ssh_config=self.ssh_config,
             full_read_hours=self.count(reading.get("full_read_hours"), 24, 0, 24 * 31),
+            alerts=read_alerts(self, parts.get("alerts")),
         )
         if "id" not in fleet:
             self.wrong(parts.get("fleet", top), "fleet.id is missing", "It names the fleet's key; see auditor init.")

@@ -82,9 +82,11 @@ def _message(event: Event) -> str:
 
 
 def events(
-    repository: Repository, *, plan: str = "", target: str = "", since: str = "", until: str = ""
+    repository: Repository, *, plan: str = "", target: str = "", since: str = "", until: str = "", kind: str = ""
 ) -> Iterator[Event]:
-    """The events in order of time: of a plan (an id or its start), a target, a span of UTC stamps, ends included.
+    """The events in order of time: of a plan (an id or its start), a target, a kind, a span of UTC stamps.
+
+    The span's ends are part of it.
 
     Errors:
         StoreError: the ledger is damaged.
@@ -103,6 +105,8 @@ def events(
             if (since and span < since[:7]) or (until and span > until[:7]):
                 continue
             for name, entry in sorted(repository.tree(in_month.id).items(), key=lambda item: _order(item[0])):
+                if kind and _kind(name) != kind:
+                    continue
                 event = _read(repository, name, entry.id)
                 if (since and event.time < since) or (until and event.time > until):
                     continue
@@ -112,8 +116,11 @@ def events(
 
 def _order(name: str) -> tuple[str, int, str]:
     """The place of an event's file: ``TIME-KIND-ID.json``; a kind's blanks are hyphens."""
-    time, _, rest = name.partition("-")
-    return time, _RANK.get(rest.rpartition("-")[0], len(_RANK)), name
+    return name.partition("-")[0], _RANK.get(_kind(name), len(_RANK)), name
+
+
+def _kind(name: str) -> str:
+    return name.partition("-")[2].rpartition("-")[0].replace("-", " ")
 
 
 def _read(repository: Repository, name: str, blob: bytes) -> Event:

@@ -190,9 +190,11 @@ class Store:
         """
         return ledger.append(self._repository, event, self._wait_s)
 
-    def events(self, *, plan: str = "", target: str = "", since: str = "", until: str = "") -> tuple[Event, ...]:
-        """The ledger's events in order of time, of a plan (an id or its start), a target, a span of UTC stamps."""
-        return tuple(ledger.events(self._repository, plan=plan, target=target, since=since, until=until))
+    def events(
+        self, *, plan: str = "", target: str = "", since: str = "", until: str = "", kind: str = ""
+    ) -> tuple[Event, ...]:
+        """The ledger's events in order of time, of a plan (an id or its start), a target, a kind, a span of stamps."""
+        return tuple(ledger.events(self._repository, plan=plan, target=target, since=since, until=until, kind=kind))
 
     # Upkeep
 

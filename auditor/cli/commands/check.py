@@ -71,6 +71,7 @@ def _check(
     fleet_folder: Path | None,
     quiet: bool,
 ) -> CheckReport:
+    from auditor.services.alert_record import with_proofs
     from auditor.services.catalogue import fleet_catalogue
     from auditor.services.check import run_check
     from auditor.services.keys import sealer_for
@@ -86,7 +87,7 @@ def _check(
     with streams.Progress(quiet=quiet) as progress:
         # A check compares no secret with another, so a key of the moment serves and the fleet's need not be here.
         collect = work.collecting(sealer_for(None, {}), progress)
-        observed = observe(targets, fleet, collect, interpret)
+        observed = with_proofs(observe(targets, fleet, collect, interpret), fleet, moment)
         told = run_check(
             observed, policy, waived, moment.date(), recorded, taken_at=work.stamp(moment), catalogue=catalogue
         )

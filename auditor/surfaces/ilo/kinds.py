@@ -26,6 +26,13 @@ _COMPUTED: Final[dict[str, tuple[AttributeSpec, ...]]] = {
             "are on, mail and syslog while on and complete, event subscriptions. Undetermined where none was seen "
             "but not all could be read.",
         ),
+        AttributeSpec(
+            "alert_proven_days",
+            "number",
+            "Days since an alert test last proved that alerts arrive, of the way whose proof is oldest; no limit where "
+            "a way was never proven. From the fleet's ledger, when a check is made; absent without a fleet.",
+        ),
+        AttributeSpec("alert_proofs", "list", "Each way of its alerts with the age of its proof; beside the former."),
         AttributeSpec("downgrade_policy_licensed", "boolean", "The licence lets the downgrade policy be set."),
     ),
     "ilo.firmware": (

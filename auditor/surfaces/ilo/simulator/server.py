@@ -26,6 +26,7 @@ from aiohttp import web
 from auditor.errors import InputError
 from auditor.surfaces.ilo.body import Body, MalformedError, decode, key_of
 from auditor.surfaces.ilo.simulator import spoiling
+from auditor.surfaces.ilo.simulator.alerts import Alerts
 from auditor.surfaces.ilo.simulator.answers import answer_of
 from auditor.surfaces.ilo.simulator.certificate import CertificateKind, make_certificates
 from auditor.surfaces.ilo.simulator.faults import Faults
@@ -47,6 +48,7 @@ class VirtualIlo:
 
     ``source`` is a personality (``ilo5``, ``ilo6``, ``ilo7``), a folder of JSON bodies, or bodies by URI. While it
     runs, :attr:`url` and :attr:`cafile` reach it; :attr:`state` is what it knows, :attr:`faults` what it does wrong,
+    :attr:`alerts` how it sends test alerts,
     :attr:`requests` what it was asked (method and path with query), :attr:`sessions` the open ones' tokens.
 
     ``honour_if_match``: a PATCH whose ``If-Match`` names another ETag is refused with 412. ``expand``: ``$expand`` is
@@ -75,7 +77,8 @@ class VirtualIlo:
         self.username = username
         self.password = password or secrets.token_urlsafe(12)
         self.updates = Updates(stage_s=update_stage_s)
-        parts = (*_PARTS, self.updates.part)
+        self.alerts = Alerts()
+        parts = (*_PARTS, self.updates.part, self.alerts.part)
         self.state = IloState(load(source), post_s=post_s, ilo_reset_s=ilo_reset_s, parts=parts)
         self.faults = Faults()
         self.requests: list[tuple[str, str]] = []
@@ -129,6 +132,7 @@ class VirtualIlo:
         self.cafile = str(cafile)
 
     async def _stop(self) -> None:
+        await self.alerts.stop()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

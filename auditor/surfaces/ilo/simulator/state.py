@@ -225,6 +225,10 @@ class IloState:
         """The first resource of a role (see :mod:`auditor.surfaces.ilo.links`), itself and no copy; None: none."""
         return next((found.body for found in self._roles().values() if found.role == role), None)
 
+    def all_of_role(self, role: str) -> tuple[Body, ...]:
+        """Every resource of a role, themselves and no copies."""
+        return tuple(found.body for found in self._roles().values() if found.role == role)
+
     def licensed(self, feature: str) -> bool:
         """Whether the licence has a feature; one that the licence does not name is there."""
         features = at(self.of_role("licence") or {}, "/LicenseFeatures")
