@@ -5,8 +5,8 @@ virtual iLO. ``case.json`` says what is known beside:
 
 * httpd: ``httpd_version`` (empty: not known; left out: 2.4.57), ``facts`` that the machine would have said; beside it
   ``declared.yaml``, what the inventory's ``declared:`` of the host would hold;
-* iLO: ``personality``, ``changes`` (URI, JSON pointer, value), ``remove`` (URIs), ``refuse`` (paths answered 403);
-  beside it ``catalogue.yaml``, the fleet's firmware catalogue.
+* iLO: ``personality``, ``changes`` (URI, JSON pointer, value), ``add`` (URI, body), ``remove`` (URIs), ``refuse``
+  (paths answered 403); beside it ``catalogue.yaml``, the fleet's firmware catalogue.
 """
 
 from __future__ import annotations
@@ -90,6 +90,8 @@ def _ilo(folder: Path, about: dict[str, Any]) -> SeenCase:
         async with VirtualIlo(about["personality"], virtual_ilo.USERNAME, virtual_ilo.PASSWORD) as ilo:
             for uri, pointer, value in about.get("changes", ()):
                 ilo.state.set(uri, pointer, value)
+            for uri, body in about.get("add", ()):
+                ilo.state.add(uri, body)
             for uri in about.get("remove", ()):
                 ilo.state.remove(uri)
             for path in about.get("refuse", ()):

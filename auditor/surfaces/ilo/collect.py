@@ -17,6 +17,7 @@ from auditor.surfaces.ilo.body import Body, at, key_of, path_of, same_path
 from auditor.surfaces.ilo.client import ROOT, IloClient, credentials_of
 from auditor.surfaces.ilo.directory import directory_of, listed_etags
 from auditor.surfaces.ilo.documents import as_documents
+from auditor.surfaces.ilo.expanded import taken_apart
 from auditor.surfaces.ilo.links import (
     LINKS,
     MAX_MEMBERS,
@@ -200,7 +201,12 @@ class _Walk:
             self._no_link(one, uri, body)
             return
         if not one.members:
-            found = await self._read(wanted, one.kinds, expand=self._expand and one.to == "registries")
+            found = await self._read(wanted, one.kinds, expand=self._expand and (one.whole or one.to == "registries"))
+            if found is not None and one.whole:
+                found, below = taken_apart(one.to, found)
+                self.bodies[key_of(wanted)] = (self.bodies[key_of(wanted)][0], found)
+                for place, body_below in below:
+                    self._adopt(place, body_below)
             if found is not None and one.to == "registries":
                 self._descriptions = _described(found)
                 found = _with_links_only(found, member_uris(found)) if self._descriptions else found

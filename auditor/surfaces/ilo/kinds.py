@@ -34,6 +34,16 @@ _COMPUTED: Final[dict[str, tuple[AttributeSpec, ...]]] = {
         ),
         AttributeSpec("alert_proofs", "list", "Each way of its alerts with the age of its proof; beside the former."),
         AttributeSpec("downgrade_policy_licensed", "boolean", "The licence lets the downgrade policy be set."),
+        AttributeSpec("install_sets", "list", "The names of the install sets, sorted."),
+        AttributeSpec("maintenance_windows", "list", "The names of the maintenance windows, sorted."),
+        AttributeSpec(
+            "update_queue", "list", "Tasks of the update queue that are not done, in order, with their state."
+        ),
+        AttributeSpec(
+            "update_queue_blocked",
+            "boolean",
+            "A task of the update queue failed or expired; none behind it, and none that is added, is carried out.",
+        ),
     ),
     "ilo.firmware": (
         AttributeSpec(

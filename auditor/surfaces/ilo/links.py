@@ -23,7 +23,8 @@ class Link(msgspec.Struct, frozen=True):
 
     ``members`` is the role of the members where ``to`` is a collection, else empty. ``kinds`` are the kinds of
     resource that are hidden when it cannot be read. ``needed`` says that every supported generation has it; ``quiet``
-    that it is no news where a resource has no such link (a drive enclosure is a chassis too, without fans).
+    that it is no news where a resource has no such link (a drive enclosure is a chassis too, without fans). ``whole``
+    says that it is asked for with what stands below it, since most of that is empty.
     """
 
     frm: str
@@ -33,6 +34,7 @@ class Link(msgspec.Struct, frozen=True):
     members: str = ""
     needed: bool = False
     quiet: bool = False
+    whole: bool = False
 
 
 _HPE: Final = "/Oem/Hpe"
@@ -53,8 +55,10 @@ LINKS: Final = (
     Link("root", "managers", ("/Managers",), _OF_MANAGERS, "manager", needed=True),
     Link("root", "systems", ("/Systems",), ("ilo.bios", "ilo.manager", "ilo.security"), "system", needed=True),
     Link("root", "chassis_list", ("/Chassis",), ("ilo.threshold",), "chassis", needed=True),
-    Link("root", "update_service", ("/UpdateService",), ("ilo.firmware", "ilo.manager"), needed=True),
-    Link("root", "event_service", ("/EventService",), ("ilo.event_subscription", "ilo.manager"), needed=True),
+    Link("root", "update_service", ("/UpdateService",), ("ilo.firmware", "ilo.manager"), needed=True, whole=True),
+    Link(
+        "root", "event_service", ("/EventService",), ("ilo.event_subscription", "ilo.manager"), needed=True, whole=True
+    ),
     Link("root", "account_service", ("/AccountService",), ("ilo.account_policy",), needed=True),
     Link("root", "registries", ("/Registries",), ("ilo.bios",)),
     Link(
@@ -95,6 +99,14 @@ LINKS: Final = (
     Link("bios", "bios_kms", (f"{_HPE}/Links/KmsConfig",), ("ilo.boot",), quiet=True),
     Link("bios", "bios_lock", (f"{_HPE}/Links/ServerConfigLock",), ("ilo.boot",), quiet=True),
     Link("update_service", "firmware_list", ("/FirmwareInventory",), ("ilo.firmware",), "firmware", needed=True),
+    *(
+        Link("update_service", to, (f"{_HPE}/{name}",), ("ilo.manager",), member, quiet=True)
+        for to, name, member in (
+            ("update_queue", "UpdateTaskQueue", "update_task"),
+            ("install_sets", "InstallSets", "install_set"),
+            ("maintenance_windows", "MaintenanceWindows", "maintenance_window"),
+        )
+    ),
     Link(
         "event_service",
         "event_subscriptions",
@@ -166,6 +178,13 @@ def expanded_members(body: Body) -> tuple[Body, ...] | None:
         return None
     whole = [one for one in members if isinstance(one, dict) and _is_whole(one)]
     return tuple(whole) if len(whole) == len(members) else None
+
+
+def path_below(value: Body) -> str | None:
+    """Where a resource that stands whole inside another has its own place; None where it is no such resource."""
+    own = value.get("@odata.id")
+    whole = isinstance(own, str) and "#" not in own and "@odata.type" in value
+    return link(value, "") if whole else None
 
 
 def _is_whole(member: Body) -> bool:

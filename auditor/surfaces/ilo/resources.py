@@ -14,6 +14,7 @@ from auditor.surfaces.ilo.bodies import Bodies, attributes_of, first, listed, pl
 from auditor.surfaces.ilo.body import at, escape
 from auditor.surfaces.ilo.links import Found
 from auditor.surfaces.ilo.thresholds import thresholds
+from auditor.surfaces.ilo.updates import update_attributes
 from auditor.surfaces.ilo.values import EMPTY_ADDRESSES
 from auditor.surfaces.interface import InterpretOptions
 
@@ -89,6 +90,7 @@ def _manager(bodies: Bodies, manager: Found, name: str, gaps: tuple[Gap, ...]) -
         *attributes_of(bodies, kind, "update_service", first(bodies.of("update_service"))),
         *attributes_of(bodies, kind, "system", _only_system(bodies)),
         *_licensed(bodies, manager.owner, "downgrade_policy_licensed", "DowngradePolicy"),
+        *update_attributes(bodies),
         Attribute("alert_channels", _channels(bodies, manager.owner, gaps), None, "worked out from all alert settings"),
     ]
     return resource_of(kind, name, attributes, place_of(bodies, manager))

@@ -81,6 +81,7 @@ BELOW: Final = frozenset(
         ("Hpe", "Time"),
         ("Hp", "Time"),
         ("Hpe", "State"),
+        ("Hpe", "Result"),
         ("FrontPanelUSB", "State"),
         ("CloudConnect", "ExtendedStatusInfo"),
         ("CloudConnect", "InsightInfo"),

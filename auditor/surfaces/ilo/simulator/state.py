@@ -150,9 +150,7 @@ class IloState:
             if body is None:
                 return None
             shown = self._shown(body)
-            if expand and isinstance(members := shown.get("Members"), list):
-                shown["Members"] = [self._expanded(one) for one in members]
-            return shown
+            return cast(Body, self._with_below(shown)) if expand else shown
 
     def patch(self, uri: str, body: Body) -> Reply:
         """What a PATCH does; all of it or nothing."""
@@ -253,9 +251,19 @@ class IloState:
         shown["@odata.etag"] = etag_of(shown)
         return shown
 
-    def _expanded(self, member: Json) -> Json:
-        body = self._bodies.get(key_of(str(at(member, "/@odata.id"))))
-        return member if body is None else self._shown(body)
+    def _with_below(self, value: Json, *, member: bool = False) -> Json:
+        """What is linked to, whole: one level deep, and never through ``Links``."""
+        if isinstance(value, list):
+            return [self._with_below(one, member=member) for one in value]
+        if not isinstance(value, dict):
+            return value
+        if member or value.keys() == {"@odata.id"}:
+            body = self._bodies.get(key_of(str(value.get("@odata.id"))))
+            return value if body is None else self._shown(body)
+        return {
+            name: one if name == "Links" else self._with_below(one, member=name == "Members")
+            for name, one in value.items()
+        }
 
     def _directory(self) -> Body:
         instances: list[Json] = [
