@@ -28,6 +28,8 @@ class Matcher:
             for mark in machine.marks:
                 self._by_mark.setdefault(mark.casefold(), set()).add(machine.target)
         self._patterns = {mark: _whole(mark) for mark in self._by_mark}
+        self._arrived: dict[tuple[str, Channel], Received] = {}
+        self._strangers: Counter[tuple[Channel, str, str]] = Counter()
 
     def owner(self, alert: Received) -> tuple[str, str]:
         """The one target whose alert it is, and an empty reason; or no target, and why.
@@ -56,10 +58,8 @@ class Matcher:
             return "", f"names {target} and comes from the address of {_listed(by_address)}"
         return target, ""
 
-    def match(self, alerts: Iterable[Received]) -> Matched:
-        """What the alerts prove."""
-        arrived: dict[tuple[str, Channel], Received] = {}
-        strangers: Counter[tuple[Channel, str, str]] = Counter()
+    def take(self, alerts: Iterable[Received]) -> None:
+        """Adds alerts to those that were matched before; each is looked at once."""
         for alert in alerts:
             target, why = self.owner(alert)
             sent = dict(self._machines[target].sent).get(alert.channel) if target else None
@@ -68,13 +68,17 @@ class Matcher:
             elif target and sent is not None and alert.at < sent:
                 why = f"of {target}, before its test alert was asked for"
             if why:
-                strangers[alert.channel, alert.source, why] += 1
+                self._strangers[alert.channel, alert.source, why] += 1
                 continue
-            first = arrived.get((target, alert.channel))
+            first = self._arrived.get((target, alert.channel))
             if first is None or alert.at < first.at:
-                arrived[target, alert.channel] = alert
-        listed = tuple(Stranger(*key, count) for key, count in sorted(strangers.items()))
-        return Matched(arrived, listed)
+                self._arrived[target, alert.channel] = alert
+
+    @property
+    def matched(self) -> Matched:
+        """What the alerts taken so far prove."""
+        listed = tuple(Stranger(*key, count) for key, count in sorted(self._strangers.items()))
+        return Matched(self._arrived, listed)
 
     def _named(self, alert: Received) -> tuple[set[str], set[str]]:
         """The targets named by a word of their own, and those named by one that they share with others."""

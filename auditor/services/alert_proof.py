@@ -204,16 +204,17 @@ class _Run:
         """What arrived, once all did or the time was up; and how long that took, in seconds."""
         matcher = Matcher([one.machine for one in tested])
         awaited = {(one.target.name, channel) for one in tested for channel in one.answers if _may_come(one, channel)}
-        started = self.options.clock()
+        started, looked_at = self.options.clock(), 0
         asking = [asyncio.ensure_future(one) for one in self._asking(tested)]
         try:
             while True:
                 self.inbox.changed.clear()
-                matched = matcher.match(self.inbox.received)
+                fresh, looked_at = self.inbox.received[looked_at:], len(self.inbox.received)
+                matcher.take(fresh)
                 left = self.options.settings.wait_s - (self.options.clock() - started)
-                open_ = awaited - matched.arrived.keys() - self.broken.keys()
+                open_ = awaited - matcher.matched.arrived.keys() - self.broken.keys()
                 if not open_ or left <= 0:
-                    return matched, self.options.clock() - started
+                    return matcher.matched, self.options.clock() - started
                 self.options.observe(f"waiting for {len(open_)} of {len(awaited)} test alerts, {left:.0f} s left")
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(left, 1.0)):

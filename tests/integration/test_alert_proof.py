@@ -183,6 +183,18 @@ def test_a_channel_that_is_not_set_up_is_no_failure_unless_it_was_asked_for() ->
     assert not report.complete
 
 
+def test_an_action_that_is_another_under_this_name_is_not_asked_for() -> None:
+    ilo = virtual()
+
+    def lying() -> None:
+        reset = "/redfish/v1/Managers/1/Actions/Manager.Reset"
+        ilo.state.set(SNMP, "/Actions", {"#HpeiLOSnmpService.SendSNMPTestAlert": {"target": reset}})
+
+    report = run(ilo, ProofOptions(settings(), ("snmp",), ENVIRONMENT), lying)
+    assert "offers no SendSNMPTestAlert" in by_channel(report)["snmp"].text
+    assert posts(ilo) == []
+
+
 def test_no_mail_is_asked_for_that_would_bring_a_password_to_the_sink() -> None:
     ilo = virtual()
     report = run(

@@ -31,6 +31,7 @@ _WANTED: Final = frozenset(
 _PLACES: Final = ("/Actions", "/Oem/Hpe/Actions", "/Oem/Hp/Actions", "/Actions/Oem", "/Actions/Oem/Hpe")
 _EVENT: Final = "iLOEvents.2.1.ServerPostDiscoveryComplete"
 _SHORTEST_MARK: Final = 4
+_LONGEST_MARK: Final = 255
 _NO_MARKS: Final = frozenset(("localhost", "localhost.localdomain", "manager", "system", "none", "unknown", "server"))
 
 WayState = Literal["ready", "not set up", "not seen"]
@@ -86,7 +87,7 @@ async def read_setup(client: IloClient) -> Setup:
         CollectError: the service root, a manager or a system cannot be read.
     """
     seen, hidden = await _read(client)
-    marks = tuple(sorted({one for one in _marks(seen) if len(one) >= _SHORTEST_MARK} - _NO_MARKS))
+    marks = tuple(sorted({one for one in _marks(seen) if _SHORTEST_MARK <= len(one) <= _LONGEST_MARK} - _NO_MARKS))
     users = tuple(_users(seen))
     protocols = [str(one.get("SNMPAlertProtocol")) for one in seen.get("snmp_destination", ())]
     only_v3 = bool(protocols) and all(one.startswith("SNMPv3") for one in protocols)
@@ -228,7 +229,9 @@ def _action(body: Body, name: str) -> str:
         offered = at(body, place)
         for key, value in offered.items() if isinstance(offered, dict) else ():
             if key.rsplit(".", 1)[-1].lstrip("#") == name and isinstance(value, dict):
-                return path_of(_text(value.get("target"))) or ""
+                uri = path_of(_text(value.get("target"))) or ""
+                # An answer that calls another action by this name is not believed: a reset is no test.
+                return uri if uri.rstrip("/").rsplit(".", 1)[-1].casefold() == name.casefold() else ""
     return ""
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.evidence.alert_matching import Matcher
+from auditor.evidence.alert_matching import Matched, Matcher
 from auditor.model.alert import Channel, Machine, Received
 
 
@@ -19,6 +19,13 @@ def machine(number: int, address: str = "", *marks: str, sent: float = 10.0) -> 
 
 def alert(text: str, source: str = "10.9.9.9", channel: Channel = "syslog", at: float = 11.0) -> Received:
     return Received(channel, at, source, (text,), "here")
+
+
+def match(*alerts: Received) -> Matched:
+    matcher = Matcher((machine(1), machine(2)))
+    for one in alerts:
+        matcher.take([one])
+    return matcher.matched
 
 
 ONE, TWO = machine(1), machine(2)
@@ -52,21 +59,22 @@ def test_an_alert_is_one_machines_or_nobodys(machines: tuple[Machine, ...], what
 
 
 def test_an_alert_from_before_its_test_proves_nothing_and_is_told() -> None:
-    matched = Matcher((ONE, TWO)).match([alert("web1-ilo", "10.0.0.1", at=9.9)])
+    matched = match(alert("web1-ilo", "10.0.0.1", at=9.9))
     assert matched.arrived == {}
     assert "before its test alert was asked for" in matched.strangers[0].why
 
 
 def test_the_first_arrival_after_the_test_counts() -> None:
     found = [alert("web1-ilo", "10.0.0.1", at=moment) for moment in (9.0, 14.0, 12.0)]
-    assert Matcher((ONE, TWO)).match(found).arrived["web1/ilo", "syslog"].at == 12.0
+    assert match(*found).arrived["web1/ilo", "syslog"].at == 12.0
 
 
 def test_an_alert_of_a_channel_that_was_not_asked_for_is_no_proof() -> None:
     quiet = Machine("web1/ilo", frozenset(["10.0.0.1"]), ("web1-ilo",), (("mail", 1.0),))
-    matched = Matcher((quiet,)).match([alert("web1-ilo", "10.0.0.1")])
-    assert matched.arrived == {}
-    assert "was not asked for one" in matched.strangers[0].why
+    matcher = Matcher((quiet,))
+    matcher.take([alert("web1-ilo", "10.0.0.1")])
+    assert matcher.matched.arrived == {}
+    assert "was not asked for one" in matcher.matched.strangers[0].why
 
 
 _WORDS = st.lists(st.sampled_from(["web1-ilo", "web2-ilo", "sim-ilo", "serial0001", "fan", "x.web1-ilo"]), max_size=5)
