@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from auditor.model.alert import Channel, Machine, Received, Stranger
+
+_WORD: Final = re.compile(r"[\w.-]+")
+"""A name is taken as a whole: ``web1-ilo`` is neither in ``web1-ilo2`` nor in ``web1-ilo.other.example``."""
 
 
 class Matched(msgspec.Struct, frozen=True):
@@ -27,7 +31,7 @@ class Matcher:
         for machine in machines:
             for mark in machine.marks:
                 self._by_mark.setdefault(mark.casefold(), set()).add(machine.target)
-        self._patterns = {mark: _whole(mark) for mark in self._by_mark}
+        self._patterns = {mark: _whole(mark) for mark in self._by_mark if not _WORD.fullmatch(mark)}
         self._arrived: dict[tuple[str, Channel], Received] = {}
         self._strangers: Counter[tuple[Channel, str, str]] = Counter()
 
@@ -83,19 +87,20 @@ class Matcher:
     def _named(self, alert: Received) -> tuple[set[str], set[str]]:
         """The targets named by a word of their own, and those named by one that they share with others."""
         text = "\n".join(alert.texts).casefold()
+        words = {word for found in _WORD.findall(text) for word in (found, found.rstrip("."))}
+        marks = self._by_mark.keys() & words | {mark for mark, form in self._patterns.items() if form.search(text)}
         own: set[str] = set()
         shared: set[str] = set()
-        for mark, targets in self._by_mark.items():
-            if mark in text and self._patterns[mark].search(text):
-                if len(targets) == 1:
-                    own |= targets
-                else:
-                    shared |= targets
+        for targets in (self._by_mark[mark] for mark in marks):
+            if len(targets) == 1:
+                own |= targets
+            else:
+                shared |= targets
         return own, shared
 
 
 def _whole(mark: str) -> re.Pattern[str]:
-    """The mark as a whole word: ``web1-ilo`` is neither in ``web1-ilo2`` nor in ``web1-ilo.other.example``."""
+    """A mark of several words as it stands, not within a longer word."""
     return re.compile(rf"(?<![\w.-]){re.escape(mark)}(?![\w-]|\.\w)")
 
 

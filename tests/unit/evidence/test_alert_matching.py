@@ -44,6 +44,10 @@ AT_ONE = (machine(1, "10.0.0.7"), machine(2, "10.0.0.7"))
         ((ONE, TWO), alert("web1-ilo", "10.0.0.2", "mail"), "web1/ilo"),  # a mail is relayed
         ((ONE, TWO), alert("nobody", "10.0.0.3"), ""),
         ((ONE, TWO), alert("web1-ilo2, web1-ilo.other.example, my-web1-ilo, web1-ilo_x"), ""),
+        ((ONE, TWO), alert("It was web1-ilo."), "web1/ilo"),
+        ((ONE, TWO), alert("From: alerts@web1-ilo.example"), "web1/ilo"),
+        ((machine(1, "", "rack 7: left"),), alert("at rack 7: left, a fan"), "web1/ilo"),
+        ((machine(1, "", "rack 7: left"),), alert("at rack 7: leftmost"), ""),
         (SHARING, alert("sim-ilo", "10.0.0.1"), "web1/ilo"),
         (SHARING, alert("sim-ilo", "10.0.0.3"), ""),
         (SHARING, alert("sim-ilo serial0002", "10.0.0.2"), "web2/ilo"),
