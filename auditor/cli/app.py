@@ -26,6 +26,7 @@ PARTS: Final = (
         "Keep",
         (
             ("init", "Make a fleet repository and its store."),
+            ("trust", "Pin the certificates that iLOs show, once compared."),
             ("snapshot", "Collect targets and commit what was seen."),
             ("baseline", "Make a first baseline from what is there."),
         ),

@@ -81,6 +81,13 @@ def write_error(text: str) -> None:
         _close_quietly(sys.stderr)
 
 
+def write_part(text: str) -> None:
+    """Writes to standard error without ending the line, for a question."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
 def write_file(path: Path, text: str) -> None:
     """Writes a report file as a whole: beside its place first, then renamed, so that no reader sees half of it.
 

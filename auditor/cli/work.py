@@ -68,13 +68,15 @@ def targets_of(words: Sequence[str] | None, fleet: Fleet | None, cafile: Path | 
         InputError: a word means nothing, or there is neither a word nor an inventory.
     """
     from auditor.services.inventory import resolve_targets
+    from auditor.services.pins import user_pins
 
     if not words and fleet is None:
         raise InputError(
             "no target is named, and there is no fleet repository here",
             next_step="Name a path:  auditor check /etc/httpd   or make a fleet repository:  auditor init",
         )
-    found = resolve_targets(words or ("all",), fleet, cafile=cafile_text(cafile))
+    pins = user_pins(os.environ)
+    found = resolve_targets(words or ("all",), fleet, cafile=cafile_text(cafile), pins=pins)
     warn_of_unverified(found)
     return found
 

@@ -75,7 +75,8 @@ class IloEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
     """An iLO's Redfish service.
 
     ``url`` is ``https://HOST[:PORT]``. ``cafile`` verifies its certificate (empty: the system's authorities).
-    ``verify`` is False only where the inventory says so, loudly. Credentials are named, never held:
+    ``verify`` is False only where the inventory says so, loudly. ``pin`` is a file with the one certificate that it
+    must show, which counts before both; empty: none. Credentials are named, never held:
     ``username_env``/``password_env`` are environment variables.
     """
 
@@ -84,6 +85,7 @@ class IloEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
     verify: bool = True
     username_env: str = "AUDITOR_ILO_USERNAME"
     password_env: str = "AUDITOR_ILO_PASSWORD"  # noqa: S105 - the variable's name, no password
+    pin: str = ""
 
 
 Location: TypeAlias = LocalTree | Archive | SshTree | StoredSnapshot | IloEndpoint

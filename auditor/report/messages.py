@@ -8,6 +8,7 @@ from typing import Final
 from auditor.report.escape import visible
 from auditor.report.interface import Language
 from auditor.report.sentences import said
+from auditor.report.trust_texts import TEXTS as _TRUST
 
 _TEXTS: Final[dict[str, tuple[str, str]]] = {
     # counted things: singular|plural
@@ -387,6 +388,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "html.unchanged": ("Unchanged", "変更なし"),
     "html.produced": ("auditor {version}", "auditor {version}"),
     "html.evidence": ("See also", "関連箇所"),
+    **_TRUST,
 }
 
 

@@ -145,11 +145,16 @@ def _own_program() -> str:
 
 async def _ilo(location: IloEndpoint, options: CollectOptions) -> list[DoctorCheck]:
     """Whether an iLO answers with a certificate that is trusted; no login is tried."""
+    from auditor.surfaces.ilo.failures import address_of
+    from auditor.surfaces.ilo.pins import pin_problem, read_pin
     from auditor.surfaces.ilo.trust import certificate_problem
 
     parts = urlsplit(location.url)
     host, port = parts.hostname or "", parts.port or 443
-    problem = await certificate_problem(host, port, location.cafile, verify=location.verify)
+    if location.pin:
+        problem = await pin_problem(host, port, read_pin(Path(location.pin)))
+    else:
+        problem = await certificate_problem(host, port, location.cafile, verify=location.verify)
     reached = DoctorCheck("reach", "missing" if problem.unreachable else "ok", problem.unreachable)
     names = (location.username_env, location.password_env)
     lacking = [name for name in names if not options.environment.get(name)]
@@ -160,6 +165,6 @@ async def _ilo(location: IloEndpoint, options: CollectOptions) -> list[DoctorChe
         "certificate",
         "missing" if problem.untrusted else "ok" if location.verify else "without",
         problem.untrusted,
-        "Compare the fingerprint, then give the authority with --cafile." if problem.untrusted else "",
+        f"Compare the fingerprint, then:  auditor trust {address_of(location.url)}" if problem.untrusted else "",
     )
     return [reached, trusted, credentials]

@@ -20,6 +20,7 @@ from auditor.services.declarations import read_declared, together
 from auditor.services.fleet_place import FILE_NAME, find_fleet
 from auditor.services.fleet_values import VARIABLE, ValueReader
 from auditor.services.naming import valid_host
+from auditor.services.pins import fleet_pins, pin_of
 from auditor.services.ssh_places import parse_place
 
 FORMAT: Final = "auditor.fleet/v1"
@@ -311,10 +312,12 @@ class _Reader(ValueReader):
         if urlsplit(url).path.strip("/") or urlsplit(url).query:
             self.wrong(parts["url"], "an iLO's url is https://HOST or https://HOST:PORT, without a path")
         usual = IloEndpoint("")
+        pin = pin_of(fleet_pins(self.root), url)
         return IloEndpoint(
             url=url.rstrip("/"),
             cafile=str(self.path(parts["cafile"], "")) if "cafile" in parts else "",
-            verify=self.truth(parts.get("verify"), True),
+            verify=self.truth(parts.get("verify"), True) or bool(pin),
+            pin=pin,
             username_env=self.matching(parts.get("username_env"), VARIABLE, usual.username_env, "a variable's name"),
             password_env=self.matching(parts.get("password_env"), VARIABLE, usual.password_env, "a variable's name"),
         )

@@ -59,7 +59,7 @@ hosts: {{}}
 #          "http://10.0.0.5:8080": {{timeout: 30s, keep_alive: 5s}}
 #    ilo:
 #      url: https://web1-ilo.example
-#      cafile: trust/web1-ilo.pem
+#      cafile: ilo-ca.pem                    # or pin the iLO's own certificate:  auditor trust web1/ilo
 #      username_env: AUDITOR_ILO_USERNAME
 #      password_env: AUDITOR_ILO_PASSWORD
 #  web2:

@@ -12,6 +12,7 @@ import msgspec
 from auditor.errors import InputError
 from auditor.model.target import Archive, IloEndpoint, LocalTree, SshTree, StoredSnapshot, Target
 from auditor.services.naming import valid_host
+from auditor.services.pins import fleet_pins, pin_of
 
 if TYPE_CHECKING:
     from auditor.services.fleet import Fleet
@@ -26,11 +27,17 @@ _FORMS: Final = (
 
 
 def resolve_targets(
-    words: Iterable[str], fleet: Fleet | None, *, cafile: str = "", cwd: Path | None = None
+    words: Iterable[str],
+    fleet: Fleet | None,
+    *,
+    cafile: str = "",
+    cwd: Path | None = None,
+    pins: Path | None = None,
 ) -> tuple[Target, ...]:
     """The targets that words mean, each once, in the order of the words.
 
-    ``cafile`` verifies every iLO among them, whatever the inventory says. Relative paths are relative to ``cwd``.
+    ``cafile`` verifies every iLO among them that has no pinned certificate, whatever the inventory says. Relative
+    paths are relative to ``cwd``. ``pins`` is the folder of pinned certificates where there is no fleet.
 
     Errors:
         InputError: a word means nothing; every such word is named.
@@ -39,11 +46,12 @@ def resolve_targets(
     if cafile and not (here / cafile).is_file():
         raise InputError(f"there is no file {cafile}", next_step="--cafile names a file of PEM certificates.")
     trusted = str(here / cafile) if cafile else ""
+    pins = fleet_pins(fleet.root) if fleet else pins
     found: dict[str, Target] = {}
     mistakes: list[InputError] = []
     for word in words:
         try:
-            for target in _meant(word, fleet, here):
+            for target in _meant(word, fleet, here, pins):
                 _take(found, _trusting(target, trusted))
         except InputError as error:
             mistakes.append(error)
@@ -70,12 +78,12 @@ def _take(found: dict[str, Target], target: Target) -> None:
     found[name.name] = name
 
 
-def _meant(word: str, fleet: Fleet | None, here: Path) -> tuple[Target, ...]:
+def _meant(word: str, fleet: Fleet | None, here: Path, pins: Path | None) -> tuple[Target, ...]:
     scheme = word.partition(":")[0].lower()
     if scheme == "snapshot":
         return tuple(_stored(word, fleet))
     if word.lower().startswith("ilo://"):
-        return (_ilo(word, fleet),)
+        return (_ilo(word, fleet, pins),)
     if word.lower().startswith("ssh://"):
         return (_over_ssh(word, fleet),)
     if "://" in word:
@@ -174,7 +182,7 @@ def _host_name(path: Path) -> str:
     return "localhost" if valid_host(name) else name
 
 
-def _ilo(word: str, fleet: Fleet | None) -> Target:
+def _ilo(word: str, fleet: Fleet | None, pins: Path | None) -> Target:
     try:
         parts = urlsplit(word)
         host, port = parts.hostname, parts.port
@@ -192,7 +200,7 @@ def _ilo(word: str, fleet: Fleet | None) -> Target:
     for target in fleet.targets if fleet else ():
         if isinstance(target.location, IloEndpoint) and target.location.url.lower() == url.lower():
             return target
-    return Target(host + (f":{port}" if port else ""), "ilo", IloEndpoint(url))
+    return Target(host + (f":{port}" if port else ""), "ilo", IloEndpoint(url, pin=pin_of(pins, url)))
 
 
 def _over_ssh(word: str, fleet: Fleet | None) -> Target:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +14,7 @@ import typer
 from auditor.cli import options as option
 from auditor.cli import reporting, streams, work
 from auditor.cli.app import COMMANDS, PlainCommand, new_app
+from auditor.cli.asking import agrees, can_ask
 from auditor.cli.exit_codes import most_serious
 from auditor.cli.run import Job
 from auditor.errors import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK, AuditorError, InputError, RefusedError
@@ -147,14 +147,13 @@ def _agree(asked: tuple[Target, ...]) -> None:
         RefusedError: there is no terminal, or the answer is not yes.
     """
     names = ", ".join(one.name for one in asked[:5]) + (f" and {len(asked) - 5} more" if len(asked) > 5 else "")
-    if not sys.stdin.isatty():
+    if not can_ask():
         raise RefusedError(
             f"test alerts of {names} were not asked for. {_MAY_CALL}",
             untouched="Nothing was sent.",
             next_step="There is no terminal to ask at: give --yes where that is agreed.",
         )
-    streams.write_error(f"{_MAY_CALL}\nSend test alerts of {names}? [y/N] ")
-    if sys.stdin.readline(16).strip().casefold() not in ("y", "yes"):
+    if not agrees(f"{_MAY_CALL}\nSend test alerts of {names}? [y/N] "):
         raise RefusedError("the answer was not yes.", untouched="Nothing was sent.")
 
 

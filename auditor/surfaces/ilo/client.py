@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -30,6 +33,7 @@ from auditor.model.target import IloEndpoint
 from auditor.surfaces.ilo.answers import Answer, answer_of, pause_of, with_slash
 from auditor.surfaces.ilo.body import Body, link, path_of
 from auditor.surfaces.ilo.failures import (
+    changed,
     is_refusal,
     named,
     no_session,
@@ -38,6 +42,7 @@ from auditor.surfaces.ilo.failures import (
     reason,
     unsuccessful,
 )
+from auditor.surfaces.ilo.pins import Pin, read_pin
 from auditor.surfaces.ilo.trust import shown_certificate, tls_context
 from auditor.transport.log_ins import LogIn, LogIns
 
@@ -136,11 +141,12 @@ class IloClient:
         self._http: aiohttp.ClientSession | None = None
         self._redfish: AsyncRedfishClient | None = None
         self._session = ""
+        self._pin: Pin | None = None
 
     async def __aenter__(self) -> Self:
-        context = tls_context(self.endpoint.cafile, verify=self.endpoint.verify)
+        trusted = self._trusted()
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit_per_host=_CONNECTIONS, limit=_CONNECTIONS),
+            connector=aiohttp.TCPConnector(ssl=trusted, limit_per_host=_CONNECTIONS, limit=_CONNECTIONS),
             response_class=_BoundedResponse,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._request_s, sock_connect=min(10.0, self._request_s)),
@@ -412,7 +418,7 @@ class IloClient:
             return CollectError(f"{where}: no answer within {self._request_s:g} s", cause="timed out")
         if isinstance(under, TooLargeError):
             return CollectError(f"{where}: the body holds {under}", cause="too large")
-        if isinstance(under, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)):
+        if isinstance(under, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
             return await self._not_trusted(under)
         if isinstance(error, RedfishConnectionError) and isinstance(under, aiohttp.ClientConnectorError):
             return CollectError(
@@ -424,10 +430,21 @@ class IloClient:
             return CollectError(f"{where}: no HTTP answer ({reason(under)})", cause="malformed")
         return CollectError(f"{where}: the connection failed ({reason(under or error)})", cause="unreachable")
 
+    def _trusted(self) -> ssl.SSLContext | aiohttp.Fingerprint:
+        """What the iLO's certificate is held against: the pinned one itself, or authorities."""
+        if not self.endpoint.pin:
+            return tls_context(self.endpoint.cafile, verify=self.endpoint.verify)
+        self._pin = read_pin(Path(self.endpoint.pin))
+        return aiohttp.Fingerprint(hashlib.sha256(self._pin.raw).digest())
+
     async def _not_trusted(self, error: aiohttp.ClientError) -> CollectError:
         url = _base_url(self.endpoint)
         shown = await shown_certificate(url.host or "", url.port or 443)
-        detail = f'issuer "{shown.issuer}", fingerprint {shown.fingerprint}' if shown else reason(error)
+        if self._pin is not None:
+            return changed(self.endpoint.url, self._pin, shown)
+        if isinstance(shown, str):
+            return not_trusted(self.endpoint.url, reason(error), "")
+        detail = f'issuer "{shown.issuer}", fingerprint {shown.fingerprint}'
         verdict = getattr(getattr(error, "certificate_error", None), "verify_message", "")
         return not_trusted(self.endpoint.url, detail, verdict)
 

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from auditor.errors import CollectError
 from auditor.model.snapshot import Cause
 from auditor.model.target import IloEndpoint
 from auditor.surfaces.ilo.answers import Answer, listed
+
+if TYPE_CHECKING:
+    from auditor.surfaces.ilo.pins import Pin
+    from auditor.surfaces.ilo.trust import Certificate
 
 _REFUSED: Final = (400, 401, 403)
 
@@ -77,10 +81,31 @@ def not_trusted(base: str, detail: str, verdict: str) -> CollectError:
     return CollectError(
         f"cannot reach {base}: certificate not trusted ({why}). Not read.",
         cause="not trusted",
-        next_step="Give the authority that signed it: --cafile FILE, or cafile: of the host's ilo in auditor.yaml. "
-        "Compare the fingerprint with the one that the iLO's web interface shows before you trust the certificate "
-        "itself.",
+        next_step=f"Compare the fingerprint with the iLO's own, then trust it:  auditor trust {address_of(base)}\n"
+        "Or give the authority that signed it: --cafile FILE, or cafile: of the host's ilo in auditor.yaml.",
     )
+
+
+def changed(base: str, pin: Pin, shown: Certificate | str) -> CollectError:
+    """An iLO that shows another certificate than the pinned one."""
+    since = f" since {pin.since}" if pin.since else ""
+    if isinstance(shown, str):
+        now = f"now another is shown ({shown})"
+    else:
+        dates = f", valid {shown.valid_from} to {shown.valid_until}" if shown.valid_until else ""
+        now = f'shown {shown.fingerprint} (issuer "{shown.issuer}"{dates})'
+    return CollectError(
+        f"{base}: certificate not trusted, it has changed: pinned {pin.fingerprint}{since}, {now}. Not read.",
+        cause="not trusted",
+        next_step="Find out who changed it: a renewed certificate, a new board, or somebody in between. Nothing was "
+        "sent to it.\n"
+        f"If it is right, trust the new one:  auditor trust {address_of(base)}",
+    )
+
+
+def address_of(base: str) -> str:
+    """An iLO's address as a target: ``ilo://web1-ilo``."""
+    return f"ilo://{base.removeprefix('https://').rstrip('/')}"
 
 
 def reason(error: BaseException) -> str:

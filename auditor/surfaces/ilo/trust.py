@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
+import warnings
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,11 +17,18 @@ _PEEK_S = 5.0
 
 
 class Certificate(msgspec.Struct, frozen=True):
-    """What a server showed of itself: issuer and subject (RFC 4514), and the SHA-256 of the certificate."""
+    """What a server showed of itself: issuer and subject (RFC 4514), and the SHA-256 of the certificate.
+
+    ``valid_from`` and ``valid_until`` are dates (UTC, ISO 8601). All but the fingerprint are empty where nothing can
+    make sense of the certificate. ``raw`` is the certificate itself, in DER.
+    """
 
     issuer: str
     subject: str
     fingerprint: str
+    valid_from: str = ""
+    valid_until: str = ""
+    raw: bytes = b""
 
 
 def tls_context(cafile: str, *, verify: bool) -> ssl.SSLContext:
@@ -61,8 +70,8 @@ def _context(cafile: str, verify: bool, stamp: int) -> ssl.SSLContext:  # noqa: 
     return context
 
 
-async def shown_certificate(host: str, port: int) -> Certificate | None:
-    """The certificate that a server shows, unverified and without a word sent to it; None where it shows none."""
+async def shown_certificate(host: str, port: int) -> Certificate | str:
+    """The certificate that a server shows, unverified and without a word sent to it; or why there is none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -74,9 +83,11 @@ async def shown_certificate(host: str, port: int) -> Certificate | None:
                 raw = tls.getpeercert(binary_form=True) if tls else None
             finally:
                 writer.transport.abort()
-    except (OSError, TimeoutError, ValueError):
-        return None
-    return describe(raw) if raw else None
+    except TimeoutError:
+        return f"no answer within {_PEEK_S:g} s"
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return describe(raw) if raw else "it shows no certificate"
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -87,7 +98,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 async def certificate_problem(host: str, port: int, cafile: str, *, verify: bool) -> Problem:
-    """Whether a server answers over TLS with a certificate that is trusted; nothing is sent to it.
+    """Whether a server answers over TLS with a certificate that authorities vouch for; nothing is sent to it.
 
     Errors:
         InputError: the authority file cannot be used.
@@ -99,7 +110,7 @@ async def certificate_problem(host: str, port: int, cafile: str, *, verify: bool
             writer.transport.abort()
     except ssl.SSLCertVerificationError as error:
         shown = await shown_certificate(host, port)
-        told = f" (issuer {shown.issuer!r}, {shown.fingerprint})" if shown else ""
+        told = f" (issuer {shown.issuer!r}, {shown.fingerprint})" if isinstance(shown, Certificate) else ""
         return Problem(untrusted=f"{error.verify_message}{told}")
     except TimeoutError:
         return Problem(unreachable=f"no answer within {_PEEK_S:g} s")
@@ -108,15 +119,22 @@ async def certificate_problem(host: str, port: int, cafile: str, *, verify: bool
     return Problem()
 
 
-def describe(raw: bytes) -> Certificate | None:
-    """What a certificate in DER says, or None where the bytes are none."""
+def describe(raw: bytes) -> Certificate:
+    """What a certificate in DER says of itself."""
     from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
 
+    fingerprint = fingerprint_of(raw)
     try:
-        read = x509.load_der_x509_certificate(raw)
-        issuer, subject = read.issuer.rfc4514_string(), read.subject.rfc4514_string()
-        digest = read.fingerprint(hashes.SHA256()).hex(":").upper()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # firmware's own certificates are odd at times: no news for whoever asks
+            read = x509.load_der_x509_certificate(raw)
+            issuer, subject = read.issuer.rfc4514_string(), read.subject.rfc4514_string()
+            start, end = read.not_valid_before_utc.date(), read.not_valid_after_utc.date()
     except (ValueError, TypeError):
-        return None
-    return Certificate(issuer[:300], subject[:300], f"SHA256:{digest}")
+        return Certificate("", "", fingerprint, raw=raw)
+    return Certificate(issuer[:300], subject[:300], fingerprint, start.isoformat(), end.isoformat(), raw)
+
+
+def fingerprint_of(raw: bytes) -> str:
+    """``SHA256:4B:…`` of a certificate in DER."""
+    return f"SHA256:{hashlib.sha256(raw).digest().hex(':').upper()}"
