@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from auditor.surfaces.ilo.body import canonical, key_of
 from auditor.surfaces.ilo.simulator.certificate import make_certificates
 from auditor.surfaces.ilo.simulator.personalities import build
+from auditor.surfaces.ilo.simulator.query import view
 from auditor.surfaces.ilo.simulator.state import IloState
 
 _SESSION: Final = "/redfish/v1/SessionService/Sessions/1"
@@ -34,9 +35,10 @@ def _pages() -> dict[str, bytes]:
     pages = {}
     for uri in (*state.uris(), "/redfish/v1/ResourceDirectory"):
         key = key_of(uri)
-        for query, expand in (("", False), ("?$expand=.", True)):
-            body = state.read(uri, expand=expand)
-            assert body is not None
+        for query, asked in (("", {}), ("?$expand=.", {"$expand": "."})):
+            read = state.read(uri)
+            assert read is not None
+            body = view(read, asked, state.get("/redfish/v1")["ProtocolFeaturesSupported"], state.read).body
             pages[key + query] = _answer(json.dumps(body, separators=(",", ":")).encode())
     return pages
 

@@ -231,7 +231,7 @@ def test_another_key_or_user_reads_all_anew(tmp_path: Path) -> None:
         assert sorted(asked) == sorted(whole)
         assert b"auditor-secret" in b"".join(one.content for one in other.documents)
         await reads.again()
-        ilo.username = "somebody"
+        ilo.accounts.admit("somebody", PASSWORD)
         environment = {**options().environment, "AUDITOR_ILO_USERNAME": "somebody"}
         assert sorted((await reads.again(environment=environment))[1]) == sorted(whole)
 

@@ -41,14 +41,15 @@ Receive: TypeAlias = "Callable[[IloState, str, Mapping[str, Upload]], Reply]"
 class Part(msgspec.Struct, frozen=True):
     """One part. The tables' keys are ends of URIs, in lower case and without a trailing slash.
 
-    ``actions`` and ``creates`` answer a POST, ``receives`` one that sends a form, ``deletes`` a DELETE of a member of
-    the collection that its key names. ``settle`` is called under the state's lock before each request: it does what
-    the time that has passed brings about. ``booted`` is called where a POST ends.
+    ``actions`` and ``creates`` answer a POST, ``receives`` one that sends a form, ``deletes`` and ``patches`` a DELETE
+    and a PATCH of a member of the collection that the key names. ``settle`` is called under the state's lock before
+    each request: it does what the time that has passed brings about. ``booted`` is called where a POST ends.
     """
 
     actions: Mapping[str, Act] = {}
     creates: Mapping[str, Act] = {}
     deletes: Mapping[str, Act] = {}
+    patches: Mapping[str, Act] = {}
     receives: Mapping[str, Receive] = {}
     settle: Callable[[IloState], None] | None = None
     booted: Callable[[IloState], None] | None = None

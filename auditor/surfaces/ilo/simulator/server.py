@@ -1,4 +1,4 @@
-"""A virtual iLO on loopback: TLS, sessions, ``$expand``, ETags, and everything that :mod:`.state` does.
+"""A virtual iLO on loopback: TLS, faults, and what :mod:`.service` and :mod:`.state` do.
 
 It binds to 127.0.0.1 only. It is served from a personality, from a folder of JSON bodies, or from a snapshot's
 documents; what was split off as volatile, or replaced as secret, is then missing or a digest.
@@ -7,9 +7,8 @@ documents; what was split off as volatile, or replaced as secret, is then missin
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import hmac
+import logging
 import secrets
 import shutil
 import signal
@@ -22,22 +21,31 @@ from types import TracebackType
 from typing import Final, Self, cast
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from auditor.errors import InputError
-from auditor.surfaces.ilo.body import Body, MalformedError, decode, key_of
+from auditor.surfaces.ilo.body import Body
 from auditor.surfaces.ilo.simulator import spoiling
+from auditor.surfaces.ilo.simulator.accounts import Accounts
 from auditor.surfaces.ilo.simulator.alerts import Alerts
-from auditor.surfaces.ilo.simulator.answers import answer_of
 from auditor.surfaces.ilo.simulator.certificate import CertificateKind, make_certificates
 from auditor.surfaces.ilo.simulator.faults import Faults
-from auditor.surfaces.ilo.simulator.parts import Part, Reply, Upload
+from auditor.surfaces.ilo.simulator.service import Service
+from auditor.surfaces.ilo.simulator.sessions import Sessions
 from auditor.surfaces.ilo.simulator.sources import load
-from auditor.surfaces.ilo.simulator.state import ROOT, IloState
+from auditor.surfaces.ilo.simulator.state import IloState
 from auditor.surfaces.ilo.simulator.update import Updates
 
-_SESSIONS: Final = f"{ROOT}/sessionservice/sessions"
 _MAX_UPLOAD: Final = 64 * 1024 * 1024
-_PARTS: Final[tuple[Part, ...]] = ()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """A request that is no HTTP is a client's doing, answered with 400, and not to be logged as an error."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_LOG: Final = logging.getLogger(__name__)
+_LOG.addFilter(_is_news)
 
 OnReady = Callable[[str, str, str, str], None]
 """Told URL, authority file, user name and password once the server listens."""
@@ -48,9 +56,10 @@ class VirtualIlo:
 
     ``source`` is a personality (``ilo5``, ``ilo6``, ``ilo7``), a folder of JSON bodies, or bodies by URI. While it
     runs, :attr:`url` and :attr:`cafile` reach it; :attr:`state` is what it knows, :attr:`faults` what it does wrong,
-    :attr:`alerts` how it sends test alerts,
-    :attr:`requests` what it was asked (method and path with query), :attr:`sessions` the open ones' tokens.
+    :attr:`accounts` who may log in, :attr:`alerts` how it sends test alerts, :attr:`requests` what it was asked (method
+    and path with query).
 
+    ``session_limit`` sessions at once; one ends after ``session_idle_s`` seconds without a request.
     ``honour_if_match``: a PATCH whose ``If-Match`` names another ETag is refused with 412. ``expand``: ``$expand`` is
     offered. ``slash_redirects``: paths without a trailing slash are answered 308, as iLO 5 before 1.40 does.
     ``etags``: resources have ETags, and 304 is answered. ``certificate``: what is wrong with the one it shows.
@@ -67,6 +76,7 @@ class VirtualIlo:
         post_s: float = 0.3,
         ilo_reset_s: float = 0.5,
         session_limit: int = 10,
+        session_idle_s: float = 1800.0,
         honour_if_match: bool = True,
         expand: bool = True,
         slash_redirects: bool = False,
@@ -76,20 +86,18 @@ class VirtualIlo:
     ) -> None:
         self.username = username
         self.password = password or secrets.token_urlsafe(12)
+        self.accounts = Accounts(username, self.password)
         self.updates = Updates(stage_s=update_stage_s)
         self.alerts = Alerts()
-        parts = (*_PARTS, self.updates.part, self.alerts.part)
+        parts = (self.accounts.part, self.updates.part, self.alerts.part)
         self.state = IloState(load(source), post_s=post_s, ilo_reset_s=ilo_reset_s, parts=parts)
         self.faults = Faults()
         self.requests: list[tuple[str, str]] = []
-        self.sessions: dict[str, str] = {}
-        self.refused_logins = 0
-        self.opened_sessions = 0
-        self.session_limit = session_limit
-        self.honour_if_match = honour_if_match
-        self.expand = expand
-        self.slash_redirects = slash_redirects
-        self.etags = etags
+        self._sessions = Sessions(session_limit, session_idle_s, self.state.clock)
+        self._service = Service(
+            self.state, self.accounts, self._sessions, expand=expand, etags=etags, honour_if_match=honour_if_match
+        )
+        self._slash_redirects = slash_redirects
         self._certificate = certificate
         self.url = ""
         self.cafile = ""
@@ -97,6 +105,21 @@ class VirtualIlo:
         self._dropped = 0
         self._folder: Path | None = None
         self._runner: web.AppRunner | None = None
+
+    @property
+    def sessions(self) -> dict[str, str]:
+        """The open sessions' names by token."""
+        return self._sessions.open
+
+    @property
+    def opened_sessions(self) -> int:
+        """How many sessions were opened so far."""
+        return self._sessions.opened
+
+    @property
+    def refused_logins(self) -> int:
+        """How many log-ins were refused so far."""
+        return self._service.refused_logins
 
     async def __aenter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="virtual-ilo-"))
@@ -118,7 +141,9 @@ class VirtualIlo:
         context.load_cert_chain(server_file)
         application = web.Application(client_max_size=_MAX_UPLOAD)
         application.router.add_route("*", "/{tail:.*}", self._handle)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
+        self._runner = web.AppRunner(
+            application, access_log=None, logger=_LOG, shutdown_timeout=0.2, handler_cancellation=True
+        )
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=context).start()
@@ -146,7 +171,7 @@ class VirtualIlo:
         self.requests.append((request.method, request.path_qs))
         if not self.state.available():  # a resetting iLO answers nothing
             return spoiling.drop(request)
-        if self.slash_redirects and not request.path.endswith("/"):
+        if self._slash_redirects and not request.path.endswith("/"):
             return web.Response(status=308, headers={"Location": request.path + "/"})
         fault = self.faults.take(request.method, request.path_qs)
         if fault is not None:
@@ -158,109 +183,8 @@ class VirtualIlo:
         if self._dropped != self.state.dropped_sessions:
             self._dropped = self.state.dropped_sessions
             self.sessions.clear()
-        answer = await self._serve(request)
+        answer = await self._service.answer(request)
         return answer if fault is None else await spoiling.made_of(fault, request, answer)
-
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        key = key_of(request.path)
-        if request.method == "POST" and key == _SESSIONS:
-            return await self._log_in(request)
-        if key != ROOT and not self._authorised(request):
-            return answer_of(Reply(401, (("Base.1.4.NoValidSession", ()),)))
-        if key.startswith(f"{_SESSIONS}/"):
-            return self._session(request, key)
-        if request.method in ("GET", "HEAD"):
-            return self._get(request)
-        if request.method not in ("PATCH", "POST", "DELETE"):
-            return answer_of(Reply(405))
-        if request.method == "DELETE":
-            return answer_of(self.state.delete(request.path))
-        if request.method == "POST" and request.content_type == "multipart/form-data":
-            return answer_of(self.state.receive(request.path, await _form(request)))
-        try:
-            body = decode(await request.read())
-        except MalformedError:
-            return answer_of(Reply(400, (("Base.1.4.MalformedJSON", ()),)))
-        if request.method == "POST":
-            return answer_of(self.state.create(request.path, body))
-        return self._patch(request, body)
-
-    def _get(self, request: web.Request) -> web.StreamResponse:
-        wants = request.query.get("$expand") is not None and self.expand
-        body = self.state.read(request.path, expand=wants)
-        if body is None:
-            return answer_of(Reply(404, (("Base.1.4.ResourceMissingAtURI", (request.path,)),)))
-        if not self.expand:
-            body.pop("ProtocolFeaturesSupported", None)
-        if not self.etags:
-            body.pop("@odata.etag", None)
-        etag = str(body.get("@odata.etag", ""))
-        if etag and request.headers.get("If-None-Match") == etag:
-            return web.Response(status=304, headers={"ETag": etag})
-        response = web.json_response(body, headers={"ETag": etag} if etag else None)
-        response.enable_compression()
-        return response
-
-    def _patch(self, request: web.Request, body: Body) -> web.StreamResponse:
-        wanted = request.headers.get("If-Match")
-        shown = self.state.read(request.path)
-        if self.honour_if_match and wanted and shown and wanted not in ("*", shown.get("@odata.etag")):
-            return answer_of(Reply(412, (("Base.1.4.PreconditionFailed", ()),)))
-        return answer_of(self.state.patch(request.path, body))
-
-    # -- sessions -------------------------------------------------------------------------------------------------
-
-    async def _log_in(self, request: web.Request) -> web.StreamResponse:
-        try:
-            body = decode(await request.read())
-        except MalformedError:
-            return answer_of(Reply(400, (("Base.1.4.MalformedJSON", ()),)))
-        if not self._known(str(body.get("UserName", "")), str(body.get("Password", ""))):
-            self.refused_logins += 1
-            return answer_of(Reply(401, (("Base.1.4.UnauthorizedLoginAttempt", ()),)))
-        if len(self.sessions) >= self.session_limit:
-            return answer_of(Reply(503, (("Base.1.4.SessionLimitExceeded", ()),)))
-        token, name = secrets.token_hex(16), f"{self.username}{secrets.token_hex(4)}"
-        self.sessions[token] = name
-        self.opened_sessions += 1
-        location = f"{self.url}{ROOT}/SessionService/Sessions/{name}"
-        reply: Body = {"@odata.id": f"{ROOT}/SessionService/Sessions/{name}", "Id": name, "UserName": self.username}
-        return web.json_response(reply, status=201, headers={"X-Auth-Token": token, "Location": location})
-
-    def _session(self, request: web.Request, key: str) -> web.StreamResponse:
-        token = next((one for one, name in self.sessions.items() if key == f"{_SESSIONS}/{name.casefold()}"), None)
-        if token is None:
-            return answer_of(Reply(404))
-        if request.method == "DELETE":
-            del self.sessions[token]
-            return answer_of(Reply(200, (("Base.1.4.Success", ()),)))
-        return web.json_response({"@odata.id": request.path, "UserName": self.username})
-
-    def _authorised(self, request: web.Request) -> bool:
-        if (token := request.headers.get("X-Auth-Token")) is not None:
-            return token in self.sessions
-        scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
-        if scheme.casefold() != "basic":
-            return False
-        try:
-            username, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except ValueError:
-            return False
-        return self._known(username, password)
-
-    def _known(self, username: str, password: str) -> bool:
-        return username == self.username and hmac.compare_digest(password.encode(), self.password.encode())
-
-
-async def _form(request: web.Request) -> dict[str, Upload]:
-    """The fields of a form that was sent."""
-    fields: dict[str, Upload] = {}
-    for name, value in (await request.post()).items():
-        if isinstance(value, web.FileField):
-            fields[name] = Upload(value.file.read(), value.filename)
-        else:
-            fields[name] = Upload(value.encode() if isinstance(value, str) else bytes(value))
-    return fields
 
 
 # -- running ------------------------------------------------------------------------------------------------------

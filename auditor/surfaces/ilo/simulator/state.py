@@ -6,19 +6,20 @@ import copy
 import datetime
 import threading
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from typing import Final, cast
 
-from auditor.surfaces.ilo.body import Body, Json, at, canonical, find, key_of, nest
+from auditor.surfaces.ilo.body import Body, Json, at, find, key_of, nest
 from auditor.surfaces.ilo.links import Found, follow
 from auditor.surfaces.ilo.members import MEMBERS, Member
-from auditor.surfaces.ilo.registry import Registry, Setting, read_registry, settle
+from auditor.surfaces.ilo.registry import Setting
 from auditor.surfaces.ilo.simulator import resets
 from auditor.surfaces.ilo.simulator.motion import etag_of, moved
 from auditor.surfaces.ilo.simulator.parts import Message, Part, Reply, Upload, act_for, message, receive_for
+from auditor.surfaces.ilo.simulator.post import boot, registry_among
 
 ROOT: Final = "/redfish/v1"
+_DIRECTORY: Final = f"{ROOT}/resourcedirectory"
 _SECOND: Final = datetime.timedelta(seconds=1)
 _RESETS_ITSELF: Final = ("/SSH/", "/DisableWeakCiphers", "/TLSVersion/")
 _ALSO_WRITABLE: Final = {
@@ -32,6 +33,7 @@ _CREATED_NEED: Final = {
     "snmp_destinations": ("AlertDestination", "SNMPAlertProtocol"),
     "event_subscriptions": ("Destination", "Context"),
 }
+_DELETED: Final = ("snmp_destination", "event_subscription")
 
 
 class IloState:
@@ -139,30 +141,55 @@ class IloState:
         """Whether the iLO answers at all; it does not during its own reset."""
         return self.clock() >= self._down_until
 
-    def read(self, uri: str, *, expand: bool = False) -> Body | None:
+    def types(self) -> tuple[Json, ...]:
+        """The type of every resource."""
+        with self._lock:
+            return tuple(body.get("@odata.type") for body in self._bodies.values())
+
+    def allowed(self, uri: str) -> tuple[str, ...]:
+        """The methods that a resource or an action takes; none where there is neither."""
+        with self._lock:
+            key = key_of(uri)
+            body, found = self._bodies.get(key), self._roles().get(key)
+            role = found.role if found else ""
+            reads = body is not None or key == _DIRECTORY
+            posts = any(act_for(uri, (part.actions, part.creates)) for part in self._parts) or role in _CREATED_NEED
+            posts = posts or receive_for(uri, self._parts) is not None
+            patches = role not in ("", "root") and body is not None and "Members" not in body
+            deletes = role in _DELETED
+            if body is not None:
+                patches = patches or act_for(_parent(uri), tuple(part.patches for part in self._parts)) is not None
+                deletes = deletes or act_for(_parent(uri), tuple(part.deletes for part in self._parts)) is not None
+            offers = {"GET": reads, "HEAD": reads, "POST": posts, "PATCH": patches, "DELETE": deletes}
+            methods = tuple(method for method, is_there in offers.items() if is_there)
+            return (*methods, "OPTIONS") if methods else ()
+
+    def read(self, uri: str) -> Body | None:
         """The resource as a GET shows it: clocks and readings move on, ETags are given; None where there is none."""
         with self._lock:
             self._settle()
             self._reads += 1
-            if key_of(uri) == f"{ROOT}/resourcedirectory":
+            if key_of(uri) == _DIRECTORY:
                 return self._directory()
             body = self._bodies.get(key_of(uri))
-            if body is None:
-                return None
-            shown = self._shown(body)
-            return cast(Body, self._with_below(shown)) if expand else shown
+            return None if body is None else self._shown(body)
 
     def patch(self, uri: str, body: Body) -> Reply:
         """What a PATCH does; all of it or nothing."""
         with self._lock:
             self._settle()
-            found = self._roles().get(key_of(uri))
             if key_of(uri) not in self._bodies:
-                return Reply(404, (message("Base.1.4.ResourceMissingAtURI", uri),))
-            if found and found.role == "bios_settings":
+                return _missing(uri)
+            if "PATCH" not in self.allowed(uri):
+                return Reply(405, (message("Base.1.4.OperationNotAllowed"),))
+            body = {name: value for name, value in body.items() if not name.startswith("@odata.")}
+            if not body:
+                return Reply(400, (message("Base.1.4.NoOperation"),))
+            if act := act_for(_parent(uri), tuple(part.patches for part in self._parts)):
+                return act(self, uri, body)
+            found = self._roles()[key_of(uri)]
+            if found.role == "bios_settings":
                 return self._patch_pending(found, body)
-            if found is None:
-                return Reply(405, (message("Base.1.4.ActionNotSupported", "PATCH"),))
             return self._patch_members(found, body)
 
     def create(self, uri: str, body: Body) -> Reply:
@@ -177,10 +204,12 @@ class IloState:
                 return act(self, uri, body)
             found = self._roles().get(key_of(uri))
             if found is None or found.role not in _CREATED_NEED:
-                return Reply(405 if key_of(uri) in self._bodies else 404)
+                return self._no_such(uri)
             missing = [name for name in _CREATED_NEED[found.role] if not body.get(name)]
             if missing:
                 return Reply(400, tuple(message("Base.1.4.PropertyMissing", name) for name in missing))
+            if found.role == "event_subscriptions" and body.get("Protocol", "Redfish") != "Redfish":
+                return Reply(400, (message("Base.1.4.PropertyValueNotInList", str(body["Protocol"]), "Protocol"),))
             return self._create_member(found, body)
 
     def receive(self, uri: str, fields: Mapping[str, Upload]) -> Reply:
@@ -189,21 +218,17 @@ class IloState:
             self._settle()
             take = receive_for(uri, self._parts)
             if take is None:
-                return Reply(405 if key_of(uri) in self._bodies else 404)
+                return self._no_such(uri)
             return take(self, uri, fields)
 
     def delete(self, uri: str) -> Reply:
         """What a DELETE does: destinations and subscriptions can be removed."""
         with self._lock:
             self._settle()
-            collection = uri.rstrip("/").rsplit("/", 1)[0]
-            if act := act_for(collection, tuple(part.deletes for part in self._parts)):
-                return act(self, uri, {}) if key_of(uri) in self._bodies else Reply(404)
-            found = self._roles().get(key_of(uri))
-            if found is None:
-                return Reply(404)
-            if found.role not in ("snmp_destination", "event_subscription"):
-                return Reply(405)
+            if "DELETE" not in self.allowed(uri):
+                return self._no_such(uri)
+            if act := act_for(_parent(uri), tuple(part.deletes for part in self._parts)):
+                return act(self, uri, {})
             self.remove(uri)
             return Reply(200, (message("Base.1.4.Success"),))
 
@@ -237,6 +262,11 @@ class IloState:
     def _roles(self) -> dict[str, Found]:
         return {key_of(found.uri): found for found in follow(ROOT, lambda uri: self._bodies.get(key_of(uri)))}
 
+    def _no_such(self, uri: str) -> Reply:
+        if key_of(uri) not in self._bodies:
+            return _missing(uri)
+        return Reply(405, (message("Base.1.4.OperationNotAllowed"),))
+
     def _attributes(self, role: str) -> dict[str, Setting]:
         with self._lock:
             self._settle()
@@ -245,25 +275,11 @@ class IloState:
 
     def _shown(self, body: Body) -> Body:
         shown: Body = moved(copy.deepcopy(body), self._reads)
-        if body is self.of_role("system"):
+        if str(body.get("@odata.type")).startswith("#ComputerSystem."):
             state = "InPost" if self._post_ends is not None else "FinishedPost"
             _merge(shown, {"PowerState": "On", "Oem": {"Hpe": {"PostState": state}}})
         shown["@odata.etag"] = etag_of(shown)
         return shown
-
-    def _with_below(self, value: Json, *, member: bool = False) -> Json:
-        """What is linked to, whole: one level deep, and never through ``Links``."""
-        if isinstance(value, list):
-            return [self._with_below(one, member=member) for one in value]
-        if not isinstance(value, dict):
-            return value
-        if member or value.keys() == {"@odata.id"}:
-            body = self._bodies.get(key_of(str(value.get("@odata.id"))))
-            return value if body is None else self._shown(body)
-        return {
-            name: one if name == "Links" else self._with_below(one, member=name == "Members")
-            for name, one in value.items()
-        }
 
     def _directory(self) -> Body:
         instances: list[Json] = [
@@ -382,43 +398,21 @@ class IloState:
             return
         current = cast("dict[str, Setting]", bios.setdefault("Attributes", {}))
         asked = cast("dict[str, Setting]", settings.setdefault("Attributes", {}))
-        wanted = {name: value for name, value in asked.items() if current.get(name) != value}
-        after, refused = _tried(self._registry(str(bios.get("AttributeRegistry", ""))), current, wanted)
-        bios["Attributes"], settings["Attributes"] = cast(Body, after), cast(Body, dict(after))
-        verdict: list[Json] = [{"MessageId": "Base.1.0.Success"}]
-        verdict += [
-            {"MessageId": f"Base.1.0.{name}", "MessageArgs": [one], "RelatedProperties": [f"#/{one}"]}
-            for one, name in refused
-        ]
         # Each POST has a time of its own, even where two end within one second: it is how they are told apart.
         now = max(datetime.datetime.now(datetime.UTC).replace(microsecond=0), self._last_post + _SECOND)
         self._last_post = now
-        mark: Body = {
-            "Messages": verdict,
-            "Time": now.isoformat(),
-            "ETag": f"{zlib.crc32(canonical(cast(Body, after))):08X}",
-        }
+        registry = registry_among(self._bodies.items(), str(bios.get("AttributeRegistry", "")))
+        after, mark = boot(registry, current, asked, now)
+        bios["Attributes"], settings["Attributes"] = cast(Body, after), cast(Body, dict(after))
         _merge(bios, {"@Redfish.Settings": mark})
 
-    def _registry(self, identity: str) -> Registry | None:
-        for key, body in self._bodies.items():
-            if "RegistryEntries" in body and (body.get("Id") == identity or key.endswith(identity.casefold())):
-                return read_registry(body)
-        return None
+
+def _missing(uri: str) -> Reply:
+    return Reply(404, (message("Base.1.4.ResourceMissingAtURI", uri),))
 
 
-def _tried(
-    registry: Registry | None, current: dict[str, Setting], wanted: dict[str, Setting]
-) -> tuple[dict[str, Setting], list[tuple[str, str]]]:
-    """What POST makes of pending values: the values afterwards, and each refused one with its message."""
-    settled = settle(registry or Registry("", {}, ()), current, wanted)
-    return settled.values, [(name, _verdict_on(name, current, why)) for name, why in settled.refused.items()]
-
-
-def _verdict_on(name: str, current: dict[str, Setting], why: str) -> str:
-    if name not in current:
-        return "PropertyUnknown"
-    return "PropertyNotWritable" if "read-only" in why or "locked" in why else "PropertyValueNotInList"
+def _parent(uri: str) -> str:
+    return uri.rstrip("/").rsplit("/", 1)[0]
 
 
 def _writable(role: str, pointer: str) -> Member | None:

@@ -70,8 +70,9 @@ class Bench:
         return self.post(QUEUE, {"Name": name, "Command": "ApplyUpdate", "UpdatableBy": ["Bmc"], **said})
 
     def states(self) -> dict[str, str]:
-        found: Any = self.state.read(QUEUE, expand=True)
-        return {str(task["Name"]): str(task["State"]) for task in found["Members"]}
+        queue: Any = self.state.read(QUEUE)
+        tasks: list[Any] = [self.state.read(one["@odata.id"]) for one in queue["Members"]]
+        return {str(task["Name"]): str(task["State"]) for task in tasks}
 
 
 def said(reply: Reply) -> str:
