@@ -83,7 +83,7 @@ def test_a_refused_expand_falls_back_to_the_members() -> None:
     [
         ("absent", "absent", False),
         ("refused", "not permitted", False),
-        ("licence", "licence", True),
+        ("licence", "licence", False),
         ("malformed", "malformed", False),
         ("huge", "too large", False),
         ("hang", "timed out", False),

@@ -34,6 +34,11 @@ class Answer(msgspec.Struct, frozen=True):
         """Whether the status is a success."""
         return 200 <= self.status < 300
 
+    @property
+    def is_resource(self) -> bool:
+        """Whether the body says something of a resource: it is not empty, and no error that is called a success."""
+        return any(not name.startswith("@") and name != "error" for name in self.body)
+
     def says(self, message: str) -> bool:
         """Whether one of the messages has this last name, for example ``LicenseKeyRequired``."""
         return any(one.rsplit(".", 1)[-1] == message for one in self.messages)

@@ -30,7 +30,7 @@ from yarl import URL
 
 from auditor.errors import CollectError, InputError
 from auditor.model.target import IloEndpoint
-from auditor.surfaces.ilo.answers import Answer, answer_of, pause_of, with_slash
+from auditor.surfaces.ilo.answers import Answer, answer_of, listed, pause_of, with_slash
 from auditor.surfaces.ilo.body import Body, link, path_of
 from auditor.surfaces.ilo.failures import (
     changed,
@@ -180,8 +180,9 @@ class IloClient:
             raise unsuccessful(self.endpoint.url, uri, answer)
         if answer.error:
             raise CollectError(f"{named(self.endpoint.url, uri)}: {answer.error}", cause="malformed")
-        if not answer.body:  # a success without a resource: nothing was seen
-            raise CollectError(f"{named(self.endpoint.url, uri)}: an empty answer", cause="malformed")
+        if not answer.is_resource:  # a success without a resource: nothing was seen
+            what = f"no resource in the answer{listed(answer.messages)}" if answer.body else "an empty answer"
+            raise CollectError(f"{named(self.endpoint.url, uri)}: {what}", cause="malformed")
         return answer
 
     async def patch(self, uri: str, body: Body, *, etag: str = "") -> Answer:

@@ -20,7 +20,6 @@ from auditor.surfaces.ilo.documents import as_documents
 from auditor.surfaces.ilo.expanded import taken_apart
 from auditor.surfaces.ilo.links import (
     LINKS,
-    MAX_MEMBERS,
     MAX_OWNERS,
     Link,
     expanded_members,
@@ -30,6 +29,7 @@ from auditor.surfaces.ilo.links import (
     target_of,
     unusable_link,
 )
+from auditor.surfaces.ilo.membership import doubts
 from auditor.surfaces.ilo.recall import Kept, Memory, Recall, told
 from auditor.surfaces.ilo.registry import compact
 from auditor.surfaces.ilo.remembered import FORMAT, Shelf
@@ -201,7 +201,8 @@ class _Walk:
             self._no_link(one, uri, body)
             return
         if not one.members:
-            found = await self._read(wanted, one.kinds, expand=self._expand and (one.whole or one.to == "registries"))
+            expand = self._expand and (one.whole or one.to == "registries")
+            found = await self._read(wanted, one.kinds, expand=expand, needed=one.needed)
             if found is not None and one.whole:
                 found, below = taken_apart(one.to, found)
                 self.bodies[key_of(wanted)] = (self.bodies[key_of(wanted)][0], found)
@@ -215,8 +216,6 @@ class _Walk:
                 await self._visit(one.to, wanted, found)
             return
         members = await self._members(wanted, one)
-        if one.members in ("manager", "system", "chassis") and len(members) > MAX_OWNERS:
-            self._too_many(wanted, one, MAX_OWNERS)
         async with asyncio.TaskGroup() as group:
             for place, member in list(members.items())[: MAX_OWNERS if links_of(one.members) else None]:
                 group.create_task(self._visit(one.members, place, member))
@@ -234,8 +233,13 @@ class _Walk:
 
     # -- reading --------------------------------------------------------------------------------------------------
 
-    async def _read(self, uri: str, kinds: tuple[str, ...], *, expand: bool = False) -> Body | None:
-        """The body at ``uri``, read once however many links lead there; None where it is a gap."""
+    async def _read(
+        self, uri: str, kinds: tuple[str, ...], *, expand: bool = False, needed: bool = True
+    ) -> Body | None:
+        """The body at ``uri``, read once however many links lead there; None where it is a gap.
+
+        What is ``needed`` hides something also where the iLO says that its licence lacks it.
+        """
         key = key_of(uri)
         if key in self._reading:
             return await asyncio.shield(self._reading[key])
@@ -249,7 +253,7 @@ class _Walk:
         body: Body | None = None
         self._kinds[key] = kinds
         try:
-            body = self._recalled(uri) or await self._ask(uri, kinds, expand=expand)
+            body = self._recalled(uri) or await self._ask(uri, kinds, expand=expand, needed=needed)
         finally:
             waiting.set_result(body)
         return body
@@ -261,13 +265,13 @@ class _Walk:
         self.bodies[key_of(uri)] = found
         return found[1]
 
-    async def _ask(self, uri: str, kinds: tuple[str, ...], *, expand: bool) -> Body | None:
+    async def _ask(self, uri: str, kinds: tuple[str, ...], *, expand: bool, needed: bool) -> Body | None:
         try:
             body = (await self._client.get(uri, expand=expand)).body
         except CollectError as error:
             if expand and error.cause in _NO_EXPAND:
-                return await self._ask(uri, kinds, expand=False)
-            self.gaps.append(_gap(uri, error, kinds))
+                return await self._ask(uri, kinds, expand=False, needed=needed)
+            self.gaps.append(_gap(uri, error, kinds, complete=error.cause == "licence" and not needed))
             return None
         self._keep(uri, body)
         return body
@@ -282,11 +286,11 @@ class _Walk:
         """The members of a collection by URI, from the expanded collection or one by one."""
         if self._fewer_requests_expanded(uri):
             self.recall.dismiss(uri)
-        collection = await self._read(uri, one.kinds, expand=self._expand)
+        collection = await self._read(uri, one.kinds, expand=self._expand, needed=one.needed)
         if collection is None:
             return {}
         wanted = member_uris(collection)
-        self._watch_size(uri, one, collection, len(wanted))
+        self.gaps += doubts(uri, one, collection)
         found: dict[str, Body] = {}
         for body in expanded_members(collection) or ():
             place = path_of(str(body.get("@odata.id", "")))
@@ -313,25 +317,6 @@ class _Walk:
         self._reading[key_of(place)] = waiting
         self._keep(place, body)
 
-    def _watch_size(self, uri: str, one: Link, collection: Body, read: int) -> None:
-        members = collection.get("Members")
-        if not isinstance(members, list):
-            self.gaps.append(Gap(uri, "malformed", "a collection without Members", "", one.kinds))
-        elif len(members) > MAX_MEMBERS:
-            self._too_many(uri, one, MAX_MEMBERS)
-        elif read < len(members):
-            self.gaps.append(Gap(uri, "malformed", f"{len(members) - read} members name no resource", "", one.kinds))
-        told = collection.get("Members@odata.count")
-        if isinstance(members, list) and isinstance(told, int) and told > len(members):
-            self.gaps.append(
-                Gap(uri, "undetermined", f"{told} members are told and {len(members)} listed", "", one.kinds)
-            )
-        if "Members@odata.nextLink" in collection:
-            self.gaps.append(Gap(uri, "undetermined", "the collection goes on elsewhere", "", one.kinds))
-
-    def _too_many(self, uri: str, one: Link, limit: int) -> None:
-        self.gaps.append(Gap(uri, "too large", f"more than {limit} members; the others were not read", "", one.kinds))
-
     async def _registries(self, root: Body) -> None:
         """The attribute registry of each BIOS: from the list of registries to its description to itself."""
         listed = target_of(_REGISTRIES, root)
@@ -351,9 +336,9 @@ class _Walk:
             place = registry_location(described) if described else None
             if place is None:
                 if collection and (uri is None or described is not None):
-                    self.gaps.append(
-                        Gap(name, "absent", "the BIOS's attribute registry is not offered", "", ("ilo.bios",), True)
-                    )
+                    whole = not any(doubts(listed, _REGISTRIES, collection[1]))
+                    why = "the BIOS's attribute registry is not offered"
+                    self.gaps.append(Gap(name, "absent", why, "", ("ilo.bios",), uri is None and whole))
                 continue
             body = await self._read(place, ("ilo.bios",))
             if body is not None:
@@ -408,10 +393,10 @@ class _Walk:
         return Collected(target.name, "ilo", documents, facts, ordered)
 
 
-def _gap(what: str, error: CollectError, kinds: tuple[str, ...]) -> Gap:
-    """The gap that an error is. What the licence lacks hides nothing; all else may."""
+def _gap(what: str, error: CollectError, kinds: tuple[str, ...], *, complete: bool = False) -> Gap:
+    """The gap that an error is. It hides nothing where it is ``complete``: what cannot be there without a licence."""
     cause: Cause = next((one for one in get_args(Cause) if one == error.cause), "unreachable")
-    return Gap(what, cause, error.what, error.next_step or "", kinds, cause == "licence")
+    return Gap(what, cause, error.what, error.next_step or "", kinds, complete)
 
 
 def _with_links_only(collection: Body, wanted: tuple[str, ...]) -> Body:

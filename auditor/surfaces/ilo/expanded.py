@@ -31,6 +31,7 @@ def _plain(value: Json, found: list[tuple[str, Body]]) -> Json:
     if place is None:
         return {name: _plain(one, found) for name, one in value.items()}
     listed, members = value.get("Members"), member_uris(value)
-    if isinstance(listed, list) and len(members) == len(listed) <= 1:
+    told = value.get("Members@odata.count")  # without it an empty list may be one that was cut off here
+    if isinstance(listed, list) and told == len(members) == len(listed) <= 1:
         found.append((place, {**value, "Members": [{"@odata.id": uri} for uri in members]}))
     return {"@odata.id": value["@odata.id"]}

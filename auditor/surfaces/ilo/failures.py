@@ -62,7 +62,7 @@ def not_tried(endpoint: IloEndpoint, refused_by: str) -> CollectError:
 def unsuccessful(base: str, uri: str, answer: Answer) -> CollectError:
     """A read that was answered with a status that is no success."""
     cause: Cause = "unreachable"
-    if answer.says("LicenseKeyRequired"):
+    if answer.status in (400, 402, 403) and answer.says("LicenseKeyRequired"):
         cause = "licence"
     elif answer.status in (404, 410):
         cause = "absent"

@@ -22,9 +22,10 @@ class Link(msgspec.Struct, frozen=True):
     """A link from a resource of role ``frm`` at one of ``pointers`` to a resource of role ``to``.
 
     ``members`` is the role of the members where ``to`` is a collection, else empty. ``kinds`` are the kinds of
-    resource that are hidden when it cannot be read. ``needed`` says that every supported generation has it; ``quiet``
-    that it is no news where a resource has no such link (a drive enclosure is a chassis too, without fans). ``whole``
-    says that it is asked for with what stands below it, since most of that is empty.
+    resource that are hidden when it cannot be read. ``needed`` says that every supported generation has it; ``filled``
+    that it has at least one member then; ``quiet`` that it is no news where a resource has no such link (a drive
+    enclosure is a chassis too, without fans). ``whole`` says that it is asked for with what stands below it, since most
+    of that is empty.
     """
 
     frm: str
@@ -35,6 +36,7 @@ class Link(msgspec.Struct, frozen=True):
     needed: bool = False
     quiet: bool = False
     whole: bool = False
+    filled: bool = False
 
 
 _HPE: Final = "/Oem/Hpe"
@@ -51,10 +53,13 @@ _OF_MANAGERS: Final = (
     "ilo.time",
 )
 
+_OF_SYSTEMS: Final = ("ilo.bios", "ilo.boot", "ilo.manager", "ilo.security")
+_INVENTORY: Final = ("/FirmwareInventory",)
+
 LINKS: Final = (
-    Link("root", "managers", ("/Managers",), _OF_MANAGERS, "manager", needed=True),
-    Link("root", "systems", ("/Systems",), ("ilo.bios", "ilo.manager", "ilo.security"), "system", needed=True),
-    Link("root", "chassis_list", ("/Chassis",), ("ilo.threshold",), "chassis", needed=True),
+    Link("root", "managers", ("/Managers",), _OF_MANAGERS, "manager", needed=True, filled=True),
+    Link("root", "systems", ("/Systems",), _OF_SYSTEMS, "system", needed=True, filled=True),
+    Link("root", "chassis_list", ("/Chassis",), ("ilo.threshold",), "chassis", needed=True, filled=True),
     Link("root", "update_service", ("/UpdateService",), ("ilo.firmware", "ilo.manager"), needed=True, whole=True),
     Link(
         "root", "event_service", ("/EventService",), ("ilo.event_subscription", "ilo.manager"), needed=True, whole=True
@@ -89,7 +94,9 @@ LINKS: Final = (
     Link("snmp", "snmp_users", ("/SNMPUsers",), ("ilo.snmp",), "snmp_user"),
     Link("security", "security_dashboard", ("/Links/SecurityDashboard",), ("ilo.security",)),
     Link("security_dashboard", "security_params", ("/SecurityParameters",), ("ilo.security",), "security_param"),
-    Link("system", "bios", ("/Bios", f"{_HPE}/Links/Bios", f"{_HPE}/Links/BIOS"), ("ilo.bios",), needed=True),
+    Link(
+        "system", "bios", ("/Bios", f"{_HPE}/Links/Bios", f"{_HPE}/Links/BIOS"), ("ilo.bios", "ilo.boot"), needed=True
+    ),
     Link("system", "secure_boot", ("/SecureBoot",), ("ilo.security",)),
     Link("bios", "bios_settings", ("/@Redfish.Settings/SettingsObject", "/Settings"), ("ilo.bios",), needed=True),
     Link("bios", "bios_defaults", (f"{_HPE}/Links/BaseConfigs", "/BaseConfigs"), ("ilo.bios",), quiet=True),
@@ -98,7 +105,7 @@ LINKS: Final = (
     Link("bios", "bios_iscsi", (f"{_HPE}/Links/iScsi", "/iScsi"), ("ilo.boot",), quiet=True),
     Link("bios", "bios_kms", (f"{_HPE}/Links/KmsConfig",), ("ilo.boot",), quiet=True),
     Link("bios", "bios_lock", (f"{_HPE}/Links/ServerConfigLock",), ("ilo.boot",), quiet=True),
-    Link("update_service", "firmware_list", ("/FirmwareInventory",), ("ilo.firmware",), "firmware", needed=True),
+    Link("update_service", "firmware_list", _INVENTORY, ("ilo.firmware",), "firmware", needed=True, filled=True),
     *(
         Link("update_service", to, (f"{_HPE}/{name}",), ("ilo.manager",), member, quiet=True)
         for to, name, member in (
@@ -145,8 +152,11 @@ def target_of(one: Link, body: Body) -> str | None:
 
 
 def unusable_link(one: Link, body: Body) -> str | None:
-    """The pointer of a link that stands there and leads nowhere we may go, or None where there is no link at all."""
-    return next((spelling for spelling in _spellings(one) if at(body, spelling) is not None), None)
+    """The pointer of a link that stands there and leads nowhere we may go, or None where there is no link at all.
+
+    A link that is ``null`` is one: the iLO has such a resource, and does not say at the moment where.
+    """
+    return next((spelling for spelling in _spellings(one) if find(body, spelling)[0]), None)
 
 
 @lru_cache(maxsize=256)

@@ -40,8 +40,9 @@ from auditor.surfaces.ilo.body import Body, Json, at, nest
 from auditor.surfaces.ilo.kinds import KINDS, STATE_OF_BIOS
 from auditor.surfaces.ilo.links import Found
 from auditor.surfaces.ilo.members import Member, member
+from auditor.surfaces.ilo.recognised import unverified
 from auditor.surfaces.ilo.registry import Registry, Setting, in_order, settle
-from auditor.surfaces.ilo.resources import licensed, ntp_from_dhcp, resources_of, unverified
+from auditor.surfaces.ilo.resources import licensed, ntp_from_dhcp, resources_of
 from auditor.surfaces.ilo.values import UnfitError, write_value
 from auditor.surfaces.interface import InterpretOptions
 
@@ -74,11 +75,9 @@ def propose(
     """The least steps that fulfil the wishes, with every effect."""
     bodies = Bodies(collected)
     gaps = (*collected.gaps, *bodies.gaps)
-    if any(unverified(bodies)):
-        untried = (
-            "An iLO 4 is read and not changed: no change has been tried on one. Do it at the iLO, then take a snapshot."
-        )
-        return Proposal(collected.target, (), (), (untried,))
+    if doubt := next(iter(unverified(bodies)), None):
+        untried = f"{doubt.detail.partition(':')[0]} is read and not changed: no change has been tried on one."
+        return Proposal(collected.target, (), (), (f"{untried} Do it at the iLO, then take a snapshot.",))
     before = {(one.kind, one.name): one for one in resources_of(bodies, gaps)}
     refusals: list[str] = []
     patches: list[_Setting] = []

@@ -13,6 +13,7 @@ from auditor.surfaces.ilo.bios import bioses, boots
 from auditor.surfaces.ilo.bodies import Bodies, attributes_of, first, listed, place_of, resource_of, text_at, unique
 from auditor.surfaces.ilo.body import at, escape
 from auditor.surfaces.ilo.links import Found
+from auditor.surfaces.ilo.recognised import unrecognised, unverified
 from auditor.surfaces.ilo.thresholds import thresholds
 from auditor.surfaces.ilo.updates import update_attributes
 from auditor.surfaces.ilo.values import EMPTY_ADDRESSES
@@ -30,16 +31,8 @@ _CHANNEL_KINDS: Final = (
 def interpret(collected: Collected, options: InterpretOptions) -> Interpretation:  # noqa: ARG001 - the surface's face
     """The resources of an iLO, and what could not be seen or understood."""
     bodies = Bodies(collected)
-    gaps = (*collected.gaps, *bodies.gaps, *unverified(bodies))
+    gaps = (*collected.gaps, *bodies.gaps, *unverified(bodies), *unrecognised(bodies))
     return Interpretation(collected.target, "ilo", resources_of(bodies, gaps), gaps)
-
-
-def unverified(bodies: Bodies) -> Iterable[Gap]:
-    """What is read of an iLO 4 proves nothing: none has been at hand, so no rule may pass by it."""
-    for manager in bodies.of("manager"):
-        if text_at(manager.body, "/Model").startswith("iLO 4"):
-            why = "iLO 4: read without having been verified on one"
-            yield Gap(bodies.name(manager.uri), "undetermined", why, "Look at the iLO itself for what matters.")
 
 
 def resources_of(bodies: Bodies, gaps: tuple[Gap, ...]) -> tuple[Resource, ...]:
@@ -66,7 +59,7 @@ def _managers(bodies: Bodies, gaps: tuple[Gap, ...]) -> Iterable[Resource]:
         name = unique(taken, manager.owner)
         yield from _manager(bodies, manager, name, gaps)
         yield from _snmp(bodies, manager.owner, name)
-        yield from _mail_and_syslog(bodies, manager.owner, name)
+        yield from _mail_and_syslog(bodies, manager.owner, name, gaps)
         protocol = first(bodies.of("network_protocol", manager.owner))
         kind = "ilo.network_protocol"
         yield from resource_of(
@@ -89,7 +82,7 @@ def _manager(bodies: Bodies, manager: Found, name: str, gaps: tuple[Gap, ...]) -
         *attributes_of(bodies, kind, "manager", manager),
         *attributes_of(bodies, kind, "update_service", first(bodies.of("update_service"))),
         *attributes_of(bodies, kind, "system", _only_system(bodies)),
-        *_licensed(bodies, manager.owner, "downgrade_policy_licensed", "DowngradePolicy"),
+        *_licensed(bodies, manager.owner, "downgrade_policy_licensed", "DowngradePolicy", gaps),
         *update_attributes(bodies),
         Attribute("alert_channels", _channels(bodies, manager.owner, gaps), None, "worked out from all alert settings"),
     ]
@@ -106,9 +99,12 @@ def licensed(bodies: Bodies, owner: str, feature: str) -> tuple[bool, RedfishSou
     return None
 
 
-def _licensed(bodies: Bodies, owner: str, name: str, feature: str) -> list[Attribute]:
+def _licensed(bodies: Bodies, owner: str, name: str, feature: str, gaps: tuple[Gap, ...]) -> list[Attribute]:
     said = licensed(bodies, owner, feature)
-    return [Attribute(name, Boolean(said[0]), said[1])] if said else []
+    if said:
+        return [Attribute(name, Boolean(said[0]), said[1])]
+    hidden = hides(gaps, "ilo.licence")
+    return [Attribute(name, Undetermined(f"{hidden[0].what} could not be read ({hidden[0].cause})"))] if hidden else []
 
 
 def _snmp(bodies: Bodies, owner: str, name: str) -> list[Resource]:
@@ -124,12 +120,12 @@ def _snmp(bodies: Bodies, owner: str, name: str) -> list[Resource]:
     return resource_of("ilo.snmp", name, attributes, place_of(bodies, service))
 
 
-def _mail_and_syslog(bodies: Bodies, owner: str, name: str) -> Iterable[Resource]:
+def _mail_and_syslog(bodies: Bodies, owner: str, name: str, gaps: tuple[Gap, ...]) -> Iterable[Resource]:
     protocol = first(bodies.of("network_protocol", owner))
     for kind, feature in (("ilo.alert_mail", "EmailAlert"), ("ilo.remote_syslog", "RemoteSyslog")):
         attributes = attributes_of(bodies, kind, "network_protocol", protocol)
         if attributes:
-            attributes += _licensed(bodies, owner, "licensed", feature)
+            attributes += _licensed(bodies, owner, "licensed", feature, gaps)
         yield from resource_of(kind, name, attributes, place_of(bodies, protocol))
 
 

@@ -1,0 +1,140 @@
+"""What an iLO shows in part, or in a form that is not known, is a gap over all that it may hide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from auditor.model.snapshot import Interpretation, hides
+from auditor.model.value import Boolean, Undetermined
+from auditor.surfaces.ilo.links import LINKS
+from auditor.surfaces.ilo.members import MEMBERS
+from auditor.surfaces.ilo.resources import interpret
+from auditor.surfaces.ilo.simulator.server import VirtualIlo
+from auditor.surfaces.interface import InterpretOptions
+from tests.virtual_ilo import MANAGER, ROOT, SNMP, bodies, collected_from, proposal, with_ilo
+
+pytestmark = pytest.mark.integration
+
+DESTINATIONS = f"{SNMP}/SNMPAlertDestinations"
+
+
+def meant(change: Callable[[VirtualIlo], None]) -> Interpretation:
+    """What an iLO means after a change by hand."""
+
+    async def act(ilo: VirtualIlo) -> Interpretation:
+        change(ilo)
+        return interpret(await collected_from(ilo), InterpretOptions())
+
+    return with_ilo(act)
+
+
+@pytest.mark.parametrize(
+    ("collection", "hidden"),
+    [
+        ("Managers", {"ilo.manager", "ilo.snmp", "ilo.security", "ilo.alert_mail"}),
+        ("Systems", {"ilo.bios", "ilo.boot", "ilo.security"}),
+        ("Chassis", {"ilo.threshold"}),
+        ("UpdateService/FirmwareInventory", {"ilo.firmware"}),
+    ],
+)
+def test_a_list_that_is_never_empty_hides_what_it_does_not_list(collection: str, hidden: set[str]) -> None:
+    def empty(ilo: VirtualIlo) -> None:
+        ilo.state.set(f"{ROOT}/{collection}", "/Members", [])
+        ilo.state.set(f"{ROOT}/{collection}", "/Members@odata.count", 0)
+
+    gaps = meant(empty).gaps
+    assert [gap.what for gap in gaps if not gap.complete] == [f"{ROOT}/{collection}"]
+    assert all(hides(gaps, kind) for kind in hidden)
+
+
+def test_a_machine_may_have_no_subscription_and_no_destination() -> None:
+    def empty(ilo: VirtualIlo) -> None:
+        for collection in (DESTINATIONS, f"{ROOT}/EventService/Subscriptions"):
+            ilo.state.set(collection, "/Members", [])
+            ilo.state.set(collection, "/Members@odata.count", 0)
+
+    assert meant(empty).gaps == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {
+            "error": {
+                "code": "iLO.0.10.ExtendedInfo",
+                "@Message.ExtendedInfo": [{"MessageId": "iLO.2.14.InternalError"}],
+            }
+        },
+        {"@odata.type": "#HpeiLOSnmpService.v2_3_0.HpeiLOSnmpService", "@odata.etag": 'W/"1"'},
+        {"Id": "ExtendedError", "Type": "ExtendedError.1.0.0", "Messages": []},
+        {"alertsenabled": True, "snmpv1trapenabled": True, "Name": "SNMP Service"},
+    ],
+)
+def test_a_success_that_shows_nothing_of_the_resource_is_no_reading(body: dict[str, object]) -> None:
+    gaps = meant(lambda ilo: ilo.state.add(SNMP, body)).gaps  # type: ignore[arg-type]
+    assert [gap.what for gap in gaps if not gap.complete] == [SNMP]
+    assert all(hides(gaps, kind) for kind in ("ilo.snmp", "ilo.snmp_destination", "ilo.manager"))
+
+
+def test_a_refusal_for_want_of_a_licence_hides_what_every_ilo_has() -> None:
+    gaps = meant(lambda ilo: ilo.faults.add("licence", f"{ROOT}/Managers")).gaps
+    assert [(gap.what, gap.cause) for gap in hides(gaps, "ilo.snmp")] == [(f"{ROOT}/Managers", "licence")]
+    optional = f"{MANAGER}/SecurityService/SecurityDashboard"
+    (gap,) = meant(lambda ilo: ilo.faults.add("licence", optional)).gaps
+    assert (gap.what, gap.cause, gap.complete) == (optional, "licence", True)
+
+
+@pytest.mark.parametrize("name", ["Members@odata.nextLink", "@odata.nextLink"])
+def test_a_list_that_goes_on_elsewhere_is_not_all(name: str) -> None:
+    gaps = meant(lambda ilo: ilo.state.set(DESTINATIONS, f"/{name}", f"{DESTINATIONS}?$skip=2")).gaps
+    assert [gap.what for gap in hides(gaps, "ilo.snmp_destination")] == [DESTINATIONS]
+
+
+def test_a_registry_that_an_incomplete_list_does_not_name_may_be_there() -> None:
+    def cut(ilo: VirtualIlo) -> None:
+        members = ilo.state.get(f"{ROOT}/Registries")["Members"]
+        assert isinstance(members, list)
+        ilo.state.set(f"{ROOT}/Registries", "/Members", members[:1])
+
+    assert hides(meant(cut).gaps, "ilo.bios")
+
+
+def test_a_link_without_a_target_is_not_the_absence_of_the_resource() -> None:
+    gaps = meant(lambda ilo: ilo.state.set(SNMP, "/SNMPAlertDestinations", None)).gaps
+    assert [gap.what for gap in hides(gaps, "ilo.snmp_destination")] == [f"{SNMP}#/SNMPAlertDestinations"]
+
+
+@pytest.mark.parametrize("model", ["iLO 8", "OpenBMC", "", None])
+def test_another_generation_than_those_that_were_at_hand_proves_nothing(model: str | None) -> None:
+    def become(ilo: VirtualIlo) -> None:
+        ilo.state.set(MANAGER, "/Model", model)
+        ilo.state.set(MANAGER, "/FirmwareVersion", "9.01")
+
+    gaps = meant(become).gaps
+    assert hides(gaps, "ilo.account_policy")
+    tree = bodies("ilo5", (MANAGER, "/Model", model), (MANAGER, "/FirmwareVersion", "9.01"))
+    assert "read and not changed" in proposal(('ilo.snmp["1"].contact', None), tree=tree).refusals[0]
+
+
+def test_an_ilo_whose_firmware_says_its_generation_is_known() -> None:
+    assert meant(lambda ilo: ilo.state.set(MANAGER, "/Model", "Express5800 BMC")).gaps == ()
+
+
+def test_what_rests_on_an_unread_licence_is_undetermined() -> None:
+    known, unknown = meant(lambda _: None), meant(lambda ilo: ilo.faults.add("malformed", f"{MANAGER}/LicenseService"))
+    for kind, name in (("ilo.alert_mail", "licensed"), ("ilo.manager", "downgrade_policy_licensed")):
+        before, after = known.find(kind, "1"), unknown.find(kind, "1")
+        assert before is not None
+        assert after is not None
+        assert isinstance(before.value(name), Boolean)
+        assert isinstance(after.value(name), Undetermined)
+
+
+def test_a_link_hides_every_kind_that_is_made_of_what_it_leads_to() -> None:
+    for one in LINKS:
+        roles = {one.to, one.members}
+        below = {kind for other in LINKS if other.frm in roles for kind in other.kinds}
+        below |= {member.kind for member in MEMBERS if member.role in roles}
+        assert below <= set(one.kinds), one.to
