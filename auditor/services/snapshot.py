@@ -93,6 +93,8 @@ async def take_snapshot(
     with Store.open(fleet.store_path) as store:
         with store.session(agree="all" if agree else "new") as session:
             collect = remembering(options, fleet)
+            if agree:  # what others are compared with from now on must not rest on a memory
+                collect = msgspec.structs.replace(collect, full_after_s=0.0)
             async for seen in observe(asked, fleet, collect, interpret_options or InterpretOptions(), at_once=at_once):
                 session.add(seen.collected)
             trailers = (*_scope(fleet, asked), ("Key-Id", options.sealer.key_id))

@@ -110,6 +110,7 @@ def test_full_reads_what_did_not_change(tmp_path: Path, ssh_keygen: str) -> None
             assert not await asked("drift")
             assert await asked("drift", "--full")
             assert await asked("snapshot", "--full")
+            assert await asked("snapshot", "--agree")  # nobody agrees to what was only remembered
             assert await asked("check", "--fail-on", "never")
 
     asyncio.run(story())

@@ -168,6 +168,43 @@ def test_an_etag_that_lies_is_caught_by_the_next_full_read_and_said_from_then_on
     with_ilo(act)
 
 
+@pytest.mark.parametrize("expand", [True, False])
+def test_another_number_of_members_is_seen_in_the_directory_whatever_the_etag_says(
+    expand: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(motion, "_CLOCKS", motion._CLOCKS | {"Members", "Members@odata.count"})
+
+    async def act(ilo: VirtualIlo) -> None:
+        reads = Reads(ilo, tmp_path)
+        await reads.again()
+        changes: list[Callable[[], object]] = [
+            lambda: ilo.state.add(f"{DESTINATIONS}/3", {"Id": "3", "AlertDestination": "10.9.0.6"}),
+            lambda: ilo.state.remove(f"{DESTINATIONS}/1"),
+        ]
+        for change in changes:
+            change()
+            seen, _ = await reads.again()
+            assert seen.documents == (await reads.in_full()).documents
+            assert [(gap.what, gap.complete) for gap in seen.gaps] == [(DESTINATIONS, True)]
+            assert "ETag" in seen.gaps[0].detail
+
+    with_ilo(act, expand=expand)
+
+
+def test_another_firmware_gives_etags_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(ilo: VirtualIlo) -> None:
+        reads = Reads(ilo, tmp_path)
+        await reads.again()
+        monkeypatch.setattr(motion, "_CLOCKS", motion._CLOCKS | {"Contact"})
+        await reads.again(full_after_s=0.0)
+        ilo.state.set(SNMP, "/Contact", "as the new firmware has it")
+        ilo.state.set(MANAGER, "/FirmwareVersion", "iLO 5 v9.99")
+        seen, _ = await reads.again()
+        assert seen.documents == (await reads.in_full()).documents
+
+    with_ilo(act)
+
+
 def test_a_full_read_is_forced_at_an_age_and_compares_what_it_finds(tmp_path: Path) -> None:
     async def act(ilo: VirtualIlo) -> None:
         reads = Reads(ilo, tmp_path)

@@ -355,7 +355,7 @@ class _Walk:
     @property
     def outdated(self) -> bool:
         """Whether what was remembered does not go with what was read anew, so that all must be read."""
-        return self.recall.outdated(self.bodies, self._documents()[0])
+        return self.recall.outdated(self.bodies, self._documents()[0], self.firmware)
 
     @property
     def firmware(self) -> str:

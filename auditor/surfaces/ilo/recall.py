@@ -10,6 +10,7 @@ import msgspec
 
 from auditor.model.snapshot import Document, Gap
 from auditor.surfaces.ilo.body import Body, MalformedError, decode, key_of
+from auditor.surfaces.ilo.links import member_uris
 
 _VERSIONED: Final = re.compile(r"\.v\d+_\d+_\d+$")
 _LIED: Final = "its ETag stayed the same although its content changed"
@@ -57,6 +58,7 @@ class Recall:
         self.listed: Mapping[str, str] = {}
         self.used: dict[str, Kept] = {}
         self._dismissed: set[str] = set()
+        self._below: tuple[Mapping[str, str], Mapping[str, set[str]]] = ({}, {})
 
     def holds(self, uri: str) -> bool:
         """Whether the resource need not be read."""
@@ -73,8 +75,22 @@ class Recall:
             body = decode(kept.content)
         except MalformedError:  # it was within bounds when it was written, and is authenticated: bounds have changed
             return None
+        if "Members" in body and self._contradicts(key_of(uri), body):
+            self.dismiss(uri)
+            return None
         self.used[key_of(uri)] = kept
         return kept.uri, body
+
+    def _contradicts(self, key: str, collection: Body) -> bool:
+        """Whether the directory lists other members of a collection than are remembered, whatever the ETag says."""
+        if self._below[0] is not self.listed:
+            below: dict[str, set[str]] = {}
+            for one in self.listed:
+                below.setdefault(one.rpartition("/")[0], set()).add(one)
+            self._below = (self.listed, below)
+        listed = self._below[1].get(key)
+        members = {member for uri in member_uris(collection) if (member := key_of(uri)).startswith(f"{key}/")}
+        return listed is not None and listed != members
 
     def dismiss(self, uri: str) -> None:
         """The resource is to be read, whatever its ETag."""
@@ -85,8 +101,13 @@ class Recall:
         """The documents that were used as they are remembered."""
         return {key: kept.content for key, kept in self.used.items()}
 
-    def outdated(self, bodies: Mapping[str, tuple[str, Body]], documents: Iterable[Document]) -> bool:
-        """Whether an attribute registry changed while other documents were not read: it says how those are sealed."""
+    def outdated(self, bodies: Mapping[str, tuple[str, Body]], documents: Iterable[Document], firmware: str) -> bool:
+        """Whether documents that were not read may be others by now, so that all must be read.
+
+        Another firmware gives ETags of its own, and an attribute registry says how other documents are sealed.
+        """
+        if self.used and firmware not in ("", self._firmware):
+            return True
         contents = {key_of(one.name): one.content for one in documents}
         registries = (key for key, (_, body) in bodies.items() if "RegistryEntries" in body and key not in self.used)
         return bool(self.used) and any(
