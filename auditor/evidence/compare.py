@@ -23,6 +23,7 @@ WHOLE: Final = "whole target"
 
 _CAUSE: Final = "httpd.directive"
 _FILE: Final = "httpd.file"
+_DOCUMENTS: Final = "documents"
 _NAMED: Final = 5
 """Names that one gap lists."""
 
@@ -81,13 +82,14 @@ def _key_ids(collected: Collected, other: Collected) -> frozenset[str]:
 def _differences(
     before: State, after: State
 ) -> tuple[tuple[AttributeChange, ...], tuple[TextChange, ...], tuple[Gap, ...]]:
+    gaps = _gap_change(before, after)
     if before == after or before.interpretation.resources == after.interpretation.resources:
         changes: list[AttributeChange] = []
         unclear: list[Gap] = []
     else:
-        changes, unclear = _resource_changes(before.interpretation, after.interpretation, _gap_change(before, after))
-    texts = _text_changes(before.collected, after.collected, changes)
-    return _with_causes(changes, before.interpretation, after.interpretation), texts, tuple(unclear)
+        changes, unclear = _resource_changes(before.interpretation, after.interpretation, gaps)
+    texts, unread = _text_changes(before.collected, after.collected, changes, gaps)
+    return _with_causes(changes, before.interpretation, after.interpretation), texts, (*unclear, *unread)
 
 
 class _GapChange(msgspec.Struct, frozen=True):
@@ -192,15 +194,24 @@ def _hidden_gap(key: tuple[str, str, str], names: list[str]) -> Gap:
         "came": f"seen now; {by} could not be read when the state to compare with was taken",
         "undetermined": by or "the value cannot be known from what was collected",
     }[how]
-    return Gap(f"{kind} {listed}", "undetermined", f"could not be compared: {detail}", kinds=(kind,))
+    return Gap(
+        f"{kind} {listed}",
+        "undetermined",
+        f"could not be compared: {detail}",
+        kinds=() if kind == _DOCUMENTS else (kind,),
+    )
 
 
-def _text_changes(before: Collected, after: Collected, changes: Iterable[AttributeChange]) -> tuple[TextChange, ...]:
+def _text_changes(
+    before: Collected, after: Collected, changes: Iterable[AttributeChange], gaps: _GapChange
+) -> tuple[tuple[TextChange, ...], tuple[Gap, ...]]:
+    """What changed in documents, and which documents could not be compared since what leads to them was not seen."""
     old = {document.store_path: document for document in before.documents}
     new = {document.store_path: document for document in after.documents}
     said = _said(changes)
-    missing = {gap.what for gap in (*before.gaps, *after.gaps)}
+    missing = {gap.what for gap in (*before.gaps, *after.gaps) if not gap.complete}
     found: list[TextChange] = []
+    unread: dict[tuple[str, str, str], list[str]] = {}
     for path in sorted(old.keys() | new.keys()):
         one, other = old.get(path), new.get(path)
         if one is not None and other is not None:
@@ -208,9 +219,14 @@ def _text_changes(before: Collected, after: Collected, changes: Iterable[Attribu
                 found += document_changes(one, other, said.get(other.name, frozenset()), _members)
             continue
         for there in filter(None, (one, other)):
-            if there.name not in said and there.name not in missing:
+            if there.name in said or there.name in missing:
+                continue
+            by = [gap for gap in (gaps.opened if other is None else gaps.closed) if not gap.complete]
+            if by:
+                unread.setdefault((_DOCUMENTS, by[0].what, "gone" if other is None else "came"), []).append(there.name)
+            else:
                 found += document_changes(one or _empty(there), other or _empty(there), frozenset(), _members)
-    return tuple(found)
+    return tuple(found), tuple(_hidden_gap(key, names) for key, names in sorted(unread.items()))
 
 
 def _members(before: Any, after: Any) -> Iterator[Member]:

@@ -204,6 +204,28 @@ def test_a_body_that_nobody_speaks_of_is_told_when_it_comes_and_goes() -> None:
     assert [(one.before, one.after) for one in back.text_changes] == [(('/Id: "1"',), ())]
 
 
+def test_a_document_behind_one_that_was_not_read_did_not_go() -> None:
+    tail, service = "/redfish/v1/Managers/1/SnmpService/SNMPUsers", "/redfish/v1/Managers/1/SnmpService"
+    there = state(
+        documents=(document(service, b'{"Id": "0"}'), document(f"{tail}/1", b'{"Id": "1"}')), target="web1/ilo"
+    )
+    gap = Gap(service, "malformed", kinds=("ilo.snmp",))
+    unread = state(gaps=(gap,), target="web1/ilo")
+    for drift in (compare(there, unread), compare(unread, there)):
+        assert (drift.changes, drift.text_changes) == ((), ())
+        (said,) = [one for one in drift.gaps if one != gap]
+        assert f"{tail}/1" in said.what
+        assert service in said.detail
+        assert not said.complete
+
+
+def test_a_gap_that_hides_nothing_excuses_no_document_that_went() -> None:
+    name = "/redfish/v1/Managers/1/SecurityService/SecurityDashboard"
+    there = state(documents=(document(name, b'{"Id": "1"}'),), target="web1/ilo")
+    refused = state(gaps=(Gap(name, "licence", complete=True),), target="web1/ilo")
+    assert [one.document for one in compare(there, refused).text_changes] == [name]
+
+
 def test_large_rewritten_files_are_one_block_and_not_a_quadratic_search() -> None:
     before = document(SHOP, b"".join(b"a%d\n" % number for number in range(5000)))
     after = document(SHOP, b"".join(b"b%d\n" % number for number in range(5000)))
