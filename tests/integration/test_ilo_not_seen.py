@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
 from auditor.model.snapshot import Interpretation, hides
-from auditor.model.value import Boolean, Undetermined
+from auditor.model.value import Boolean, Undetermined, texts
 from auditor.surfaces.ilo.links import LINKS
 from auditor.surfaces.ilo.members import MEMBERS
 from auditor.surfaces.ilo.resources import interpret
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
 from auditor.surfaces.interface import InterpretOptions
-from tests.virtual_ilo import MANAGER, ROOT, SNMP, bodies, collected_from, proposal, with_ilo
+from tests.virtual_ilo import MANAGER, ROOT, SNMP, bodies, collected_from, collection, proposal, with_ilo
 
 pytestmark = pytest.mark.integration
 
@@ -51,9 +52,9 @@ def test_a_list_that_is_never_empty_hides_what_it_does_not_list(collection: str,
 
 def test_a_machine_may_have_no_subscription_and_no_destination() -> None:
     def empty(ilo: VirtualIlo) -> None:
-        for collection in (DESTINATIONS, f"{ROOT}/EventService/Subscriptions"):
-            ilo.state.set(collection, "/Members", [])
-            ilo.state.set(collection, "/Members@odata.count", 0)
+        for place in (DESTINATIONS, f"{ROOT}/EventService/Subscriptions"):
+            ilo.state.set(place, "/Members", [])
+            ilo.state.set(place, "/Members@odata.count", 0)
 
     assert meant(empty).gaps == ()
 
@@ -130,6 +131,25 @@ def test_what_rests_on_an_unread_licence_is_undetermined() -> None:
         assert after is not None
         assert isinstance(before.value(name), Boolean)
         assert isinstance(after.value(name), Undetermined)
+
+
+def test_two_managers_of_one_id_are_not_mixed_up() -> None:
+    """Else the second would pass by what the first is set to."""
+    tree = bodies()
+    second = {
+        uri.replace(MANAGER, f"{ROOT}/Managers/2"): json.loads(json.dumps(body).replace(MANAGER, f"{ROOT}/Managers/2"))
+        for uri, body in tree.items()
+        if uri.startswith(MANAGER)
+    }
+    second[SNMP.replace(MANAGER, f"{ROOT}/Managers/2")]["AlertsEnabled"] = False
+    tree[f"{ROOT}/Managers"]["Members"] = [{"@odata.id": MANAGER}, {"@odata.id": f"{ROOT}/Managers/2"}]
+    found = interpret(collection(tree | second), InterpretOptions())
+    assert {(one.name, one.value("alerts_enabled")) for one in found.of_kind("ilo.snmp")} == {
+        ("1", Boolean(True)),
+        (f"{ROOT}/Managers/2", Boolean(False)),
+    }
+    channels = {one.name: one.value("alert_channels") for one in found.of_kind("ilo.manager")}
+    assert channels[f"{ROOT}/Managers/2"] == texts()
 
 
 def test_a_link_hides_every_kind_that_is_made_of_what_it_leads_to() -> None:

@@ -215,6 +215,7 @@ def follow(root_uri: str, lookup: Callable[[str], Body | None]) -> tuple[Found, 
     """Every resource that can be reached through ``lookup``, in the table's order; cycles end where they close."""
     found: list[Found] = []
     seen: set[tuple[str, str]] = set()
+    owners: dict[tuple[str, str], str] = {}
 
     def visit(role: str, uri: str, owner: str) -> None:
         body = lookup(uri)
@@ -222,6 +223,8 @@ def follow(root_uri: str, lookup: Callable[[str], Body | None]) -> tuple[Found, 
             return
         seen.add((role, key_of(uri)))
         mine = owner_of(role, body, owner)
+        if mine != owner and owners.setdefault((role, mine), key_of(uri)) != key_of(uri):
+            mine = uri  # another one has this id already, and what belongs to the two must not be mixed up
         found.append(Found(role, uri, body, mine))
         for one in links_of(role):
             target = target_of(one, body)
