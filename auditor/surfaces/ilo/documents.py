@@ -43,5 +43,10 @@ def _enumerated(bodies: Iterable[Body]) -> Enumerated | None:
     registries = [read_registry(body) for body in bodies if "RegistryEntries" in body]
     if not registries:
         return None
-    names = {rule.name for registry in registries for rule in registry.rules.values() if rule.values is not None}
+    names = {
+        rule.name
+        for registry in registries
+        for rule in registry.rules.values()
+        if rule.values and rule.type != "Password"
+    }
     return names.__contains__

@@ -23,8 +23,8 @@ _COMPUTED: Final[dict[str, tuple[AttributeSpec, ...]]] = {
             "alert_channels",
             "list",
             "Every way by which an alert leaves this machine: SNMP destinations while alerts and the matching traps "
-            "are on, mail and syslog while on and complete, event subscriptions. Undetermined where none was seen "
-            "but not all could be read.",
+            "are on, mail and syslog while on and complete, event subscriptions. Undetermined where not all could "
+            "be read.",
         ),
         AttributeSpec(
             "alert_proven_days",

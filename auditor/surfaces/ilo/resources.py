@@ -12,13 +12,14 @@ from auditor.model.value import Boolean, Number, Undetermined, Value, texts
 from auditor.surfaces.ilo.bios import bioses, boots
 from auditor.surfaces.ilo.bodies import Bodies, attributes_of, first, listed, place_of, resource_of, text_at, unique
 from auditor.surfaces.ilo.body import at, escape
-from auditor.surfaces.ilo.links import Found
+from auditor.surfaces.ilo.links import Found, member_uris
 from auditor.surfaces.ilo.recognised import unrecognised, unverified
 from auditor.surfaces.ilo.thresholds import thresholds
 from auditor.surfaces.ilo.updates import update_attributes
 from auditor.surfaces.ilo.values import EMPTY_ADDRESSES
 from auditor.surfaces.interface import InterpretOptions
 
+_STATES: Final = frozenset({"Ignored", "Ok", "Risk"})
 _CHANNEL_KINDS: Final = (
     "ilo.snmp",
     "ilo.snmp_destination",
@@ -130,15 +131,20 @@ def _mail_and_syslog(bodies: Bodies, owner: str, name: str, gaps: tuple[Gap, ...
 
 
 def ntp_from_dhcp(bodies: Bodies, owner: str) -> bool | None:
-    """Whether DHCP names the time servers; None where no interface could be read."""
-    interfaces = bodies.of("manager_interface", owner)
+    """Whether DHCP names the time servers; None where not every interface could be read or understood."""
+    interfaces, collection = bodies.of("manager_interface", owner), first(bodies.of("manager_interfaces", owner))
+    unclear = not interfaces or (collection is not None and len(member_uris(collection.body)) > len(interfaces))
     for interface in interfaces:
         body = interface.body
-        by_v4 = at(body, "/DHCPv4/DHCPEnabled") is True and at(body, "/DHCPv4/UseNTPServers") is True
-        by_v6 = at(body, "/DHCPv6/UseNTPServers") is True and at(body, "/DHCPv6/OperatingMode") != "Disabled"
+        v4, for_v4, for_v6 = (
+            at(body, f"/DHCP{one}") for one in ("v4/DHCPEnabled", "v4/UseNTPServers", "v6/UseNTPServers")
+        )
+        by_v4 = v4 is True and for_v4 is True
+        by_v6 = for_v6 is True and at(body, "/DHCPv6/OperatingMode") != "Disabled"
         if body.get("InterfaceEnabled") is not False and (by_v4 or by_v6):
             return True
-    return False if interfaces else None
+        unclear = unclear or not all(one is None or isinstance(one, bool) for one in (v4, for_v4, for_v6))
+    return None if unclear else False
 
 
 def _time(bodies: Bodies, owner: str, name: str) -> list[Resource]:
@@ -150,11 +156,14 @@ def _time(bodies: Bodies, owner: str, name: str) -> list[Resource]:
     if by_dhcp is not None:
         attributes.append(Attribute("ntp_from_dhcp", Boolean(by_dhcp), None, "from the network interfaces' DHCP"))
         pointer = "/NTPServers" if by_dhcp else "/StaticNTPServers"
-        told = at(clock.body, pointer)
-        servers = [one for one in listed(told) if isinstance(one, str) and one not in EMPTY_ADDRESSES]
+        told = listed(at(clock.body, pointer))
+        servers = [one for one in told if isinstance(one, str) and one not in EMPTY_ADDRESSES]
         value: Value = texts(*(["DHCP"] if by_dhcp and servers else servers))
+        if not all(one is None or isinstance(one, str) for one in told):
+            value = Undetermined("the iLO's time servers have another form than is known here")
     else:
-        value, pointer = Undetermined("the iLO's network interfaces could not be read"), "/NTPServers"
+        value, pointer = Undetermined("what the iLO's network interfaces get by DHCP could not be read"), "/NTPServers"
+        attributes.append(Attribute("ntp_from_dhcp", value))
     attributes.append(Attribute("synchronised_by", value, place_of(bodies, clock, pointer)))
     return resource_of("ilo.time", name, attributes, place_of(bodies, clock))
 
@@ -170,15 +179,21 @@ def _security(bodies: Bodies, owner: str, name: str) -> list[Resource]:
         *attributes_of(bodies, kind, "secure_boot", boot),
     ]
     collection = first(bodies.of("security_params", owner))
-    parameters = bodies.of("security_param", owner)
-    if collection is not None and len(parameters) == len(listed(at(collection.body, "/Members"))):
-        risks = sorted(
-            str(one.body.get("Name", one.uri))
-            for one in parameters
-            if one.body.get("SecurityStatus") == "Risk" and one.body.get("Ignore") is not True
-        )
-        attributes.append(Attribute("risks", texts(*risks), place_of(bodies, collection)))
+    if collection is not None:
+        risks = _risks(collection, bodies.of("security_param", owner))
+        attributes.append(Attribute("risks", risks, place_of(bodies, collection)))
     return resource_of(kind, name, attributes, place_of(bodies, service or dashboard or boot))
+
+
+def _risks(collection: Found, parameters: tuple[Found, ...]) -> Value:
+    """What the iLO calls a risk and nobody ignores; undetermined unless it says of each parameter what it is."""
+    states = {
+        one.body.get("SecurityStatus") if isinstance(one.body.get("SecurityStatus"), str) else "" for one in parameters
+    }
+    if not parameters or len(parameters) != len(listed(at(collection.body, "/Members"))) or states - _STATES:
+        return Undetermined("not every security parameter of the iLO could be read")
+    found = (one for one in parameters if one.body["SecurityStatus"] == "Risk" and one.body.get("Ignore") is not True)
+    return texts(*sorted(str(one.body.get("Name", one.uri)) for one in found))
 
 
 def _licences(bodies: Bodies, owner: str, name: str) -> Iterable[Resource]:
@@ -215,12 +230,12 @@ def _subscriptions(bodies: Bodies) -> Iterable[Resource]:
 
 
 def _channels(bodies: Bodies, owner: str, gaps: tuple[Gap, ...]) -> Value:
-    """Every way by which an alert leaves the machine; undetermined where none was seen but not all could be."""
+    """Every way by which an alert leaves the machine; undetermined where not all could be seen."""
     protocols = tuple(_protocol_channels(bodies, owner))
     proven = [*_snmp_channels(bodies, owner), *(text for text, sure in protocols if sure), *_event_channels(bodies)]
     channels = [*proven, *(text for text, sure in protocols if not sure)]
     hidden = [gap for kind in _CHANNEL_KINDS for gap in hides(gaps, kind)]
-    if not channels and hidden:
+    if hidden:  # a way that is missing here may only not have been seen
         return Undetermined(f"{hidden[0].what} could not be read ({hidden[0].cause})")
     unlicensed = [gap for gap in gaps if "ilo.licence" in gap.kinds]
     if channels and not proven and unlicensed:

@@ -1,8 +1,9 @@
 """Secrets in Redfish bodies: replaced by keyed digests before anything leaves the collector.
 
 By name, anywhere: passwords, passphrases, keys, tokens, secrets, communities, engine ids, users that the iLO logs in
-as, HTTP headers. By form: user and query of a URL, and path segments that look like a token. Numbers, booleans, nulls
-and empty texts are no secrets. Values of BIOS attributes are sealed by name only where they are free text.
+as, HTTP headers. By form: user and query of a URL, and path segments that look like a token. Booleans, nulls and empty
+texts are no secrets; numbers only of members that are called as a secret is (``Password``, not ``MinPasswordLength``).
+Values of BIOS attributes are sealed by name only where they are free text.
 """
 
 from __future__ import annotations
@@ -38,7 +39,14 @@ _PUBLIC: Final = frozenset(
 """Key combinations of the console, a key that is public, and settings that say where keys are kept."""
 _URL: Final = re.compile(r"[a-z][a-z0-9+.\-]*://", re.IGNORECASE)
 _TOKEN_LIKE: Final = re.compile(r"(?=[^/]*\d)(?=[^/]*[A-Za-z])[A-Za-z0-9_\-~=.%]{24,}")
-_CHOICE: Final = re.compile(r"[A-Z][A-Za-z0-9]{0,30}")
+_CHOICE: Final = re.compile(r"Auto|Disabled|Enabled|No|None|Yes")
+"""What a BIOS attribute may be set to and is no secret, whatever the attribute is called."""
+_ITSELF: Final = re.compile(
+    r"(?:password|passwd|passphrase|secret|token|communit(?:y|ies)|engineid|authpw|licensekey|privatekey)$",
+    re.IGNORECASE,
+)
+_LOGS_IN: Final = frozenset({"Authentication", "SMTP"})
+"""What holds the user as whom the iLO logs in to another server."""
 _NEVER: Final = frozenset({"@odata.id", "@odata.type", "@odata.context", "MessageId"})
 
 Enumerated = Callable[[str], bool]
@@ -47,8 +55,8 @@ Enumerated = Callable[[str], bool]
 def seal_body(body: Body, sealer: Sealer, *, enumerated: Enumerated | None = None) -> Body:
     """The body with its secrets replaced; sealing twice equals once. The body given is not changed.
 
-    ``enumerated`` says whether a BIOS attribute's value is one of a few words (then it is no secret); without it, a
-    single capitalised word is taken for one.
+    ``enumerated`` says whether a BIOS attribute's value is one of a few words (then it is no secret); without it, only
+    ``Enabled``, ``Disabled`` and the like are taken for one.
     """
     return _object(body, sealer, secret=False, enumerated=enumerated)
 
@@ -65,7 +73,9 @@ def _object(value: Body, sealer: Sealer, *, secret: bool, enumerated: Enumerated
         plain = "://" not in inner if isinstance(inner, str) else not isinstance(inner, (dict, list))
         if name in _NEVER or (plain and not secret and not is_secret_name(name)):  # most members, at once
             sealed[name] = inner
-        elif name == "Attributes" and isinstance(inner, dict):
+            continue
+        inner = _as_text(name, inner)
+        if name == "Attributes" and isinstance(inner, dict):
             sealed[name] = _attributes(inner, sealer, enumerated)
         elif name == "BaseConfigs" and isinstance(inner, list):
             sealed[name] = [_base_config(one, sealer, enumerated) for one in inner]
@@ -75,7 +85,22 @@ def _object(value: Body, sealer: Sealer, *, secret: bool, enumerated: Enumerated
             sealed[name] = _any(inner, sealer, secret=hidden, enumerated=enumerated)
         else:
             sealed[name] = inner
+        if name in _LOGS_IN and isinstance(login := sealed[name], dict):
+            sealed[name] = {each: _login_user(each, value, sealer) for each, value in login.items()}
     return sealed
+
+
+def _login_user(name: str, value: Json, sealer: Sealer) -> Json:
+    return _seal(value, sealer) if name.casefold() == "username" and isinstance(value, str) else value
+
+
+def _as_text(name: str, value: Json) -> Json:
+    """The value, with numbers as texts where they are a secret: a community may be ``12345``."""
+    if not _ITSELF.search(name):
+        return value
+    if isinstance(value, list):
+        return [_as_text(name, one) for one in value]
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _any(value: Json, sealer: Sealer, *, secret: bool, enumerated: Enumerated | None) -> Json:
@@ -90,6 +115,7 @@ def _any(value: Json, sealer: Sealer, *, secret: bool, enumerated: Enumerated | 
 
 def _attributes(values: Body, sealer: Sealer, enumerated: Enumerated | None) -> Body:
     def sealed(name: str, value: Json) -> Json:
+        value = _as_text(name, value)
         if not isinstance(value, str):
             return _any(value, sealer, secret=is_secret_name(name), enumerated=enumerated)
         chosen = enumerated(name) if enumerated else bool(_CHOICE.fullmatch(value))

@@ -66,8 +66,8 @@ def _secret(raw: Json) -> Value | None:
 
 
 def _list(member: Member, raw: Json) -> Value:
-    if not isinstance(raw, list):
-        return _UNREADABLE
+    if not isinstance(raw, list) or not all(one is None or isinstance(one, str) for one in raw):
+        return _UNREADABLE  # an entry that is passed over would look like one that is not there
     items = [one for one in raw if isinstance(one, str) and one not in EMPTY_ADDRESSES]
     if member.form == "secrets":
         return Many(tuple(value for one in items if (value := _secret(one)) is not None))

@@ -112,12 +112,60 @@ def test_a_channel_counts_only_where_an_alert_would_leave(
     assert value("ilo.manager", "1", "alert_channels", *changes) == texts(*channels)
 
 
-def test_no_channel_is_not_said_where_one_may_be_hidden() -> None:
-    collected = collection(bodies("ilo5", (SNMP, "/AlertsEnabled", False)))
+@pytest.mark.parametrize("alerts", [True, False])
+def test_channels_are_not_said_where_one_may_be_hidden(alerts: bool) -> None:
+    """Else the one that is missing would show as taken away."""
+    collected = collection(bodies("ilo5", (SNMP, "/AlertsEnabled", alerts)))
     gap = Gap("/redfish/v1/EventService", "timed out", kinds=("ilo.event_subscription",))
     found = interpret(msgspec.structs.replace(collected, gaps=(gap,)), InterpretOptions()).find("ilo.manager", "1")
     assert found is not None
     assert isinstance(found.value("alert_channels"), Undetermined)
+
+
+PARAMETERS = f"{MANAGER}/SecurityService/SecurityDashboard/SecurityParams"
+INTERFACES = f"{MANAGER}/EthernetInterfaces"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (f"{PARAMETERS}/0", "/SecurityStatus", "AtRisk"),
+        (f"{PARAMETERS}/0", "/SecurityStatus", None),
+        (f"{PARAMETERS}/0", "", None),
+    ],
+)
+def test_risks_are_not_said_where_a_parameter_is_not_understood(change: tuple[str, str, object]) -> None:
+    tree = bodies("ilo5", change)
+    tree[PARAMETERS]["Members"] = [{"@odata.id": f"{PARAMETERS}/{number}"} for number in range(3)]
+    security = interpret(collection(tree), InterpretOptions()).find("ilo.security", "1")
+    assert security is not None
+    assert isinstance(security.value("risks"), Undetermined)
+
+
+def test_no_parameter_is_no_absence_of_risks() -> None:
+    tree = bodies()
+    tree[PARAMETERS]["Members"] = []
+    security = interpret(collection(tree), InterpretOptions()).find("ilo.security", "1")
+    assert security is not None
+    assert isinstance(security.value("risks"), Undetermined)
+
+
+def test_time_servers_in_another_form_are_not_none() -> None:
+    for servers in ([{"Server": "ntp1"}], [5], ["10.0.0.2", {"Server": "ntp1"}]):
+        change = (f"{MANAGER}/DateTime", "/StaticNTPServers", servers)
+        assert isinstance(value("ilo.time", "1", "ntp_servers", change), Undetermined)
+        assert isinstance(value("ilo.time", "1", "synchronised_by", change), Undetermined)
+
+
+def test_who_names_the_time_servers_is_not_known_while_an_interface_is_not() -> None:
+    other = bodies()
+    other[INTERFACES]["Members"] = [{"@odata.id": f"{INTERFACES}/{number}"} for number in (1, 2)]
+    odd = bodies("ilo5", (f"{INTERFACES}/1", "/DHCPv4/DHCPEnabled", "true"))
+    for tree in (other, odd):
+        clock = interpret(collection(tree), InterpretOptions()).find("ilo.time", "1")
+        assert clock is not None
+        assert isinstance(clock.value("synchronised_by"), Undetermined)
+        assert isinstance(clock.value("ntp_from_dhcp"), Undetermined)
 
 
 def test_bios_shows_what_waits_and_what_post_said() -> None:

@@ -104,6 +104,32 @@ def test_numbers_flags_empty_texts_and_choices_stay_readable() -> None:
     assert sealed["Attributes"]["AdminPassword"].startswith("auditor-secret:")
 
 
+def test_a_password_that_looks_like_a_choice_is_sealed_also_where_no_registry_was_read() -> None:
+    values = {"AdminPassword": "Welcome1", "PowerOnPassword": 4711, "SgxLePublicKeyWriteEnable": "Disabled"}
+    sealed: Any = seal_body({"Attributes": values}, SEALER)["Attributes"]
+    assert sealed["SgxLePublicKeyWriteEnable"] == "Disabled"
+    assert all(sealed[name].startswith("auditor-secret:") for name in ("AdminPassword", "PowerOnPassword"))
+
+
+def test_a_secret_that_is_written_as_a_number_is_sealed_as_its_text_is() -> None:
+    numbers: Any = seal_body({"TrapCommunity": 12345, "ReadCommunities": [12345, ""], "PasswordAge": 90}, SEALER)
+    texts: Any = seal_body({"TrapCommunity": "12345", "ReadCommunities": ["12345", ""], "PasswordAge": 90}, SEALER)
+    assert numbers == texts
+    assert numbers["PasswordAge"] == 90
+    assert "12345" not in json.dumps(numbers)
+
+
+def test_the_user_as_whom_the_ilo_logs_in_elsewhere_is_a_secret() -> None:
+    body = {"LDAP": {"Authentication": {"Username": "cn=reader", "AuthenticationType": "UsernameAndPassword"}},
+            "SMTP": {"Username": "alerts", "ServerAddress": "mail.example"}, "UserName": "Administrator"}  # fmt: skip
+    sealed: Any = seal_body(body, SEALER)
+    assert sealed["LDAP"]["Authentication"]["Username"].startswith("auditor-secret:")
+    assert sealed["LDAP"]["Authentication"]["AuthenticationType"] == "UsernameAndPassword"
+    assert sealed["SMTP"]["Username"].startswith("auditor-secret:")
+    assert (sealed["SMTP"]["ServerAddress"], sealed["UserName"]) == ("mail.example", "Administrator")
+    assert seal_body(sealed, SEALER) == sealed
+
+
 def test_a_url_keeps_its_host_and_plain_path() -> None:
     assert (
         seal_url("https://events.example:8443/redfish/events", SEALER) == "https://events.example:8443/redfish/events"
