@@ -8,6 +8,8 @@ from typing import Final
 import msgspec
 from yarl import URL
 
+from auditor.errors import InputError
+from auditor.model.target import IloEndpoint
 from auditor.surfaces.ilo.body import Body, Json, MalformedError, at, decode, path_of
 
 _LONGEST_PAUSE_S: Final = 5.0
@@ -42,6 +44,22 @@ class Answer(msgspec.Struct, frozen=True):
     def says(self, message: str) -> bool:
         """Whether one of the messages has this last name, for example ``LicenseKeyRequired``."""
         return any(one.rsplit(".", 1)[-1] == message for one in self.messages)
+
+
+def base_url(endpoint: IloEndpoint) -> URL:
+    """The address of an iLO.
+
+    Errors:
+        InputError: it is none.
+    """
+    try:
+        url = URL(endpoint.url)
+        usable = url.scheme == "https" and url.host and not url.user and not url.query_string and not url.fragment
+    except ValueError:
+        usable = False
+    if not usable or url.path not in ("", "/"):
+        raise InputError(f"{endpoint.url!r} is no iLO's address", next_step="It looks like  https://web1-ilo[:PORT]")
+    return url
 
 
 def with_slash(path: str, location: str | None, base: str) -> str | None:

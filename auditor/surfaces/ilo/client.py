@@ -18,7 +18,6 @@ from typing import Final, Self
 
 import aiohttp
 import msgspec
-from aiohttp.hdrs import CONTENT_ENCODING
 from redfish.aio import (
     AsyncRedfishClient,
     AsyncRestResponse,
@@ -26,20 +25,22 @@ from redfish.aio import (
     RedfishError,
     RedfishTimeoutError,
 )
-from yarl import URL
 
-from auditor.errors import CollectError, InputError
+from auditor.errors import CollectError
 from auditor.model.target import IloEndpoint
-from auditor.surfaces.ilo.answers import Answer, answer_of, listed, pause_of, with_slash
+from auditor.surfaces.ilo.answers import Answer, answer_of, base_url, listed, pause_of, with_slash
 from auditor.surfaces.ilo.body import Body, link, path_of
+from auditor.surfaces.ilo.bounded import BoundedResponse, TooLargeError
 from auditor.surfaces.ilo.failures import (
     changed,
+    is_expired,
     is_refusal,
     named,
     no_session,
     not_tried,
     not_trusted,
     reason,
+    session_lost,
     unsuccessful,
 )
 from auditor.surfaces.ilo.pins import Pin, read_pin
@@ -49,8 +50,6 @@ from auditor.transport.log_ins import LogIn, LogIns
 ROOT: Final = "/redfish/v1/"
 _SESSIONS: Final = "/redfish/v1/SessionService/Sessions"
 
-MAX_BODY: Final = 8 * 1024 * 1024
-_CHUNK: Final = 65_536
 _CONNECTIONS: Final = 4
 _AT_FIRST: Final = 2
 """A third and fourth handshake cost an iLO, and this side, more than they save, unless its answers are slow."""
@@ -58,28 +57,6 @@ _SLOW_S: Final = 1.0
 _READ_TRIES: Final = 3
 _LATE_TRIES: Final = 2
 _LOG_OUT_S: Final = 10.0
-
-
-class TooLargeError(aiohttp.ClientPayloadError):
-    """A body is longer than allowed; reading stopped there."""
-
-
-class _BoundedResponse(aiohttp.ClientResponse):
-    """A response whose body is read up to :data:`MAX_BODY` bytes, after any compression was undone."""
-
-    async def read(self) -> bytes:
-        told = self.content_length
-        if self._body is None and told is not None and told <= MAX_BODY and CONTENT_ENCODING not in self.headers:
-            return await super().read()  # it holds no more than is told
-        if self._body is None:
-            kept = bytearray()
-            async for chunk in self.content.iter_chunked(_CHUNK):
-                kept += chunk
-                if len(kept) > MAX_BODY:
-                    self.close()
-                    raise TooLargeError(f"more than {MAX_BODY} bytes")
-            self._body = bytes(kept)
-        return self._body
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -115,6 +92,7 @@ class IloClient:
     the look at its service root; it is not used where the certificate is not verified. :attr:`gets` counts the GET
     requests sent, those repeated included; :attr:`sessions` is where the log-in was; :attr:`root` is the service root
     as it was shown before the log-in, empty where it was not looked at. ``log_ins`` are those of the whole run.
+    :attr:`lost` says why nothing more can be read: the iLO ended the renewed session too.
     """
 
     def __init__(
@@ -128,6 +106,7 @@ class IloClient:
     ) -> None:
         self.endpoint = endpoint
         self.gets = 0
+        self.lost: CollectError | None = None
         self.root: Body = {}
         self.sessions = sessions if endpoint.verify else ""
         self._credentials = credentials
@@ -147,7 +126,7 @@ class IloClient:
         trusted = self._trusted()
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=trusted, limit_per_host=_CONNECTIONS, limit=_CONNECTIONS),
-            response_class=_BoundedResponse,
+            response_class=BoundedResponse,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._request_s, sock_connect=min(10.0, self._request_s)),
             trust_env=False,
@@ -175,7 +154,12 @@ class IloClient:
             CollectError: with the cause ``absent``, ``not permitted``, ``licence``, ``timed out``, ``malformed``,
                 ``too large``, ``refused``, ``not trusted`` or ``unreachable``.
         """
+        if self.lost is not None:
+            raise self.lost
         answer = await self._read(f"{uri}?$expand=." if expand else uri)
+        if is_expired(answer):
+            self.lost = self.lost or session_lost(self.endpoint)
+            raise self.lost
         if not answer.ok:
             raise unsuccessful(self.endpoint.url, uri, answer)
         if answer.error:
@@ -211,6 +195,7 @@ class IloClient:
         Errors:
             CollectError: as on entering.
         """
+        self.lost = None
         await self._forget()
         await self._log_in()
 
@@ -256,7 +241,7 @@ class IloClient:
         if raw.status == 308 and (slashed := with_slash(path, raw.getheader("Location"), self.endpoint.url)):
             path = slashed
             raw = await self._send(client, method, path, body, headers)
-        if raw.status == 401 and await self._renew(client):
+        if is_expired(_answer(raw)) and await self._renew(client):
             raw = await self._send(self._client(), method, path, body, headers)
         return _answer(raw), pause_of(raw.getheader("Retry-After"))
 
@@ -284,11 +269,12 @@ class IloClient:
                 finally:
                     late.cancel()
         except RedfishError as error:
-            raise await self._failed(uri, error) from error
-        except (ValueError, UnicodeError) as error:  # a header or status line that no client can make sense of
-            raise CollectError(
+            failure = await self._failed(uri, error)
+        except ValueError as error:  # a header or status line that no client can make sense of
+            failure = CollectError(
                 f"{named(self.endpoint.url, uri)}: no HTTP answer ({str(error)[:120]})", cause="malformed"
-            ) from error
+            )
+        raise failure  # on its own: aiohttp's errors hold the request with its token
 
     def _widen(self) -> None:
         """Lets one more request run at once: what takes long, or hangs, holds the others up no longer."""
@@ -299,7 +285,7 @@ class IloClient:
     # -- the session --------------------------------------------------------------------------------------------
 
     async def _log_in(self) -> None:
-        client = AsyncRedfishClient(str(_base_url(self.endpoint)), session=self._http)
+        client = AsyncRedfishClient(str(base_url(self.endpoint)), session=self._http)
         name, password = self._credentials.username, self._credentials.password
         # Whoever waits for a turn shows meanwhile that it answers: an iLO that is away must hold up nobody.
         known = "" if self._log_ins.is_contended(name, password) else self.sessions
@@ -340,7 +326,7 @@ class IloClient:
         elif answer.ok and token:
             one.accepted()
             self._session = answer.location or path_of(str(answer.body.get("@odata.id", ""))) or ""
-            self._redfish = AsyncRedfishClient(str(_base_url(self.endpoint)), session=self._http, session_key=token)
+            self._redfish = AsyncRedfishClient(str(base_url(self.endpoint)), session=self._http, session_key=token)
         return answer
 
     async def _root(self, client: AsyncRedfishClient) -> Body:
@@ -439,7 +425,7 @@ class IloClient:
         return aiohttp.Fingerprint(hashlib.sha256(self._pin.raw).digest())
 
     async def _not_trusted(self, error: aiohttp.ClientError) -> CollectError:
-        url = _base_url(self.endpoint)
+        url = base_url(self.endpoint)
         shown = await shown_certificate(url.host or "", url.port or 443)
         if self._pin is not None:
             return changed(self.endpoint.url, self._pin, shown)
@@ -448,17 +434,6 @@ class IloClient:
         detail = f'issuer "{shown.issuer}", fingerprint {shown.fingerprint}'
         verdict = getattr(getattr(error, "certificate_error", None), "verify_message", "")
         return not_trusted(self.endpoint.url, detail, verdict)
-
-
-def _base_url(endpoint: IloEndpoint) -> URL:
-    try:
-        url = URL(endpoint.url)
-        usable = url.scheme == "https" and url.host and not url.user and not url.query_string and not url.fragment
-    except ValueError:
-        usable = False
-    if not usable or url.path not in ("", "/"):
-        raise InputError(f"{endpoint.url!r} is no iLO's address", next_step="It looks like  https://web1-ilo[:PORT]")
-    return url
 
 
 def _answer(raw: AsyncRestResponse) -> Answer:

@@ -18,6 +18,7 @@ from auditor.surfaces.ilo.client import ROOT, IloClient, credentials_of
 from auditor.surfaces.ilo.directory import directory_of, listed_etags
 from auditor.surfaces.ilo.documents import as_documents
 from auditor.surfaces.ilo.expanded import taken_apart
+from auditor.surfaces.ilo.gaps import UNUSABLE, together
 from auditor.surfaces.ilo.links import (
     LINKS,
     MAX_OWNERS,
@@ -37,6 +38,7 @@ from auditor.surfaces.interface import CollectOptions
 
 MAX_DOCUMENTS: Final = 1_000
 WHOLE: Final = "whole target"
+_REST: Final = "the rest of the target"
 _NO_EXPAND: Final = ("absent", "unsupported", "malformed", "unreachable", "too large", "not permitted")
 _REGISTRIES: Final = next(one for one in LINKS if one.to == "registries")
 _FACTS: Final = (
@@ -76,14 +78,16 @@ async def collect(target: Target, options: CollectOptions) -> Collected:
                 for use in (True, False) if usable else (False,):
                     walk = _Walk(options, Recall(memory, use=use), memory.directory if memory and use else "")
                     await walk.run(client)
-                    if not walk.outdated:
+                    if client.lost is not None or not walk.outdated:
                         break
+                if client.lost is not None:
+                    raise client.lost
                 if shelf:
                     await _remember(shelf, walk, client, memory, options)
     except CollectError as error:
-        walk.gaps.append(_gap(WHOLE, error, ()))
+        walk.gaps.append(_gap(_REST if walk.bodies else WHOLE, error, ()))
     except TimeoutError:
-        what = "the rest of the target" if walk.bodies else WHOLE
+        what = _REST if walk.bodies else WHOLE
         walk.gaps.append(
             Gap(
                 what,
@@ -222,7 +226,7 @@ class _Walk:
 
     def _no_link(self, one: Link, uri: str, body: Body) -> None:
         if (pointer := unusable_link(one, body)) is not None:
-            self.gaps.append(Gap(f"{uri}#{pointer}", "malformed", "the link cannot be followed", "", one.kinds))
+            self.gaps.append(Gap(f"{uri}#{pointer}", "malformed", UNUSABLE, "", one.kinds))
             return
         if one.quiet:
             return
@@ -271,7 +275,8 @@ class _Walk:
         except CollectError as error:
             if expand and error.cause in _NO_EXPAND:
                 return await self._ask(uri, kinds, expand=False, needed=needed)
-            self.gaps.append(_gap(uri, error, kinds, complete=error.cause == "licence" and not needed))
+            if error is not self._client.lost:  # which is told once, for all that was not read
+                self.gaps.append(_gap(uri, error, kinds, complete=error.cause == "licence" and not needed))
             return None
         self._keep(uri, body)
         return body
@@ -387,7 +392,7 @@ class _Walk:
     def collected(self, target: Target) -> Collected:
         """What the walk found, sealed and sorted."""
         documents, doubles = self._documents()
-        gaps = {*self.gaps, *doubles}
+        gaps = {*together(self.gaps), *doubles}
         ordered = tuple(sorted(gaps, key=lambda gap: (gap.what != WHOLE, gap.what, gap.cause, gap.detail)))
         facts = tuple(self._facts[name] for name in sorted(self._facts))
         return Collected(target.name, "ilo", documents, facts, ordered)

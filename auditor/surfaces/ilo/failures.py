@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from auditor.surfaces.ilo.trust import Certificate
 
 _REFUSED: Final = (400, 401, 403)
+_NOT_THE_ACCOUNT: Final = ("PasswordChangeRequired", "LicenseKeyRequired", "NoValidSession")
 
 
 def named(base: str, uri: str) -> str:
@@ -30,6 +31,14 @@ def no_session(endpoint: IloEndpoint, answer: Answer, has_token: bool) -> Collec
         why, do = "the iLO asks for another password first", "Change it in the iLO's web interface."
     elif answer.ok and not has_token:
         return CollectError(f"{endpoint.url}: the log-in's answer holds no token. Not read.", cause="malformed")
+    elif answer.status in (404, 405) or 300 <= answer.status < 400 or answer.says("NoValidSession"):
+        told = f"it opens no session where its service root says (status {answer.status}{listed(answer.messages)})"
+        return CollectError(f"{endpoint.url}: {told}. Not read.", cause="malformed")
+    elif answer.says("LicenseKeyRequired"):
+        return CollectError(
+            f"{endpoint.url}: its licence lets nobody log in this way (status {answer.status}). Not read.",
+            cause="refused",
+        )
     elif answer.status in _REFUSED:
         why = f"the log-in was refused (status {answer.status})"
         do = (
@@ -45,7 +54,21 @@ def no_session(endpoint: IloEndpoint, answer: Answer, has_token: bool) -> Collec
 
 def is_refusal(answer: Answer) -> bool:
     """Whether a log-in was refused for its name or password, so that trying them again could lock the account."""
-    return answer.status in _REFUSED and not answer.says("PasswordChangeRequired")
+    return answer.status in _REFUSED and not any(answer.says(one) for one in _NOT_THE_ACCOUNT)
+
+
+def is_expired(answer: Answer) -> bool:
+    """Whether a request was refused since the iLO does not know the session any more."""
+    return answer.status == 401 and not answer.says("InsufficientPrivilege")
+
+
+def session_lost(endpoint: IloEndpoint) -> CollectError:
+    """The iLO ended the session, and the one after it too."""
+    return CollectError(
+        f"{endpoint.url}: the iLO ended the session, and the renewed one too (status 401). The rest was not read.",
+        cause="refused",
+        next_step="See in the iLO's event log who ends sessions, or whether it restarts; then run again.",
+    )
 
 
 def not_tried(endpoint: IloEndpoint, refused_by: str) -> CollectError:
@@ -66,7 +89,7 @@ def unsuccessful(base: str, uri: str, answer: Answer) -> CollectError:
         cause = "licence"
     elif answer.status in (404, 410):
         cause = "absent"
-    elif answer.status == 403:
+    elif answer.status == 403 or answer.says("InsufficientPrivilege"):
         cause = "not permitted"
     elif answer.status == 401:
         cause = "refused"

@@ -114,7 +114,10 @@ async def _stream_huge(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     await response.write(b'{"a":"')
     for _ in range(_HUGE // len(_CHUNK)):
+        if request.transport is None or request.transport.is_closing():
+            return response
         await response.write(_CHUNK)
+        await asyncio.sleep(0)  # otherwise nobody is told that the client hung up
     await response.write(b'"}')
     return response
 

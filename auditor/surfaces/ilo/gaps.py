@@ -1,0 +1,34 @@
+"""Gaps as people want to read them: one for one thing that went wrong. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import Final
+
+from auditor.model.snapshot import Gap
+
+UNUSABLE: Final = "the link cannot be followed"
+_NAMED: Final = 8
+
+
+def together(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    """The gaps, those of several links of one resource as one, and those that say the same of one resource as one."""
+    found: dict[tuple[str, str, str, str, bool], list[Gap]] = {}
+    for gap in gaps:
+        what = gap.what.partition("#")[0] if gap.detail == UNUSABLE else gap.what
+        found.setdefault((what, gap.cause, gap.detail, gap.next_step, gap.complete), []).append(gap)
+    return tuple(_one(what, alike) for (what, *_), alike in found.items())
+
+
+def _one(what: str, alike: list[Gap]) -> Gap:
+    first = alike[0]
+    hidden = () if any(not gap.kinds for gap in alike) else tuple(sorted({*chain(*(gap.kinds for gap in alike))}))
+    pointers = sorted({gap.what.partition("#")[2] for gap in alike if gap.what != what})
+    if len(alike) == 1:
+        return first
+    detail = first.detail
+    if pointers:
+        more = f" and {len(pointers) - _NAMED} more" if len(pointers) > _NAMED else ""
+        detail = f"{len(pointers)} links cannot be followed: {', '.join(pointers[:_NAMED])}{more}"
+    return Gap(what, first.cause, detail, first.next_step, hidden, first.complete)
