@@ -23,6 +23,8 @@ _NUMBERED: Final = re.compile(
 _FAMILY: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?: [0-9]+)?")
 _BUILD: Final = re.compile(r"(?:-| Build )([0-9]{1,18})")
 _RELEASE: Final = re.compile(r"-[A-Za-z0-9._+~-]+")
+_AFTER: Final = re.compile(r"-[0-9][^~]*")
+"""A package release, which is newer than the bare version; ``-rc1`` and ``-1~beta`` may come before it."""
 _TWO_DIGITS: Final = re.compile(r"ilo [0-9]+|[a-z][0-9]{2}")
 """Families whose second of two numbers always has two digits: iLO and HPE's system ROMs (``U46``)."""
 
@@ -35,23 +37,28 @@ _SAID: Final[dict[Difference, str]] = {
 
 
 class Parsed(msgspec.Struct, frozen=True):
-    """A version that has an order: family (case folded), then numbers or a date, then a build or package release."""
+    """A version that has an order: family (case folded), then numbers, a build or package release, and a date.
+
+    ``fraction`` is the second of just two numbers as it is written, which some vendors read as decimals.
+    """
 
     family: str
     numbers: tuple[int, ...] = ()
     day: date | None = None
     build: int | None = None
     release: str = ""
+    fraction: str = ""
 
 
 def compare_versions(left: str, right: str) -> int | None:
     """-1, 0 or 1 as ``left`` is older than, equal to or newer than ``right``; None where that is not plain.
 
-    Read are a family and dotted numbers (``U46 v2.34``, ``iLO 5 v2.78``, ``4.4.4.62``), with a build date after them
-    that does not count (``1.14.00 May 28 2025``), a build number (``13.3.0 Build 37``, ``52.28.3-5681``) or package
-    release (``2.4.6-99.el7``) where all before it is equal, a family and a date (``P89 (10/16/2020)``), and dates
-    alone. Families must agree. What is written otherwise (``HPG7``, ``0x15``, ``96.00.AF.00.02``) is equal to itself
-    alone. Equal versions need not be written alike: ``2.4`` is ``2.4.0``.
+    Read are a family and dotted numbers (``U46 v2.34``, ``iLO 5 v2.78``, ``4.4.4.62``), a build number
+    (``13.3.0 Build 37``, ``52.28.3-5681``) or package release (``2.4.6-99.el7``) where all before it is equal, a build
+    date (``1.14.00 May 28 2025``) where both have one and all else is equal, a family and a date
+    (``P89 (10/16/2020)``), and dates alone. Families must agree. What is written otherwise (``HPG7``, ``0x15``,
+    ``96.00.AF.00.02``) is equal to itself alone. Equal versions need not be written alike: ``2.4`` is ``2.4.0``; but
+    ``1.2`` beside ``1.02`` or ``1.10`` may be a decimal number, and has no plain order.
     """
     left, right = " ".join(left.split()), " ".join(right.split())
     if left == right:
@@ -101,23 +108,34 @@ def parse_version(text: str) -> Parsed | None:
     written = found["numbers"].split(".")
     if len(written) == 2 and len(written[1]) == 1 and _TWO_DIGITS.fullmatch(family):
         return None  # 2.4 may be 2.40 or 2.04
-    numbers = tuple(int(number) for number in written)
+    numbers, fraction = tuple(int(number) for number in written), written[1] if len(written) == 2 else ""
     if build := _BUILD.fullmatch(rest):
-        return Parsed(family, numbers, build=int(build[1]))
-    return Parsed(family, numbers, release=rest) if not rest or _RELEASE.fullmatch(rest) else None
+        return Parsed(family, numbers, day, int(build[1]), fraction=fraction)
+    return (
+        Parsed(family, numbers, day, release=rest, fraction=fraction) if not rest or _RELEASE.fullmatch(rest) else None
+    )
 
 
 def _compare(one: Parsed, other: Parsed) -> int | None:
-    if one.family != other.family:
+    if one.family != other.family or bool(one.numbers) != bool(other.numbers):
         return None
-    if one.day and other.day:
-        return (one.day > other.day) - (one.day < other.day)
-    if one.day or other.day:
+    if one.fraction and other.fraction and one.numbers[0] == other.numbers[0] and _may_be_decimal(one, other):
         return None
     for ours, theirs in zip_longest(one.numbers, other.numbers, fillvalue=0):
         if ours != theirs:
             return 1 if ours > theirs else -1
-    return _compare_builds(one, other)
+    order = _compare_builds(one, other)
+    if order == 0 and one.day and other.day:  # one version, built twice
+        return (one.day > other.day) - (one.day < other.day)
+    return order
+
+
+def _may_be_decimal(one: Parsed, other: Parsed) -> bool:
+    """Whether two versions of one family and first number have another order when read as decimal numbers."""
+    places = max(len(one.fraction), len(other.fraction))
+    ours, theirs = int(one.fraction.ljust(places, "0")), int(other.fraction.ljust(places, "0"))
+    as_decimals = (ours > theirs) - (ours < theirs)
+    return as_decimals != (one.numbers[1] > other.numbers[1]) - (one.numbers[1] < other.numbers[1])
 
 
 def _compare_builds(one: Parsed, other: Parsed) -> int | None:
@@ -126,6 +144,8 @@ def _compare_builds(one: Parsed, other: Parsed) -> int | None:
     ours, theirs = one.build is not None or bool(one.release), other.build is not None or bool(other.release)
     if ours and theirs:
         return 0 if one.release == other.release and one.build == other.build else None
+    if any(each.release and not _AFTER.fullmatch(each.release) for each in (one, other)):
+        return None
     return ours - theirs
 
 

@@ -26,6 +26,9 @@ from auditor.policy.versions import compare_versions, same_version, why_no_order
         ("13.3.0 Build 37", "13.10.0 Build 2"),
         ("52.28.3-5681", "52.28.3-10000"),
         ("2.4.6-99", "2.4.7"),
+        ("U46 v2.34 (03/11/2025)", "U46 v2.34 (05/01/2025)"),
+        ("1.14.00 May 28 2025", "1.14.00 Jun 02 2025"),
+        ("1.02", "1.10"),
     ],
 )
 def test_older_and_newer(older: str, newer: str) -> None:
@@ -70,6 +73,11 @@ def test_the_same(left: str, right: str) -> None:
         ("9" * 5000, "1"),
         ("1." * 100 + "1", "1"),
         ("\u0663.1", "2.0"),
+        ("1.02", "1.2"),
+        ("1.10", "1.3"),
+        ("1.20", "1.2"),
+        ("1.2.3-rc1", "1.2.3"),
+        ("1.2.3-1~beta2", "1.2.3"),
     ],
 )
 def test_no_plain_order_is_said_and_not_guessed(left: str, right: str) -> None:
@@ -95,6 +103,7 @@ def test_why_there_is_no_order(left: str, right: str, said: str) -> None:
         ("U46 v2.34 (03/11/2025)", "U46 v2.34", True),
         ("U46 v2.34", "U58 v2.34", False),
         ("HPG7", "HPG8", False),
+        ("U46 v2.34 (03/11/2025)", "U46 v2.34 (05/01/2025)", False),
         ("iLO 6 v1.66", "1.66 Mar 12 2025", None),
         ("iLO 6 v1.66", "1.67 Mar 12 2025", False),
     ],
