@@ -26,6 +26,7 @@ _LARGEST_JSON: Final = 1 << 20
 _LARGEST_PRODUCT: Final = 4_000_000
 """Lines before times lines after, equal head and tail left out, up to which lines are matched."""
 
+_REDFISH: Final = "/redfish/"
 _IDENTITIES: Final = ("@odata.id", "Id", "MemberId", "Name")
 """Members that name an entry of a list, the most certain first."""
 
@@ -96,6 +97,8 @@ def _json_changes(name: str, members: Iterable[Member], said: frozenset[str]) ->
     old: dict[str, str] = {}
     new: dict[str, str] = {}
     for pointer, one, other in members:
+        if isinstance(one, str) and isinstance(other, str) and _plain(one) == _plain(other):
+            continue
         if any(pointer == known or pointer.startswith(f"{known}/") for known in said if known):
             continue
         if one is not ABSENT:
@@ -106,6 +109,11 @@ def _json_changes(name: str, members: Iterable[Member], said: frozenset[str]) ->
         TextChange(name, 0, (old[pointer],) if pointer in old else (), 0, (new[pointer],) if pointer in new else ())
         for pointer in sorted(old.keys() | new.keys())
     )
+
+
+def _plain(text: str) -> str:
+    """A Redfish path without what tells no two apart: case and a slash at the end; any other text as it is."""
+    return text.casefold().rstrip("/") if text.casefold().startswith(_REDFISH) else text
 
 
 def keyed(value: Any) -> Any:
@@ -133,5 +141,5 @@ def _names(entries: list[Any], identity: str) -> list[str] | None:
         name = one.get(identity) if isinstance(one, Mapping) else None
         if not isinstance(name, str):
             return None
-        names.append(name)
+        names.append(_plain(name))
     return names if names and len(set(names)) == len(names) else None

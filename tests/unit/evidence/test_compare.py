@@ -204,6 +204,19 @@ def test_a_body_that_nobody_speaks_of_is_told_when_it_comes_and_goes() -> None:
     assert [(one.before, one.after) for one in back.text_changes] == [(('/Id: "1"',), ())]
 
 
+def test_another_spelling_of_a_path_is_no_change_and_another_path_is() -> None:
+    def body(path: str) -> bytes:
+        return json.dumps({"Bios": {"@odata.id": path}, "Members": [{"@odata.id": path}]}).encode()
+
+    def drift(path: str) -> int:
+        documents = [(Document("/redfish/v1/x", "x.json", body(one)),) for one in ("/redfish/v1/Systems/1/Bios", path)]
+        before, after = (state(documents=one, target="web1/ilo") for one in documents)
+        return len(compare(before, after).text_changes)
+
+    assert drift("/redfish/v1/systems/1/bios/") == 0
+    assert drift("/redfish/v1/systems/2/bios/") == 3
+
+
 def test_a_document_behind_one_that_was_not_read_did_not_go() -> None:
     tail, service = "/redfish/v1/Managers/1/SnmpService/SNMPUsers", "/redfish/v1/Managers/1/SnmpService"
     there = state(
