@@ -15,7 +15,7 @@ from auditor.model.target import Target
 from auditor.surfaces.ilo.body import Body, key_of
 from auditor.surfaces.ilo.collect import collect
 from auditor.surfaces.ilo.remembered import forget, place_of
-from auditor.surfaces.ilo.simulator import motion
+from auditor.surfaces.ilo.simulator import motion, query
 from auditor.surfaces.ilo.simulator import state as simulated
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
 from auditor.surfaces.interface import CollectOptions
@@ -189,6 +189,29 @@ def test_another_number_of_members_is_seen_in_the_directory_whatever_the_etag_sa
             assert "ETag" in seen.gaps[0].detail
 
     with_ilo(act, expand=expand)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_an_expanded_list_leaves_out_is_seen_in_the_directory(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expanded = query._expanded
+
+    def shrunk(value: object, *arguments: object, **named: object) -> object:
+        whole = expanded(value, *arguments, **named)  # type: ignore[arg-type]
+        if isinstance(value, dict) and key_of(str(value.get("@odata.id"))) == key_of(DESTINATIONS):
+            assert isinstance(whole, dict)
+            return {**whole, "Members": whole["Members"][:number], "Members@odata.count": number}  # type: ignore[index]
+        return whole
+
+    async def act(ilo: VirtualIlo) -> None:
+        reads = Reads(ilo, tmp_path)
+        whole = await reads.in_full()
+        monkeypatch.setattr(query, "_expanded", shrunk)
+        for _ in range(2):
+            assert (await reads.again())[0] == whole
+
+    with_ilo(act)
 
 
 def test_another_firmware_gives_etags_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,15 @@ import json
 from collections.abc import Callable
 
 import pytest
+from aiohttp import web
 
-from auditor.model.snapshot import Interpretation, hides
-from auditor.model.value import Boolean, Undetermined, texts
+from auditor.model.snapshot import Collected, Interpretation, hides
+from auditor.model.value import Boolean, Number, Undetermined, texts
+from auditor.surfaces.ilo.body import Body, key_of
 from auditor.surfaces.ilo.links import LINKS
 from auditor.surfaces.ilo.members import MEMBERS
 from auditor.surfaces.ilo.resources import interpret
+from auditor.surfaces.ilo.simulator import state
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
 from auditor.surfaces.interface import InterpretOptions
 from tests.virtual_ilo import MANAGER, ROOT, SNMP, bodies, collected_from, collection, proposal, with_ilo
@@ -100,6 +103,53 @@ def test_a_registry_that_an_incomplete_list_does_not_name_may_be_there() -> None
         ilo.state.set(f"{ROOT}/Registries", "/Members", members[:1])
 
     assert hides(meant(cut).gaps, "ilo.bios")
+
+
+def test_what_stands_in_a_registrys_place_and_is_none_is_a_gap() -> None:
+    place = f"{ROOT}/registrystore/registries/en/biosattributeregistryu46.v1_2_34"
+    gaps = meant(lambda ilo: ilo.state.add(place, {"Id": "x", "RegistryEntries": None})).gaps
+    assert [gap.what for gap in hides(gaps, "ilo.bios")] == [place]
+
+
+def test_without_the_service_root_nothing_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is shown before the log-in, and fails afterwards: no state without a document may be stored and agreed."""
+
+    async def act(ilo: VirtualIlo) -> Collected:
+        read = state.IloState.read
+
+        def failing(self: state.IloState, uri: str) -> Body | None:
+            return {"error": {}} if key_of(uri) == ROOT and ilo.sessions else read(self, uri)
+
+        monkeypatch.setattr(state.IloState, "read", failing)
+        return await collected_from(ilo)
+
+    collected = with_ilo(act)
+    assert collected.documents == ()
+    assert [(gap.what, gap.cause, gap.kinds) for gap in collected.gaps] == [("whole target", "malformed", ())]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_an_ilo_that_fails_is_not_called_another_controller(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def failing(*_: object) -> web.Response:
+        return web.Response(status=status)
+
+    monkeypatch.setattr(VirtualIlo, "_handle", failing)
+    (gap,) = with_ilo(collected_from).gaps
+    assert (gap.what, gap.cause) == ("whole target", "unreachable")
+
+
+def test_two_sensors_of_one_name_keep_their_own_thresholds() -> None:
+    tree = bodies("ilo6")
+    sensors = f"{ROOT}/Chassis/1/Sensors"
+    first = next(uri for uri in tree if uri.startswith(f"{sensors}/"))
+    tree[f"{sensors}/twin"] = {**tree[first], "Id": "twin", "Thresholds": {"UpperCritical": {"Reading": 12345}}}
+    members = tree[sensors]["Members"]
+    assert isinstance(members, list)
+    members.append({"@odata.id": f"{sensors}/twin"})
+    found = interpret(collection(tree), InterpretOptions()).of_kind("ilo.threshold")
+    whole = interpret(collection(bodies("ilo6")), InterpretOptions()).of_kind("ilo.threshold")
+    assert Number(12345) in [one.value("upper_critical") for one in found]
+    assert {one.value("upper_critical") for one in whole} <= {one.value("upper_critical") for one in found}
 
 
 def test_a_link_without_a_target_is_not_the_absence_of_the_resource() -> None:

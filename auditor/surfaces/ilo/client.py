@@ -338,7 +338,7 @@ class IloClient:
                 break
             await asyncio.sleep(pause_of(raw.getheader("Retry-After")) or 0.2 * attempt)
         answer = _answer(raw)
-        if answer.status == 503:
+        if answer.status >= 500:  # an iLO that fails at the moment is an iLO
             raise unsuccessful(self.endpoint.url, ROOT, answer)
         if answer.status != 401 and (not answer.ok or answer.error or "RedfishVersion" not in answer.body):
             raise CollectError(

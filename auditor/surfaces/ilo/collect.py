@@ -10,6 +10,8 @@ import asyncio
 import time
 from typing import Final, get_args
 
+import msgspec
+
 from auditor.errors import CollectError, InputError
 from auditor.model.snapshot import Cause, Collected, Document, Fact, Gap
 from auditor.model.target import IloEndpoint, Target
@@ -160,7 +162,8 @@ class _Walk:
             await self._list()
             self._take_root()
         root = await self._read(path_of(ROOT) or ROOT, ())
-        if root is None:
+        if root is None:  # then nothing was seen, and nothing is to be stored or agreed
+            self.gaps = [msgspec.structs.replace(gap, what=WHOLE) for gap in self.gaps]
             return
         await self._find_directory(root)
         self._expand = isinstance(at(root, "/ProtocolFeaturesSupported/ExpandQuery"), dict)
@@ -294,6 +297,10 @@ class _Walk:
         collection = await self._read(uri, one.kinds, expand=self._expand, needed=one.needed)
         if collection is None:
             return {}
+        if self._expand and self.recall.lists_others(uri, collection):
+            plain = await self._ask(uri, one.kinds, expand=False, needed=one.needed) or {}
+            if len(member_uris(plain)) > len(member_uris(collection)):
+                collection = plain  # what was asked for expanded was not all
         wanted = member_uris(collection)
         self.gaps += doubts(uri, one, collection)
         found: dict[str, Body] = {}
@@ -347,6 +354,8 @@ class _Walk:
                 continue
             body = await self._read(place, ("ilo.bios",))
             if body is not None:
+                if not isinstance(at(body, "/RegistryEntries/Attributes"), list):
+                    self.gaps.append(Gap(place, "malformed", "it is no attribute registry", "", ("ilo.bios",)))
                 self.bodies[key_of(place)] = (place, compact(body))
 
     # -- the result -----------------------------------------------------------------------------------------------

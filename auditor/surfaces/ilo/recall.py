@@ -75,21 +75,24 @@ class Recall:
             body = decode(kept.content)
         except MalformedError:  # it was within bounds when it was written, and is authenticated: bounds have changed
             return None
-        if "Members" in body and self._contradicts(key_of(uri), body):
+        if self.lists_others(uri, body):
             self.dismiss(uri)
             return None
         self.used[key_of(uri)] = kept
         return kept.uri, body
 
-    def _contradicts(self, key: str, collection: Body) -> bool:
-        """Whether the directory lists other members of a collection than are remembered, whatever the ETag says."""
+    def lists_others(self, uri: str, body: Body) -> bool:
+        """Whether the directory lists other members of a collection than this body does, whatever its ETag says."""
+        if "Members" not in body:
+            return False
         if self._below[0] is not self.listed:
             below: dict[str, set[str]] = {}
             for one in self.listed:
                 below.setdefault(one.rpartition("/")[0], set()).add(one)
             self._below = (self.listed, below)
+        key = key_of(uri)
         listed = self._below[1].get(key)
-        members = {member for uri in member_uris(collection) if (member := key_of(uri)).startswith(f"{key}/")}
+        members = {member for one in member_uris(body) if (member := key_of(one)).startswith(f"{key}/")}
         return listed is not None and listed != members
 
     def dismiss(self, uri: str) -> None:

@@ -21,7 +21,6 @@ import msgspec
 from auditor import __version__
 from auditor.model.secret import Sealer
 from auditor.model.target import IloEndpoint
-from auditor.surfaces.ilo import body, documents, links, registry, secrets, volatile
 from auditor.surfaces.ilo.recall import Memory
 
 FORMAT: Final = "auditor.ilo-memory/v1"
@@ -110,6 +109,6 @@ def _content(path: Path) -> bytes | None:
 def _rules() -> str:
     """What documents are made by: other links, catalogues or sealing would make other documents of the same bodies."""
     digest = hashlib.sha256(__version__.encode())
-    for module in (body, links, documents, registry, secrets, volatile):
-        digest.update(Path(str(module.__file__)).read_bytes())
+    for module in sorted(Path(__file__).parent.glob("*.py")):  # all of them: none can be forgotten so
+        digest.update(module.read_bytes())
     return digest.hexdigest()

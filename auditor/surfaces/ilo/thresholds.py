@@ -7,24 +7,28 @@ from collections.abc import Iterable
 from auditor.model.resource import Resource
 from auditor.surfaces.ilo.bodies import Bodies, attributes_of, listed, place_of, resource_of, text_at, unique
 from auditor.surfaces.ilo.body import at
+from auditor.surfaces.ilo.links import Found
 
 
 def thresholds(bodies: Bodies) -> Iterable[Resource]:
     """The thresholds of every chassis; where two resources name one sensor, the older form counts."""
     kind, taken = "ilo.threshold", set[str]()
-    sensors = {(one.owner, text_at(one.body, "/Name")): one for one in bodies.of("sensor")}
+    sensors: dict[tuple[str, str], list[Found]] = {}
+    for one in bodies.of("sensor"):
+        sensors.setdefault((one.owner, text_at(one.body, "/Name")), []).append(one)
     for thermal in bodies.of("thermal"):
         for number, sensor in enumerate(listed(at(thermal.body, "/Temperatures"))):
             pointer = f"/Temperatures/{number}"
             attributes = attributes_of(bodies, kind, "temperature", thermal, pointer)
             name = (text_at(sensor, "/Name") if isinstance(sensor, dict) else "") or pointer
-            same = sensors.pop((thermal.owner, name), None)
+            alike = sensors.get((thermal.owner, name), [])
+            same = alike.pop() if len(alike) == 1 else None  # of several nobody knows which is this one
             told = {attribute.name for attribute in attributes}
             attributes += [one for one in attributes_of(bodies, kind, "sensor", same) if one.name not in told]
             if attributes:
                 name = unique(taken, name, f"chassis {thermal.owner}")
                 yield from resource_of(kind, name, attributes, place_of(bodies, thermal, pointer))
-    for (_, name), found in sensors.items():
+    for name, found in ((name, one) for (_, name), alike in sensors.items() for one in alike):
         if attributes := attributes_of(bodies, kind, "sensor", found):
             full = unique(taken, name or found.uri, f"chassis {found.owner}")
             yield from resource_of(kind, full, attributes, place_of(bodies, found))
