@@ -16,4 +16,4 @@ def agrees(question: str) -> bool:
     """Whether the person says yes; the question goes to standard error, so that no report holds it."""
     streams.write_part(question)
     answer = sys.stdin.readline(16)
-    return answer.strip().casefold() in ("y", "yes", "はい")
+    return answer.strip().casefold() in ("y", "yes")

@@ -15,7 +15,7 @@ from auditor.evidence.text_changes import ABSENT, Member, document_changes
 from auditor.model.drift import AttributeChange, TargetDrift, TextChange
 from auditor.model.resource import Address, Attribute, Resource
 from auditor.model.secret import SEALED
-from auditor.model.snapshot import Collected, Document, Gap, Interpretation, hides
+from auditor.model.snapshot import Collected, Document, ExpectedGap, Gap, Interpretation, hides
 from auditor.model.source import FileSource, RedfishSource, Source
 from auditor.model.value import Undetermined, Value
 
@@ -129,7 +129,7 @@ def _resource_changes(
             hidden.setdefault((kind, by[0].what, "gone" if other is None else "came"), []).append(name)
         else:
             changes.append(_whole(Address(after.target, kind, name), one, other))
-    return changes, [_hidden_gap(key, names) for key, names in sorted(hidden.items())]
+    return changes, [_hidden_gap(key, names, gaps) for key, names in sorted(hidden.items())]
 
 
 def _whole(address: Address, before: Resource | None, after: Resource | None) -> AttributeChange:
@@ -186,7 +186,8 @@ def _cause_of(attribute: Attribute | None) -> str:
     return value.cause if isinstance(value, Undetermined) else ""
 
 
-def _hidden_gap(key: tuple[str, str, str], names: list[str]) -> Gap:
+def _hidden_gap(key: tuple[str, str, str], names: list[str], gaps: _GapChange) -> Gap:
+    """What could not be compared for a gap; where that gap is expected, this is too."""
     kind, by, how = key
     listed = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
     detail = {
@@ -194,12 +195,15 @@ def _hidden_gap(key: tuple[str, str, str], names: list[str]) -> Gap:
         "came": f"seen now; {by} could not be read when the state to compare with was taken",
         "undetermined": by or "the value cannot be known from what was collected",
     }[how]
-    return Gap(
+    told = Gap(
         f"{kind} {listed}",
         "undetermined",
         f"could not be compared: {detail}",
         kinds=() if kind == _DOCUMENTS else (kind,),
     )
+    causes = [gap for gap in (*gaps.opened, *gaps.closed) if gap.what == by]
+    expected = [gap for gap in causes if isinstance(gap, ExpectedGap)]
+    return expected[0].of(told) if expected and len(expected) == len(causes) else told
 
 
 def _text_changes(
@@ -226,7 +230,7 @@ def _text_changes(
                 unread.setdefault((_DOCUMENTS, by[0].what, "gone" if other is None else "came"), []).append(there.name)
             else:
                 found += document_changes(one or _empty(there), other or _empty(there), frozenset(), _members)
-    return tuple(found), tuple(_hidden_gap(key, names) for key, names in sorted(unread.items()))
+    return tuple(found), tuple(_hidden_gap(key, names, gaps) for key, names in sorted(unread.items()))
 
 
 def _members(before: Any, after: Any) -> Iterator[Member]:

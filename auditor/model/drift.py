@@ -68,8 +68,12 @@ class TargetDrift(msgspec.Struct, frozen=True):
 
 
 class DriftReport(msgspec.Struct, frozen=True):
-    """Drift of several targets; ``complete`` is False when a target could not be seen or compared."""
+    """Drift of several targets; ``complete`` is False when a target could not be seen or compared.
+
+    ``notes`` are sentences on what was asked with: expected gaps that have expired or did not occur.
+    """
 
     targets: tuple[TargetDrift, ...]
     complete: bool
     taken_at: str = ""
+    notes: tuple[str, ...] = ()

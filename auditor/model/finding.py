@@ -53,6 +53,7 @@ class RuleResult(msgspec.Struct, frozen=True):
 
     The outcome is the worst of its resources': fail, not evaluated, waived, pass, not applicable.
     ``examined`` counts the resources looked at. ``ja`` holds the title in Japanese, where the rule has one.
+    ``expected``: it could not be evaluated for gaps alone that the inventory declares.
     """
 
     rule: str
@@ -66,6 +67,7 @@ class RuleResult(msgspec.Struct, frozen=True):
     waived: tuple[Finding, ...] = ()
     not_evaluated: tuple[tuple[Address, str], ...] = ()
     ja: Wording | None = None
+    expected: bool = False
 
 
 class TargetCheck(msgspec.Struct, frozen=True):

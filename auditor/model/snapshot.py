@@ -39,6 +39,42 @@ class Gap(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     kinds: tuple[str, ...] = ()
     complete: bool = False
 
+    @property
+    def counts(self) -> bool:
+        """Whether it makes an audit incomplete."""
+        return not self.complete
+
+
+class ExpectedGap(Gap, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A gap that the inventory declares, in a report alone: what is collected and stored does not know of it.
+
+    It hides what any gap hides, so that no rule passes by it, and does not make an audit incomplete. ``until`` is a
+    day, ``reason`` a sentence; ``owner`` answers for it.
+    """
+
+    owner: str = ""
+    until: str = ""
+    reason: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it makes an audit incomplete."""
+        return False
+
+    def of(self, gap: Gap) -> ExpectedGap:
+        """Another gap that follows from this one."""
+        return ExpectedGap(
+            gap.what,
+            gap.cause,
+            gap.detail,
+            gap.next_step,
+            gap.kinds,
+            gap.complete,
+            owner=self.owner,
+            until=self.until,
+            reason=self.reason,
+        )
+
 
 class Document(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """The bytes of one file or Redfish body, secrets already replaced by keyed digests.

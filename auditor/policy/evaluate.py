@@ -12,7 +12,7 @@ import msgspec
 from auditor.model.finding import Evidence, Finding, Outcome, RuleResult, TargetCheck
 from auditor.model.policy import Waiver, Wording
 from auditor.model.resource import Address, Attribute, KindSpec, Resource
-from auditor.model.snapshot import Gap, Interpretation, hides
+from auditor.model.snapshot import ExpectedGap, Gap, Interpretation, hides
 from auditor.model.source import Source
 from auditor.model.value import Many, show
 from auditor.policy.checking import Uses
@@ -267,7 +267,10 @@ class _Tally:
         if self.not_evaluated:
             self._reason(self.not_evaluated[0][1])
         for gap in gaps:
-            self._reason(f"{gap.what} was not seen: {gap.detail or gap.cause}")
+            told = (
+                f", as expected until {gap.until} ({gap.owner}: {gap.reason})" if isinstance(gap, ExpectedGap) else ""
+            )
+            self._reason(f"{gap.what} was not seen{told}: {gap.detail or gap.cause}")
         outcomes: list[Outcome] = ["not applicable"]
         outcomes += ["fail"] if self.findings else []
         outcomes += ["not evaluated"] if self.not_evaluated or gaps else []
@@ -286,6 +289,7 @@ class _Tally:
             waived=tuple(self.waived),
             not_evaluated=tuple(self.not_evaluated),
             ja=Wording(rule.ja.title) if rule.ja else None,
+            expected=bool(gaps) and not self.not_evaluated and not any(gap.counts for gap in gaps),
         )
 
 

@@ -12,7 +12,7 @@ from auditor.model.drift import AttributeChange, DriftReport, TargetDrift
 from auditor.model.finding import CheckReport, Evidence, Finding, RuleResult, TargetCheck
 from auditor.model.policy import SEVERITIES, Wording
 from auditor.model.resource import Address
-from auditor.model.snapshot import Gap
+from auditor.model.snapshot import ExpectedGap, Gap
 from auditor.model.source import Source
 from auditor.model.value import Value
 from auditor.report import outline
@@ -81,6 +81,7 @@ def render_drift(report: DriftReport, style: Style) -> str:
                 "text_changes": sum(len(target.text_changes) for target in report.targets),
                 "gaps": sum(len(target.gaps) for target in report.targets),
             },
+            "notes": list(report.notes),
             "targets": [_target_drift(target) for target in report.targets],
         }
     )
@@ -110,7 +111,10 @@ def value_json(value: Value | None) -> Json | None:
 
 
 def gap_json(gap: Gap) -> Json:
-    """A gap; ``kinds`` empty means: all kinds of the surface; ``complete`` true does not make anything incomplete."""
+    """A gap; ``kinds`` empty means: all kinds of the surface.
+
+    Neither ``complete`` nor ``expected`` (by whom, until when, why; else None) makes anything incomplete.
+    """
     return {
         "what": gap.what,
         "cause": gap.cause,
@@ -118,6 +122,9 @@ def gap_json(gap: Gap) -> Json:
         "next_step": gap.next_step,
         "kinds": list(gap.kinds),
         "complete": gap.complete,
+        "expected": {"owner": gap.owner, "until": gap.until, "reason": gap.reason}
+        if isinstance(gap, ExpectedGap)
+        else None,
     }
 
 
@@ -155,6 +162,7 @@ def _result(result: RuleResult) -> Json:
             {"address": address_json(address), "reason": reason} for address, reason in result.not_evaluated
         ],
         "title_ja": result.ja.title if result.ja else "",
+        "expected": result.expected,
     }
 
 

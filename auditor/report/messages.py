@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from auditor.report.escape import visible
+from auditor.report.gap_texts import TEXTS as _GAPS
 from auditor.report.interface import Language
 from auditor.report.sentences import said
 from auditor.report.trust_texts import TEXTS as _TRUST
@@ -388,6 +389,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "html.unchanged": ("Unchanged", "変更なし"),
     "html.produced": ("auditor {version}", "auditor {version}"),
     "html.evidence": ("See also", "関連箇所"),
+    **_GAPS,
     **_TRUST,
 }
 

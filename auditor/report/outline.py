@@ -10,10 +10,12 @@ from auditor.model.drift import AttributeChange, Attribution, DriftReport, Targe
 from auditor.model.finding import CheckReport, Finding, Outcome, RuleResult
 from auditor.model.policy import SEVERITIES, Wording
 from auditor.model.resource import Address
+from auditor.model.snapshot import ExpectedGap, Gap
 from auditor.model.source import FactSource, FileSource, InventorySource, RedfishSource, Source
 from auditor.model.value import Text, Value, show
 from auditor.report.escape import one_line, visible
 from auditor.report.interface import Language
+from auditor.report.messages import Words
 
 OUTCOMES: tuple[Outcome, ...] = ("pass", "fail", "waived", "not evaluated", "not applicable")
 _WORST: tuple[Outcome, ...] = ("fail", "not evaluated", "waived", "pass", "not applicable")
@@ -105,6 +107,13 @@ def not_evaluated(report: CheckReport) -> tuple[tuple[RuleResult, str], ...]:
     return tuple(found)
 
 
+def expected_text(gap: Gap, words: Words) -> str:
+    """By whose word a gap is expected and until when, safe to show; empty where it is not."""
+    if not isinstance(gap, ExpectedGap):
+        return ""
+    return words("gap.expected", until=visible(gap.until), owner=one_line(gap.owner, 80), reason=one_line(gap.reason))
+
+
 def source_text(source: Source | None, *, lines: bool = False) -> str:
     """``conf.d/shop.conf:12`` (with ``lines`` also ``12-14``), a URI with its pointer, a fact, or the inventory's line.
 
@@ -154,7 +163,8 @@ def unchanged(targets: Iterable[TargetDrift]) -> tuple[tuple[str, tuple[TargetDr
     whole: list[TargetDrift] = []
     part: list[TargetDrift] = []
     for target in targets:
-        (whole if all(gap.complete for gap in target.gaps) else part).append(target)
+        hidden = any(not gap.complete for gap in target.gaps)
+        (part if hidden else whole).append(target)
     said = (("drift.none", tuple(whole)), ("drift.none_in_part", tuple(part)))
     return tuple((text, listed) for text, listed in said if listed)
 

@@ -22,6 +22,7 @@ from auditor.report import outline
 from auditor.report.escape import visible
 from auditor.report.interface import Style
 from auditor.report.json import Json, write
+from auditor.report.messages import Words
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -71,6 +72,7 @@ def render_drift(report: DriftReport, style: Style) -> str:
         notifications += [_gap(target.target, gap) for gap in target.gaps]
         if not target.seen and not target.gaps:
             notifications.append(_notification("not-seen", f"{visible(target.target)}: not seen"))
+    notifications += [_notification("note", visible(note), level="note") for note in report.notes]
     names = [target.target for target in report.targets]
     return write(_log(rules, results, notifications, report.complete, names, style))
 
@@ -232,9 +234,10 @@ def _fingerprint(*parts: str) -> str:
 
 
 def _gap(target: str, gap: Gap) -> Json:
-    parts = [f"{target}: {gap.what}: {gap.cause}", gap.detail, gap.next_step]
+    expected = outline.expected_text(gap, Words("en"))
+    parts = [f"{target}: {gap.what}: {gap.cause}", gap.detail, expected or gap.next_step]
     text = ". ".join(visible(part).rstrip(".") for part in parts if part)
-    return _notification("gap", text, level="note" if gap.complete else "warning")
+    return _notification("gap", text, level="warning" if gap.counts else "note")
 
 
 def _not_evaluated(result: RuleResult, reason: str, index: dict[str, int]) -> Json:

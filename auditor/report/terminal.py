@@ -151,17 +151,12 @@ def _some(names: Sequence[str], limit: int = 4) -> str:
 
 
 def _gaps(by_target: Iterable[tuple[str, Sequence[Gap]]], several: bool, words: Words) -> list[str]:
-    counted: list[str] = []
-    harmless: list[str] = []
+    listed: dict[str, list[str]] = {"check.not_seen": [], "check.expected_gaps": [], "check.complete_gaps": []}
     for target, gaps in by_target:
         for gap in gaps:
-            (harmless if gap.complete else counted).append("\n".join(_gap(target if several else "", gap, words)))
-    lines: list[str] = []
-    if counted:
-        lines += [words("check.not_seen"), *counted]
-    if harmless:
-        lines += [words("check.complete_gaps"), *harmless]
-    return lines
+            title = "not_seen" if gap.counts else "complete_gaps" if gap.complete else "expected_gaps"
+            listed[f"check.{title}"].append("\n".join(_gap(target if several else "", gap, words)))
+    return [line for title, lines in listed.items() if lines for line in (words(title), *lines)]
 
 
 def _gap(target: str, gap: Gap, words: Words) -> Iterable[str]:
@@ -171,7 +166,10 @@ def _gap(target: str, gap: Gap, words: Words) -> Iterable[str]:
     detail = one_line(gap.detail)
     cause = words(f"cause.{gap.cause}")
     yield entry(label, f"{cause}: {detail}" if detail else cause)
-    yield from advice(words.said(gap.next_step), 6)
+    if expected := outline.expected_text(gap, words):
+        yield paragraph(expected, 6, 8)
+    else:
+        yield from advice(words.said(gap.next_step), 6)
 
 
 def _target_block(target: TargetDrift, words: Words, style: Style) -> Iterable[str]:
@@ -190,11 +188,16 @@ def _target_block(target: TargetDrift, words: Words, style: Style) -> Iterable[s
 
 
 def _unseen(target: TargetDrift, words: Words, style: Style) -> Iterable[str]:
-    head = f"{visible(target.target)}  {paint(words('drift.not_seen'), 'high', on=style.colour)}"
+    counts = any(gap.counts for gap in target.gaps) or not target.gaps
+    state = paint(words("drift.not_seen"), "high", on=style.colour) if counts else words("drift.expected")
+    head = f"{visible(target.target)}  {state}"
     causes = [one_line(gap.detail) or words(f"cause.{gap.cause}") for gap in target.gaps]
     yield paragraph(f"{head}: {causes[0]}", 0, 2) if causes else head
     for gap in target.gaps:
-        yield from advice(words.said(gap.next_step), 6)
+        if expected := outline.expected_text(gap, words):
+            yield paragraph(expected, 6, 8)
+        else:
+            yield from advice(words.said(gap.next_step), 6)
 
 
 def _summary(report: DriftReport, same: Sequence[TargetDrift], words: Words, style: Style) -> Iterable[str]:
@@ -204,3 +207,4 @@ def _summary(report: DriftReport, same: Sequence[TargetDrift], words: Words, sty
         yield paragraph(pad(listed, 1) + "  " + words(text), 0, 2)
     seen, everything = outline.coverage(report)
     yield words("drift.coverage", seen=words.number(seen), all=words.number(everything))
+    yield from (paragraph(one_line(note), 2, 4) for note in report.notes)

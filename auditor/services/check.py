@@ -8,12 +8,15 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+import msgspec
+
 from auditor.model.finding import CheckReport, TargetCheck
 from auditor.model.policy import Waiver
 from auditor.model.resource import KindSpec
 from auditor.model.snapshot import Collected, Interpretation
 from auditor.model.target import Target
 from auditor.model.value import Text, Version
+from auditor.services.expected_gaps import Expectations
 from auditor.surfaces.registry import surface, surface_names
 
 if TYPE_CHECKING:  # rules bring the YAML reader and the CEL core, which not every command needs
@@ -53,20 +56,22 @@ async def run_check(
     *,
     taken_at: str = "",
     catalogue: Catalogue | None = None,
+    expected: Expectations | None = None,
 ) -> CheckReport:
     """The findings on every observed target, in order of its name; with a catalogue, of firmware beside it too.
 
     ``complete`` is False when there was no target, when a target was not seen in full, when no rule applied to one or
-    nothing of it could be examined, and when a rule could not be evaluated. Only the results are kept, never what
-    was observed.
+    nothing of it could be examined, and when a rule could not be evaluated; gaps that are ``expected`` do not count.
+    Only the results are kept, never what was observed.
     """
     from auditor.policy.evaluate import evaluate
     from auditor.policy.waivers import doubtful_waivers
 
     targets: list[TargetCheck] = []
     surfaces: set[str] = set()
+    expected = expected or Expectations()
     async for one in observed:
-        seen = one.interpretation
+        seen = msgspec.structs.replace(one.interpretation, gaps=expected.mark(one.target, one.interpretation.gaps))
         if catalogue is not None and seen.surface == "ilo":
             from auditor.policy.firmware import with_catalogue
 
@@ -80,15 +85,19 @@ async def run_check(
         rules=sum(len(policy.for_surface(name)) for name in surfaces),
         complete=bool(targets) and all(_complete(checked) for checked in targets),
         taken_at=taken_at,
-        notes=doubtful_waivers(waivers, policy, today, shipped_rule_ids() if waivers else ()),
+        notes=(*doubtful_waivers(waivers, policy, today, shipped_rule_ids() if waivers else ()), *expected.notes()),
     )
 
 
 def _complete(checked: TargetCheck) -> bool:
+    expected_whole = any(not gap.complete and not gap.counts and not gap.kinds for gap in checked.gaps)
     return (
-        all(gap.complete for gap in checked.gaps)
-        and any(result.examined for result in checked.results)
-        and not any(result.outcome == "not evaluated" or result.not_evaluated for result in checked.results)
+        not any(gap.counts for gap in checked.gaps)
+        and (expected_whole or any(result.examined for result in checked.results))
+        and not any(
+            result.not_evaluated or (result.outcome == "not evaluated" and not result.expected)
+            for result in checked.results
+        )
     )
 
 

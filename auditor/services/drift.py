@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -18,6 +19,7 @@ from auditor.model.resource import Address
 from auditor.model.snapshot import Gap
 from auditor.model.target import StoredSnapshot, Target
 from auditor.model.value import Undetermined
+from auditor.services.expected_gaps import Expectations
 from auditor.services.observe import Observed, interpret_options_for, observe, remembering
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 from auditor.surfaces.registry import surface
@@ -45,7 +47,7 @@ async def run_drift(
 
     ``since`` and ``at`` are revisions or dates of the fleet's store. Values that a baseline agrees on are compared
     with it too; what it calls unmanaged is left out. Without a fleet only baselines can be compared with. A target
-    that was not seen, has no agreed state or holds a gap makes the report incomplete.
+    that was not seen, has no agreed state or holds a gap that the fleet does not expect makes the report incomplete.
 
     Errors:
         InputError: a revision or date that the store does not know, or one asked for where there is no store.
@@ -61,13 +63,21 @@ async def run_drift(
         reference = _Reference(fleet, store, since, interpret, now)
         asked = _as_of(targets, store, at, now)
         collect = collect if fleet is None else remembering(collect, fleet)
-        found = [
-            _with_baselines(reference.drift(one), one, baselines, alone=store is None)
-            async for one in observe(asked, fleet, collect, interpret)
-        ]
+        expected = Expectations(fleet.expected_gaps if fleet else (), now.date())
+        found = []
+        async for one in observe(asked, fleet, collect, interpret):
+            marked = one.with_gaps(partial(expected.mark, one.target))
+            found.append(_with_baselines(reference.drift(one, marked), marked, baselines, alone=store is None))
     found.sort(key=lambda drift: drift.target)
-    complete = bool(found) and all(one.seen and all(gap.complete for gap in one.gaps) for one in found)
-    return DriftReport(tuple(found), complete, now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    complete = bool(found) and all(_complete(one) for one in found)
+    moment = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return DriftReport(tuple(found), complete, moment, expected.notes())
+
+
+def _complete(drift: TargetDrift) -> bool:
+    """Whether all of it was compared, but for what is expected not to be seen."""
+    expected = any(not gap.complete and not gap.counts for gap in drift.gaps)
+    return (drift.seen or expected) and not any(gap.counts for gap in drift.gaps)
 
 
 def _store(fleet: Fleet | None, stack: ExitStack) -> Store | None:
@@ -103,22 +113,22 @@ class _Reference:
             self._revision = store.resolve_revision(since, now=now)
         self._known = frozenset(store.targets(self._revision or AGREED))
 
-    def drift(self, observed: Observed) -> TargetDrift:
-        """The drift of one target from its reference."""
+    def drift(self, observed: Observed, marked: Observed) -> TargetDrift:
+        """The drift of one target from its reference; in ``marked`` the gaps that are expected are marked as such."""
         name, kind = observed.target.name, observed.target.surface
         if not observed.seen:
-            return TargetDrift(name, kind, seen=False, gaps=observed.collected.gaps)
+            return TargetDrift(name, kind, seen=False, gaps=marked.collected.gaps)
         if self._store is None or name not in self._known:
-            return TargetDrift(name, kind, seen=True, gaps=(*_gaps(observed), self._nothing_agreed(name)))
+            return TargetDrift(name, kind, seen=True, gaps=(*_gaps(marked), self._nothing_agreed(name)))
         from auditor.store import tree_of_collected
 
         since, revision = self._moment(name)
         if tree_of_collected(observed.collected) == self._store.tree(self._revision or AGREED, name):
-            return TargetDrift(name, kind, True, gaps=_gaps(observed), since=since, since_revision=revision)
+            return TargetDrift(name, kind, True, gaps=_gaps(marked), since=since, since_revision=revision)
         before = self._store.read(self._revision or AGREED, name)
         options = interpret_options_for(observed.target, self._interpret, self._fleet)
         state = State(before, surface(kind).interpret(before, options))
-        now = State(observed.collected, observed.interpretation)
+        now = State(marked.collected, marked.interpretation)
         drift = compare(state, now, since=since, since_revision=revision)
         return attribute_drift(drift, self._store.events(target=name), since=since) if drift.changes else drift
 

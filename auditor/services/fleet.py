@@ -17,6 +17,7 @@ from auditor.policy.document import Item, load_document, suggestion
 from auditor.services.alert_settings import AlertSettings, read_alerts
 from auditor.services.ansible import AnsibleInventory, read_inventory
 from auditor.services.declarations import read_declared, together
+from auditor.services.expected_gaps import Expectation, read_expected
 from auditor.services.fleet_place import FILE_NAME, find_fleet
 from auditor.services.fleet_values import VARIABLE, ValueReader
 from auditor.services.naming import valid_host
@@ -40,7 +41,7 @@ class Fleet:
     ``declared`` is, by target, what is declared of the hops around it, its groups' and the fleet's words included.
     ``ssh_config`` is used instead of the user's own; empty: that one. An iLO whose last full read is
     ``full_read_hours`` old is read in full again, whatever it says of its changes. ``alerts`` says how alerts are
-    tested.
+    tested. ``expected_gaps`` are what is known not to be there to be seen.
     """
 
     root: Path
@@ -64,6 +65,7 @@ class Fleet:
     declared: Mapping[str, tuple[Declaration, ...]] = field(default_factory=dict)
     ssh_config: str = ""
     full_read_hours: int = 24
+    expected_gaps: tuple[Expectation, ...] = ()
     alerts: AlertSettings = field(default_factory=AlertSettings)
 
     @property
@@ -130,6 +132,7 @@ class _Reader(ValueReader):
             "baselines",
             "waivers",
             "firmware_catalogue",
+            "expected_gaps",
             "approvals",
             "declared",
             "reading",
@@ -178,6 +181,7 @@ class _Reader(ValueReader):
             declared={one.name: self.declared_of(one, parts.get("hosts")) for one in targets if one.surface == "httpd"},
             ssh_config=self.ssh_config,
             full_read_hours=self.count(reading.get("full_read_hours"), 24, 0, 24 * 31),
+            expected_gaps=read_expected(self, parts.get("expected_gaps"), targets, FILE_NAME),
             alerts=read_alerts(self, parts.get("alerts")),
         )
         if "id" not in fleet:

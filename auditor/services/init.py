@@ -89,6 +89,9 @@ approvals:
   approvers: approvers        # ssh-keygen's allowed signers, read from the default branch
   default_branch: main
 
+# expected_gaps:              # what is known not to be there to be seen; see docs/policy.md, "Expected gaps"
+#   - {{target: web9, reason: in repair, owner: team-ops, expires: 2027-01-31}}
+
 # reading:
 #   full_read_hours: 24       # an iLO's unchanged resources are not read again until then; 0: always read
 """

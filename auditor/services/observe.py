@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast, get_args
@@ -36,6 +36,12 @@ class Observed:
     def seen(self) -> bool:
         """Whether anything was seen."""
         return bool(self.collected.documents) or not any(gap.what == WHOLE for gap in self.collected.gaps)
+
+    def with_gaps(self, mark: Callable[[Iterable[Gap]], tuple[Gap, ...]]) -> Observed:
+        """The same with other words about its gaps, for a report; never to be stored."""
+        collected = msgspec.structs.replace(self.collected, gaps=mark(self.collected.gaps))
+        interpretation = msgspec.structs.replace(self.interpretation, gaps=mark(self.interpretation.gaps))
+        return replace(self, collected=collected, interpretation=interpretation)
 
 
 async def observe(
@@ -80,9 +86,18 @@ async def observe(
                 yield done.result
                 continue
             error = cast(Exception, done.error)
-            if len(asked) == 1 and not isinstance(error, CollectError | TimeoutError):
+            if (
+                len(asked) == 1
+                and not isinstance(error, CollectError | TimeoutError)
+                and not _declared(fleet, done.item)
+            ):
                 raise error
             yield _missed(done.item, error)
+
+
+def _declared(fleet: Fleet | None, target: Target) -> bool:
+    """Whether somebody declared gaps of the target: that it is not there is then no slip of the pen."""
+    return fleet is not None and any(one.concerns(target) for one in fleet.expected_gaps)
 
 
 def remembering(options: CollectOptions, fleet: Fleet) -> CollectOptions:

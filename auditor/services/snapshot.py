@@ -10,6 +10,7 @@ import msgspec
 from auditor.errors import StoreError
 from auditor.model.snapshot import Gap
 from auditor.model.target import StoredSnapshot, Target
+from auditor.services.expected_gaps import Expectations
 from auditor.services.fleet import Fleet
 from auditor.services.observe import AT_ONCE, Observed, observe, remembering
 from auditor.store import WHOLE_FLEET, Store, TargetWritten, WriteResult
@@ -62,7 +63,8 @@ def snapshot_of(result: WriteResult, warnings: tuple[str, ...] = ()) -> Snapshot
 
 def _complete(target: TargetWritten) -> bool:
     gaps: tuple[Gap, ...] = target.gaps
-    return target.status != "not seen" and all(gap.complete for gap in gaps)
+    unseen = target.status == "not seen" and all(gap.counts or gap.complete for gap in gaps)
+    return not unseen and not any(gap.counts for gap in gaps)
 
 
 async def take_snapshot(
@@ -99,7 +101,20 @@ async def take_snapshot(
                 session.add(seen.collected)
             trailers = (*_scope(fleet, asked), ("Key-Id", options.sealer.key_id))
             result = session.commit(moment, trailers)
-        return snapshot_of(result, _afterwards(store, fleet))
+        expected = Expectations(fleet.expected_gaps, moment.date())
+        return snapshot_of(_expecting(result, asked, expected), (*_afterwards(store, fleet), *expected.notes()))
+
+
+def _expecting(result: WriteResult, asked: tuple[Target, ...], expected: Expectations) -> WriteResult:
+    """What was written, the gaps that are expected marked as such for the report; the store knows nothing of that."""
+    by_name = {target.name: target for target in asked}
+    targets = tuple(
+        msgspec.structs.replace(one, gaps=expected.mark(by_name[one.target], one.gaps))
+        if one.target in by_name
+        else one
+        for one in result.targets
+    )
+    return msgspec.structs.replace(result, targets=targets)
 
 
 def record(

@@ -74,6 +74,7 @@ def _check(
     from auditor.services.alert_record import with_proofs
     from auditor.services.catalogue import fleet_catalogue
     from auditor.services.check import run_check
+    from auditor.services.expected_gaps import Expectations
     from auditor.services.keys import sealer_for
     from auditor.services.observe import observe
 
@@ -89,6 +90,13 @@ def _check(
         collect = work.collecting(sealer_for(None, {}), progress)
         observed = with_proofs(observe(targets, fleet, collect, interpret), fleet, moment)
         told = run_check(
-            observed, policy, waived, moment.date(), recorded, taken_at=work.stamp(moment), catalogue=catalogue
+            observed,
+            policy,
+            waived,
+            moment.date(),
+            recorded,
+            taken_at=work.stamp(moment),
+            catalogue=catalogue,
+            expected=Expectations(fleet.expected_gaps if fleet else (), moment.date()),
         )
         return asyncio.run(told)

@@ -10,7 +10,7 @@ from auditor.report.interface import Style
 from auditor.report.json import address_json, gap_json, source_json, value_json, write
 from auditor.report.layout import advice, entry, paint, paragraph
 from auditor.report.messages import Words
-from auditor.report.outline import source_text, value_text
+from auditor.report.outline import expected_text, source_text, value_text
 
 if TYPE_CHECKING:
     from auditor.model.snapshot import Gap
@@ -93,7 +93,10 @@ def _gap_lines(gaps: Iterable[Gap], words: Words) -> Iterable[str]:
         detail = one_line(gap.detail)
         cause = words(f"cause.{gap.cause}")
         yield entry(one_line(gap.what, 200), f"{cause}: {detail}" if detail else cause, 4)
-        yield from advice(gap.next_step, 6)
+        if expected := expected_text(gap, words):
+            yield paragraph(expected, 6, 8)
+        else:
+            yield from advice(gap.next_step, 6)
 
 
 def snapshot_json(report: SnapshotReport, style: Style) -> str:

@@ -68,11 +68,15 @@ def _blocks(document: str) -> list[bytes]:
 
 
 def test_the_examples_of_the_manual_load(tmp_path: Path) -> None:
-    rules, declared, baseline, waivers, catalogue = _blocks((ROOT / "docs" / "policy.md").read_text(encoding="utf-8"))
+    blocks = _blocks((ROOT / "docs" / "policy.md").read_text(encoding="utf-8"))
+    rules, expected, declared, baseline, waivers, catalogue = blocks
     assert [one.id for one in load_policy([("policy.md", rules)], kinds_of()).rules] == ["OWN-TIMEOUT-001"]
     assert len(load_baseline("policy.md", baseline, kinds_of()).values) == 5
     (tmp_path / "auditor.yaml").write_bytes(b"format: auditor.fleet/v1\nfleet: {id: f}\n" + declared)
     assert len(load_fleet(tmp_path).declared["web1/httpd"]) == 10
+    head = b"format: auditor.fleet/v1\nfleet: {id: f}\nhosts: {web9: {httpd: {tree: web9}}}\n"
+    (tmp_path / "auditor.yaml").write_bytes(head + expected)
+    assert [one.owner for one in load_fleet(tmp_path).expected_gaps] == ["team-ops"]
     assert [one.id for one in load_catalogue([("policy.md", catalogue)]).components] == ["sps", "ie"]
     (waiver,) = load_waivers("policy.md", waivers)
     address = parse_address('web1/httpd:httpd.route["shop.example:443 /report"].read_timeout')
