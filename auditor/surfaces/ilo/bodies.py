@@ -7,7 +7,7 @@ from typing import Final
 from auditor.model.resource import Attribute, Resource, make_resource
 from auditor.model.snapshot import Collected, Gap
 from auditor.model.source import RedfishSource
-from auditor.surfaces.ilo.body import Body, Json, MalformedError, at, decode, find, key_of
+from auditor.surfaces.ilo.body import Body, Json, MalformedError, at, decode, escape, find, key_of
 from auditor.surfaces.ilo.links import Found, follow
 from auditor.surfaces.ilo.members import MEMBERS, Member
 from auditor.surfaces.ilo.registry import Registry, read_registry
@@ -78,6 +78,16 @@ def locate(member: Member, body: Body, base: str = "") -> tuple[str, Json]:
         if there:
             return pointer, raw
     return base + member.pointer, None
+
+
+def licensed(bodies: Bodies, owner: str, feature: str) -> tuple[bool, RedfishSource] | None:
+    """Whether the owner's licence has a feature, and where it says so; None where it does not say."""
+    for licence in bodies.of("licence", owner):
+        pointer = f"/LicenseFeatures/{escape(feature)}"
+        flag = at(licence.body, pointer)
+        if isinstance(flag, bool):
+            return flag, RedfishSource(bodies.name(licence.uri), pointer)
+    return None
 
 
 def resource_of(kind: str, name: str, attributes: list[Attribute], source: RedfishSource | None) -> list[Resource]:

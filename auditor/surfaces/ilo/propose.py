@@ -35,14 +35,14 @@ from auditor.model.snapshot import Collected, Gap
 from auditor.model.source import RedfishSource
 from auditor.model.value import Boolean, Many, Number, Text, Value, show
 from auditor.surfaces.ilo.bios import settings
-from auditor.surfaces.ilo.bodies import Bodies
+from auditor.surfaces.ilo.bodies import Bodies, licensed
 from auditor.surfaces.ilo.body import Body, Json, at, nest
 from auditor.surfaces.ilo.kinds import KINDS, STATE_OF_BIOS
 from auditor.surfaces.ilo.links import Found
 from auditor.surfaces.ilo.members import Member, member
 from auditor.surfaces.ilo.recognised import unverified
 from auditor.surfaces.ilo.registry import Registry, Setting, in_order, settle
-from auditor.surfaces.ilo.resources import licensed, ntp_from_dhcp, resources_of
+from auditor.surfaces.ilo.resources import ntp_from_dhcp, resources_of
 from auditor.surfaces.ilo.values import UnfitError, write_value
 from auditor.surfaces.interface import InterpretOptions
 

@@ -7,11 +7,21 @@ from typing import Final
 
 from auditor.model.resource import Attribute, Resource
 from auditor.model.snapshot import Collected, Gap, Interpretation, hides
-from auditor.model.source import RedfishSource
 from auditor.model.value import Boolean, Number, Undetermined, Value, texts
 from auditor.surfaces.ilo.bios import bioses, boots
-from auditor.surfaces.ilo.bodies import Bodies, attributes_of, first, listed, place_of, resource_of, text_at, unique
-from auditor.surfaces.ilo.body import at, escape
+from auditor.surfaces.ilo.bodies import (
+    Bodies,
+    attributes_of,
+    first,
+    licensed,
+    listed,
+    place_of,
+    resource_of,
+    text_at,
+    unique,
+)
+from auditor.surfaces.ilo.body import at
+from auditor.surfaces.ilo.channels import channels
 from auditor.surfaces.ilo.links import Found, member_uris
 from auditor.surfaces.ilo.recognised import unrecognised, unverified
 from auditor.surfaces.ilo.thresholds import thresholds
@@ -20,13 +30,6 @@ from auditor.surfaces.ilo.values import EMPTY_ADDRESSES
 from auditor.surfaces.interface import InterpretOptions
 
 _STATES: Final = frozenset({"Ignored", "Ok", "Risk"})
-_CHANNEL_KINDS: Final = (
-    "ilo.snmp",
-    "ilo.snmp_destination",
-    "ilo.alert_mail",
-    "ilo.remote_syslog",
-    "ilo.event_subscription",
-)
 
 
 def interpret(collected: Collected, options: InterpretOptions) -> Interpretation:  # noqa: ARG001 - the surface's face
@@ -85,19 +88,9 @@ def _manager(bodies: Bodies, manager: Found, name: str, gaps: tuple[Gap, ...]) -
         *attributes_of(bodies, kind, "system", _only_system(bodies)),
         *_licensed(bodies, manager.owner, "downgrade_policy_licensed", "DowngradePolicy", gaps),
         *update_attributes(bodies),
-        Attribute("alert_channels", _channels(bodies, manager.owner, gaps), None, "worked out from all alert settings"),
+        Attribute("alert_channels", channels(bodies, manager.owner, gaps), None, "worked out from all alert settings"),
     ]
     return resource_of(kind, name, attributes, place_of(bodies, manager))
-
-
-def licensed(bodies: Bodies, owner: str, feature: str) -> tuple[bool, RedfishSource] | None:
-    """Whether the owner's licence has a feature, and where it says so; None where it does not say."""
-    for licence in bodies.of("licence", owner):
-        pointer = f"/LicenseFeatures/{escape(feature)}"
-        flag = at(licence.body, pointer)
-        if isinstance(flag, bool):
-            return flag, RedfishSource(bodies.name(licence.uri), pointer)
-    return None
 
 
 def _licensed(bodies: Bodies, owner: str, name: str, feature: str, gaps: tuple[Gap, ...]) -> list[Attribute]:
@@ -227,53 +220,6 @@ def _subscriptions(bodies: Bodies) -> Iterable[Resource]:
         attributes = attributes_of(bodies, "ilo.event_subscription", "event_subscription", found)
         name = unique(taken, text_at(found.body, "/Destination") or found.uri, text_at(found.body, "/Context"))
         yield from resource_of("ilo.event_subscription", name, attributes, place_of(bodies, found))
-
-
-def _channels(bodies: Bodies, owner: str, gaps: tuple[Gap, ...]) -> Value:
-    """Every way by which an alert leaves the machine; undetermined where not all could be seen."""
-    protocols = tuple(_protocol_channels(bodies, owner))
-    proven = [*_snmp_channels(bodies, owner), *(text for text, sure in protocols if sure), *_event_channels(bodies)]
-    channels = [*proven, *(text for text, sure in protocols if not sure)]
-    hidden = [gap for kind in _CHANNEL_KINDS for gap in hides(gaps, kind)]
-    if hidden:  # a way that is missing here may only not have been seen
-        return Undetermined(f"{hidden[0].what} could not be read ({hidden[0].cause})")
-    unlicensed = [gap for gap in gaps if "ilo.licence" in gap.kinds]
-    if channels and not proven and unlicensed:
-        return Undetermined(f"whether {channels[0]} is licensed: {unlicensed[0].what} ({unlicensed[0].cause})")
-    return texts(*sorted(set(channels)))
-
-
-def _snmp_channels(bodies: Bodies, owner: str) -> Iterable[str]:
-    service = first(bodies.of("snmp", owner))
-    if service is None or service.body.get("AlertsEnabled") is not True:
-        return
-    for found in bodies.of("snmp_destination", owner):
-        protocol, address = text_at(found.body, "/SNMPAlertProtocol"), text_at(found.body, "/AlertDestination")
-        needed = ("SNMPv3TrapEnabled",) if protocol.startswith("SNMPv3") else ("SNMPv1Enabled", "SNMPv1TrapEnabled")
-        if address and all(service.body.get(name) is not False for name in needed):
-            yield f"snmp {address}"
-
-
-def _protocol_channels(bodies: Bodies, owner: str) -> Iterable[tuple[str, bool]]:
-    """Channels that a licence allows, each with whether the licence says so."""
-    for protocol in bodies.of("network_protocol", owner):
-        for channel, feature, switch, needed in (
-            ("mail", "EmailAlert", "AlertMailEnabled", ("AlertMailEmail", "AlertMailSMTPServer")),
-            ("syslog", "RemoteSyslog", "RemoteSyslogEnabled", ("RemoteSyslogServer",)),
-        ):
-            targets = [text_at(protocol.body, f"/Oem/Hpe/{name}") for name in needed]
-            allowed = licensed(bodies, owner, feature)
-            if at(protocol.body, f"/Oem/Hpe/{switch}") is True and all(targets) and (not allowed or allowed[0]):
-                yield f"{channel} {targets[0]}", allowed is not None
-
-
-def _event_channels(bodies: Bodies) -> Iterable[str]:
-    service = first(bodies.of("event_service"))
-    if service is None or service.body.get("ServiceEnabled") is False:
-        return
-    for found in bodies.of("event_subscription"):
-        if destination := text_at(found.body, "/Destination"):
-            yield f"event {destination}"
 
 
 # -- firmware, thresholds, accounts -----------------------------------------------------------------------------------

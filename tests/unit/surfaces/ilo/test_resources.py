@@ -112,6 +112,32 @@ def test_a_channel_counts_only_where_an_alert_would_leave(
     assert value("ilo.manager", "1", "alert_channels", *changes) == texts(*channels)
 
 
+@pytest.mark.parametrize(
+    ("uri", "pointer", "switch"),
+    [
+        (SNMP, "/AlertsEnabled", "true"),
+        (SNMP, "/AlertsEnabled", None),
+        (SNMP, "/SNMPv1TrapEnabled", "Disabled"),
+        (SNMP, "/SNMPv3TrapEnabled", 0),
+        (PROTOCOL, "/Oem/Hpe/RemoteSyslogEnabled", "Enabled"),
+    ],
+)
+def test_a_switch_that_is_neither_on_nor_off_proves_no_channel_and_none_away(
+    uri: str, pointer: str, switch: object
+) -> None:
+    server = (PROTOCOL, "/Oem/Hpe/RemoteSyslogServer", "log1")
+    found = value("ilo.manager", "1", "alert_channels", server, (uri, pointer, switch))
+    assert isinstance(found, Undetermined)
+    assert pointer.rsplit("/", 1)[-1] in found.cause
+
+
+def test_alerts_to_no_address_leave_by_no_way() -> None:
+    changes = [(f"{DESTINATIONS}/{number}", "/AlertDestination", "0.0.0.0") for number in (1, 2)]
+    mail = [("AlertMailEnabled", True), ("AlertMailEmail", "ops@example.com"), ("AlertMailSMTPServer", "0.0.0.0")]
+    changes += [(PROTOCOL, f"/Oem/Hpe/{name}", setting) for name, setting in mail]  # type: ignore[misc]
+    assert value("ilo.manager", "1", "alert_channels", *changes) == texts()
+
+
 @pytest.mark.parametrize("alerts", [True, False])
 def test_channels_are_not_said_where_one_may_be_hidden(alerts: bool) -> None:
     """Else the one that is missing would show as taken away."""
