@@ -70,9 +70,12 @@ def way_back(entry: CatalogueVersion, *, forbidden: bool) -> WayBack:
     return "none" if not entry.back else "forbidden" if forbidden else "catalogued"
 
 
-def no_downgrade(interpretation: Interpretation) -> bool:
-    """Whether the machine refuses every older version."""
-    return any(one.value("downgrade_policy") == Text("NoDowngrade") for one in interpretation.of_kind("ilo.manager"))
+def no_downgrade(interpretation: Interpretation) -> bool | None:
+    """Whether the machine refuses every older version; None where its policy could not be read or understood."""
+    policies = [one.value("downgrade_policy") for one in interpretation.of_kind("ilo.manager")]
+    if Text("NoDowngrade") in policies:
+        return True
+    return None if any(isinstance(one, Undetermined) for one in policies) else False
 
 
 def newest(standing: Standing) -> CatalogueVersion | str:
@@ -184,13 +187,16 @@ def _versions(components: Iterable[CatalogueComponent]) -> Iterable[CatalogueVer
     return (version for component in components for version in component.versions)
 
 
-def _said(standing: Standing, *, forbidden: bool) -> list[Attribute]:
+def _said(standing: Standing, *, forbidden: bool | None) -> list[Attribute]:
     if standing.cause:
         return [Attribute("catalogued", Undetermined(standing.cause))]
     if standing.entry is None:
         return [Attribute("catalogued", Boolean(False))]
     said: list[Attribute] = [Attribute("catalogued", Boolean(True))]
-    said.append(Attribute("way_back", Text(way_back(standing.entry, forbidden=forbidden))))
+    if forbidden is None and way_back(standing.entry, forbidden=True) == "forbidden":
+        said.append(Attribute("way_back", Undetermined("the machine's downgrade policy is not known")))
+    else:
+        said.append(Attribute("way_back", Text(way_back(standing.entry, forbidden=forbidden is True))))
     if standing.entry.back:
         said.append(Attribute("back_to", Version(standing.entry.back)))
     return said

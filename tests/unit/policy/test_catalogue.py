@@ -192,6 +192,13 @@ def test_what_the_catalogue_says_of_an_installed_version(
     assert plain == expected
 
 
+def test_no_way_back_is_promised_where_the_policy_is_not_known() -> None:
+    manager = make_resource("ilo.manager", "1", [Attribute("downgrade_policy", Undetermined("another form"))])
+    for resource, way_back in ((sps("4.4.4.62"), Undetermined), (ie("1.0.0.22"), Text)):
+        _, shown = with_catalogue(Interpretation("db1/ilo", "ilo", (manager, resource)), catalogue()).resources
+        assert isinstance(shown.value("way_back"), way_back)
+
+
 def test_a_version_that_cannot_be_compared_is_neither_catalogued_nor_not() -> None:
     found = catalogue(NEC.replace("version: 1.0.0.20}", "version: IE 1.0.0.20}"))
     _, shown = with_catalogue(seen(ie("1.0.0.20")), found).resources
