@@ -95,7 +95,7 @@ LISTED: Final = frozenset({"httpd.module", "ilo.snmp_destination", "ilo.event_su
 
 
 class AdoptReport(msgspec.Struct, frozen=True):
-    """A first baseline: its YAML text, what differs, what was not adopted, and what was not seen.
+    """A first baseline: its YAML text, what differs, what was not adopted, and what was not seen, whole or in part.
 
     ``adopted`` counts agreed values, ``targets`` are those that had a vote. ``text`` loads back as ``baseline``.
     """
@@ -165,9 +165,19 @@ def _seen(
         whole = next((gap for gap in one.gaps if gap.what == "whole target" and not gap.complete), None)
         if whole is None and one.resources:
             seen.append(one)
+            missing += _in_part(one)
         else:
             missing.append((one.target, (whole.detail or whole.cause) if whole else "nothing was found there"))
     return tuple(seen), tuple(missing)
+
+
+def _in_part(seen: Interpretation) -> list[tuple[str, str]]:
+    """What of a target that had a vote was not seen: the baseline knows nothing of it, and nothing says so later."""
+    gaps = [gap for gap in seen.gaps if not gap.complete]
+    if not gaps:
+        return []
+    more = f" (+{len(gaps) - 1})" if gaps[1:] else ""
+    return [(seen.target, f"in part: {gaps[0].what}: {gaps[0].detail or gaps[0].cause}{more}")]
 
 
 class _Poll:

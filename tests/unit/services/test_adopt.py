@@ -70,11 +70,27 @@ def test_what_was_not_seen_has_no_vote_and_is_named() -> None:
     odd = _host(5, _route(read_timeout=Undetermined("odd")))
     hosts = [_host(n, _route(read_timeout=Duration(60))) for n in (1, 2)]
     report = adopt("proxies", [*hosts, blind, partly, odd], KINDS)
-    assert report.not_seen == (("web3/httpd", "host key changed"),)
+    assert report.not_seen == (
+        ("web3/httpd", "host key changed"),
+        ("web4/httpd", "in part: x.conf: not permitted"),
+    )
     assert "# Not seen: web3/httpd (host key changed)" in report.text
     agreed = "read_timeout: {exactly: 60s} # 2 of 2 that can tell; web4/httpd, web5/httpd cannot"
     assert _agreed(report.text) == [agreed]
     assert report.outliers == ()
+
+
+def test_a_kind_that_no_target_showed_is_not_left_out_in_silence() -> None:
+    route = _route(read_timeout=Duration(60))
+    gaps = (
+        Gap("modules", "timed out", "asked in vain", kinds=("httpd.module",)),
+        Gap("y", "malformed", kinds=("httpd.log",)),
+    )
+    report = adopt("proxies", [_host(1, route, gaps=gaps)], KINDS)
+    assert report.not_seen == (("web1/httpd", "in part: modules: asked in vain (+1)"),)
+    assert "# Not seen: web1/httpd (in part: modules" in report.text
+    known = Gap("/redfish/v1/x", "absent", complete=True)
+    assert adopt("proxies", [_host(1, route, gaps=(known,))], KINDS).not_seen == ()
 
 
 def test_a_majority_is_one_of_those_that_can_tell_and_the_words_say_so() -> None:
