@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from auditor.report.doctor_texts import TEXTS as _DOCTOR
 from auditor.report.escape import visible
 from auditor.report.gap_texts import TEXTS as _GAPS
 from auditor.report.interface import Language
@@ -389,6 +390,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "html.unchanged": ("Unchanged", "変更なし"),
     "html.produced": ("auditor {version}", "auditor {version}"),
     "html.evidence": ("See also", "関連箇所"),
+    **_DOCTOR,
     **_GAPS,
     **_TRUST,
 }

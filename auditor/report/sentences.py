@@ -194,6 +194,13 @@ _JAPANESE: Final[dict[str, str]] = {
     "Say it with --httpd-version, or httpd_version: in auditor.yaml.": (
         "--httpd-version、または auditor.yaml の httpd_version: で指定してください。"
     ),
+    "the account lacks {privilege}": "このアカウントには {privilege} がありません",
+    "the iLO does not say whether the account has {privilege}": (
+        "このアカウントに {privilege} があるかどうかを iLO が示しません"
+    ),
+    "the iLO does not say what its licence holds": "ライセンスの内容を iLO が示しません",
+    "{licence} lacks {features}": "{licence} には {features} がありません",
+    "Let the account read them.": "このアカウントに読み取りを許可してください。",
     # check, drift, explain: gaps
     "Correct the line; httpd's own check (httpd -t) names it too.": (
         "該当行を修正してください。httpd 自身の検査 (httpd -t) でも示されます。"

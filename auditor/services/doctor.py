@@ -21,6 +21,7 @@ from auditor.transport.executor import run_bounded
 if TYPE_CHECKING:
     from auditor.services.fleet import Fleet
     from auditor.surfaces.httpd.diagnosis import Account
+    from auditor.surfaces.ilo.client import IloClient
 
 AT_ONCE: Final = 16
 
@@ -100,7 +101,7 @@ def _of_fleet(fleet: Fleet, options: CollectOptions) -> list[DoctorCheck]:
 
 async def _examine(target: Target, fleet: Fleet | None, options: CollectOptions) -> TargetDiagnosis:
     if isinstance(target.location, IloEndpoint):
-        return TargetDiagnosis(target.name, "", tuple(await _ilo(target.location, options)))
+        return TargetDiagnosis(target.name, "", tuple(await _ilo(target, target.location, options)))
     from auditor.surfaces.httpd.diagnosis import account_of, checks_of
 
     account = None
@@ -143,8 +144,11 @@ def _own_program() -> str:
     return str(beside) if beside.exists() else shutil.which("auditor") or ""
 
 
-async def _ilo(location: IloEndpoint, options: CollectOptions) -> list[DoctorCheck]:
-    """Whether an iLO answers with a certificate that is trusted; no login is tried."""
+async def _ilo(target: Target, location: IloEndpoint, options: CollectOptions) -> list[DoctorCheck]:
+    """Whether an iLO answers with a certificate that is trusted, and what the account and the licence lack.
+
+    One log-in, and none where the certificate is not trusted.
+    """
     from auditor.surfaces.ilo.failures import address_of
     from auditor.surfaces.ilo.pins import pin_problem, read_pin
     from auditor.surfaces.ilo.trust import certificate_problem
@@ -167,4 +171,21 @@ async def _ilo(location: IloEndpoint, options: CollectOptions) -> list[DoctorChe
         problem.untrusted,
         f"Compare the fingerprint, then:  auditor trust {address_of(location.url)}" if problem.untrusted else "",
     )
-    return [reached, trusted, credentials]
+    found = [reached, trusted, credentials]
+    return found if problem.untrusted or lacking else [*found, *await _ilo_rights(target, location, options)]
+
+
+async def _ilo_rights(target: Target, location: IloEndpoint, options: CollectOptions) -> list[DoctorCheck]:
+    from auditor.surfaces.ilo.collect import collect
+    from auditor.surfaces.ilo.diagnosis import Rights, checks_of
+    from auditor.surfaces.ilo.resources import interpret
+    from auditor.surfaces.ilo.rights import rights_of
+
+    user = options.environment[location.username_env]
+    rights = [Rights(user)]
+
+    async def ask(client: IloClient) -> None:
+        rights.append(await rights_of(client, user))
+
+    collected = await collect(target, options, ask)
+    return checks_of(collected, interpret(collected, InterpretOptions()), rights[-1])

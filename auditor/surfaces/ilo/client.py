@@ -169,6 +169,11 @@ class IloClient:
             raise CollectError(f"{named(self.endpoint.url, uri)}: {what}", cause="malformed")
         return answer
 
+    @property
+    def session(self) -> str:
+        """Where the own session stands as a resource; empty where the iLO did not say."""
+        return self._session
+
     async def patch(self, uri: str, body: Body, *, etag: str = "") -> Answer:
         """Sends a PATCH once, with ``If-Match`` where an ETag is given; any status is an answer.
 

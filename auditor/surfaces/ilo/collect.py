@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Final, get_args
 
 import msgspec
@@ -55,8 +56,13 @@ _FACTS: Final = (
 )
 
 
-async def collect(target: Target, options: CollectOptions) -> Collected:
+Beside = Callable[[IloClient], Awaitable[None]]
+
+
+async def collect(target: Target, options: CollectOptions, beside: Beside | None = None) -> Collected:
     """All that can be read of the iLO. A failure is a gap with its cause; nothing is raised for one.
+
+    ``beside`` asks something else first, with the same log-in.
 
     Errors:
         InputError: the target is no iLO, its address is none, or its authority file cannot be used.
@@ -77,6 +83,8 @@ async def collect(target: Target, options: CollectOptions) -> Collected:
             sessions = memory.sessions if memory and usable else ""
             ours = IloClient(endpoint, credentials, request_s=request_s, sessions=sessions, log_ins=options.log_ins)
             async with ours as client:
+                if beside is not None:
+                    await beside(client)
                 for use in (True, False) if usable else (False,):
                     walk = _Walk(options, Recall(memory, use=use), memory.directory if memory and use else "")
                     await walk.run(client)

@@ -18,6 +18,13 @@ _SETTABLE: Final[dict[str, type]] = {
     "PasswordChangeRequired": bool,
 }
 _ROLES: Final = ("Administrator", "Operator", "ReadOnly")
+_HOST: Final = frozenset({"HostBIOSConfigPriv", "HostNICConfigPriv", "HostStorageConfigPriv"})
+_REMOTE: Final = frozenset({"RemoteConsolePriv", "VirtualMediaPriv", "VirtualPowerAndResetPriv"})
+_GRANTED: Final[dict[str, frozenset[str]]] = {
+    "Administrator": frozenset({"LoginPriv", "iLOConfigPriv", "UserConfigPriv", *_HOST, *_REMOTE}),
+    "Operator": frozenset({"LoginPriv", *_HOST, *_REMOTE}),
+    "ReadOnly": frozenset({"LoginPriv"}),
+}
 _OPERATORS_MAY: Final = ("/redfish/v1/systems", "/redfish/v1/chassis")
 
 
@@ -52,6 +59,13 @@ class Accounts:
         if username == self.username:
             return None
         return next((one for one in _accounts(state) if one.get("UserName") == username), None)
+
+    def privileges(self, state: IloState, username: str) -> Body:
+        """What a session says of its user's privileges."""
+        account = self.account_of(state, username) or {"RoleId": "Administrator"}
+        granted = _GRANTED.get(str(account.get("RoleId")), frozenset())
+        listed: Body = {name: name in granted for name in sorted(_GRANTED["Administrator"])}
+        return {"@odata.type": "#HpeiLOSession.v2_1_0.HpeiLOSession", "Privileges": listed}
 
     def refusal(self, state: IloState, username: str, method: str, uri: str, own_session: bool) -> Reply | None:
         """Why a user may not do this, or None where they may."""

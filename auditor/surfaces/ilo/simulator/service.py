@@ -107,6 +107,9 @@ class Service:
 
     def _read(self, uri: str) -> Body | None:
         body = self._sessions.body_at(uri) or self._state.read(uri)
+        user = self._sessions.user_at(uri)
+        if body is not None and user is not None:
+            body["Oem"] = {"Hpe": self._accounts.privileges(self._state, user)}
         if body is not None and not self._etags:
             body.pop("@odata.etag", None)
         return body
