@@ -7,6 +7,7 @@ from typing import Final
 from auditor.model.resource import Attribute, Resource, make_resource
 from auditor.model.snapshot import Collected, Gap
 from auditor.model.source import RedfishSource
+from auditor.model.value import Undetermined
 from auditor.surfaces.ilo.body import Body, Json, MalformedError, at, decode, escape, find, key_of
 from auditor.surfaces.ilo.links import Found, follow
 from auditor.surfaces.ilo.members import MEMBERS, Member
@@ -66,6 +67,8 @@ def attributes_of(bodies: Bodies, kind: str, role: str, found: Found | None, bas
             continue
         pointer, raw = locate(member, found.body, base)
         value = read_value(member, raw)
+        if raw is None and member.type == "boolean" and find(found.body, pointer)[0]:
+            value = Undetermined("the iLO does not say at the moment (null)")  # else a rule would pass it by as absent
         if value is not None:
             made.append(Attribute(member.name, value, RedfishSource(bodies.name(found.uri), pointer)))
     return made

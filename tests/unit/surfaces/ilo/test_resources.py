@@ -131,6 +131,12 @@ def test_a_switch_that_is_neither_on_nor_off_proves_no_channel_and_none_away(
     assert pointer.rsplit("/", 1)[-1] in found.cause
 
 
+def test_a_switch_that_the_ilo_does_not_tell_is_not_the_absence_of_one() -> None:
+    told = (f"{ROOT}/UpdateService", "/Oem/Hpe/Accept3rdPartyFirmware", None)
+    assert isinstance(value("ilo.manager", "1", "accept_third_party_firmware", told), Undetermined)
+    assert interpreted(personality="ilo7").find("ilo.manager", "1").get("rbsu_login_required") is None  # type: ignore[union-attr]
+
+
 def test_alerts_to_no_address_leave_by_no_way() -> None:
     changes = [(f"{DESTINATIONS}/{number}", "/AlertDestination", "0.0.0.0") for number in (1, 2)]
     mail = [("AlertMailEnabled", True), ("AlertMailEmail", "ops@example.com"), ("AlertMailSMTPServer", "0.0.0.0")]
