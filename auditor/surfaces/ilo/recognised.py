@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 from auditor.model.snapshot import Gap
@@ -39,8 +40,13 @@ def unverified(bodies: Bodies) -> Iterable[Gap]:
 
 
 def _has_any(role: str, body: Body) -> bool:
-    pointers = [member.pointer for member in MEMBERS if member.role == role]
-    return any(find(body, one)[0] or find(body, one.replace("/Oem/Hpe/", "/Oem/Hp/"))[0] for one in pointers)
+    return any(find(body, one)[0] for one in _pointers(role))
+
+
+@cache
+def _pointers(role: str) -> tuple[str, ...]:
+    known = [member.pointer for member in MEMBERS if member.role == role]
+    return tuple(dict.fromkeys((*known, *(one.replace("/Oem/Hpe/", "/Oem/Hp/") for one in known))))
 
 
 def _kinds(role: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from auditor.surfaces.ilo.body import Body, Json, escape
 
 ANYWHERE: Final = frozenset(
     {
+        "@odata.context",
         "@odata.etag",
         "AddressState",
         "AggregateHealthStatus",
@@ -70,7 +71,8 @@ ANYWHERE: Final = frozenset(
         "iLOSelfTestResults",
     }
 )
-"""Members that are volatile wherever they stand. ``UtcOffset`` moves with the season; the time zone's index stays."""
+"""Members that are volatile wherever they stand. ``@odata.context`` names what was selected and expanded (DSP0266), so
+that two ways of reading would differ. ``UtcOffset`` moves with the season; the time zone's index stays."""
 
 BELOW: Final = frozenset(
     {

@@ -13,6 +13,7 @@ from auditor.surfaces.ilo.volatile import split
     ("body", "stable"),
     [
         ({"@odata.etag": "x", "Id": "1"}, {"Id": "1"}),
+        ({"@odata.context": "/redfish/v1/$metadata#Managers(Members(*))", "Id": "1"}, {"Id": "1"}),
         ({"Oem": {"Hpe": {"Time": "now", "Model": "m"}}}, {"Oem": {"Hpe": {"Model": "m"}}}),
         ({"Oem": {"Hpe": {"State": "Idle", "DowngradePolicy": "x"}}}, {"Oem": {"Hpe": {"DowngradePolicy": "x"}}}),
         ({"State": "Disabled", "SecurityStatus": "Ok"}, {"State": "Disabled", "SecurityStatus": "Ok"}),
