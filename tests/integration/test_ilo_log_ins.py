@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,10 +16,12 @@ from auditor.model.snapshot import Gap
 from auditor.model.target import IloEndpoint, Target
 from auditor.services.observe import observe
 from auditor.surfaces.ilo.client import Credentials, IloClient
+from auditor.surfaces.ilo.collect import collect
+from auditor.surfaces.ilo.simulator.certificate import make_certificates
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
 from auditor.surfaces.interface import InterpretOptions
 from auditor.transport.log_ins import LogIns
-from tests.virtual_ilo import PASSWORD, SNMP, USERNAME, options, with_ilo
+from tests.virtual_ilo import PASSWORD, ROOT, SNMP, USERNAME, options, target, with_ilo
 
 pytestmark = pytest.mark.integration
 
@@ -164,6 +168,18 @@ def test_whoever_waits_for_a_turn_is_cancelled_at_once_and_sends_nothing() -> No
     with_ilo(act)
 
 
+def test_whoever_waited_all_its_time_says_for_what() -> None:
+    async def act(ilo: VirtualIlo) -> None:
+        usual = msgspec.structs.replace(options(), deadline_s=0.5)
+        async with usual.log_ins.turn(USERNAME, PASSWORD, "another"):
+            [gap] = (await collect(target(ilo), usual)).gaps
+        assert (gap.what, gap.cause) == ("whole target", "timed out")
+        assert "not tried to log in within 0.5 s" in gap.detail
+        assert {method for method, _ in ilo.requests} == {"GET"}
+
+    with_ilo(act)
+
+
 def test_a_session_that_ends_may_be_renewed_although_another_ilo_refused_since() -> None:
     async def act(ilo: VirtualIlo) -> None:
         log_ins = LogIns()
@@ -176,3 +192,58 @@ def test_a_session_that_ends_may_be_renewed_although_another_ilo_refused_since()
         assert (ilo.opened_sessions, ilo.sessions) == (2, {})
 
     with_ilo(act)
+
+
+ANSWERS = {
+    "a status line that is none": b"HTTP/1.1 2OO perhaps\r\n\r\n",
+    "no HTTP at all": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "a header line without end": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000,
+    "a length that is none": b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
+    "an encoding that is none": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_an_error_about_an_answer_does_not_hold_the_request(answer: bytes, tmp_path: Path) -> None:
+    """aiohttp's errors do: with its headers, and so with the session's token."""
+    token = "a-token-that-nobody-may-see"
+    cafile, server_file = make_certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server_file)
+    seen: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                asked = await reader.readuntil(b"\r\n\r\n")
+                seen.append(asked)
+                if asked.startswith(b"POST"):
+                    told = (
+                        b"HTTP/1.1 201 Created\r\nX-Auth-Token: " + token.encode() + b"\r\nContent-Length: 2\r\n\r\n{}"
+                    )
+                elif b"/Managers" in asked:
+                    told = answer
+                else:
+                    body = b'{"RedfishVersion": "1.6.0"}'
+                    told = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+                writer.write(told)
+                await writer.drain()
+                if told == answer:
+                    writer.close()
+                    return
+
+    async def run() -> BaseException:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            endpoint = IloEndpoint(f"https://127.0.0.1:{port}", str(cafile))
+            async with IloClient(endpoint, Credentials(USERNAME, PASSWORD), request_s=5.0) as ours:
+                with pytest.raises(CollectError) as caught:
+                    await ours.get(f"{ROOT}/Managers")
+        return caught.value
+
+    error: BaseException | None = asyncio.run(run())
+    assert any(token.encode() in asked for asked in seen), "it was sent"
+    while error is not None:
+        assert token not in f"{error!r} {error} {vars(error)!r}"
+        error = error.__cause__ or error.__context__

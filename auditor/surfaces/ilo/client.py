@@ -92,7 +92,8 @@ class IloClient:
     the look at its service root; it is not used where the certificate is not verified. :attr:`gets` counts the GET
     requests sent, those repeated included; :attr:`sessions` is where the log-in was; :attr:`root` is the service root
     as it was shown before the log-in, empty where it was not looked at. ``log_ins`` are those of the whole run.
-    :attr:`lost` says why nothing more can be read: the iLO ended the renewed session too.
+    :attr:`lost` says why nothing more can be read: the iLO ended the renewed session too. :attr:`waiting` says that it
+    has not tried to log in, since another iLO has not yet answered to the same credentials.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class IloClient:
         self.endpoint = endpoint
         self.gets = 0
         self.lost: CollectError | None = None
+        self.waiting = False
         self.root: Body = {}
         self.sessions = sessions if endpoint.verify else ""
         self._credentials = credentials
@@ -295,7 +297,9 @@ class IloClient:
         # Whoever waits for a turn shows meanwhile that it answers: an iLO that is away must hold up nobody.
         known = "" if self._log_ins.is_contended(name, password) else self.sessions
         sessions = known or link(await self._root(client), "/Links/Sessions") or _SESSIONS
+        self.waiting = True
         async with self._log_ins.turn(name, password, self.endpoint.url) as one:
+            self.waiting = False
             if one.refused_by:
                 self._refused = not_tried(self.endpoint, one.refused_by)
                 raise self._refused

@@ -21,7 +21,7 @@ from auditor.surfaces.ilo.client import ROOT, IloClient, credentials_of
 from auditor.surfaces.ilo.directory import directory_of, listed_etags
 from auditor.surfaces.ilo.documents import as_documents
 from auditor.surfaces.ilo.expanded import taken_apart
-from auditor.surfaces.ilo.gaps import UNUSABLE, together
+from auditor.surfaces.ilo.gaps import UNUSABLE, late, no_turn, together
 from auditor.surfaces.ilo.links import (
     LINKS,
     MAX_OWNERS,
@@ -73,6 +73,7 @@ async def collect(target: Target, options: CollectOptions, beside: Beside | None
     if not endpoint.verify:
         options.observe(f"{target.name}: WARNING: the certificate is not verified, as the inventory says")
     walk = _Walk(options)
+    ours: IloClient | None = None
     try:
         async with asyncio.timeout(options.deadline_s):
             credentials = credentials_of(endpoint, options.environment)
@@ -97,15 +98,10 @@ async def collect(target: Target, options: CollectOptions, beside: Beside | None
     except CollectError as error:
         walk.gaps.append(_gap(_REST if walk.bodies else WHOLE, error, ()))
     except TimeoutError:
-        what = _REST if walk.bodies else WHOLE
-        walk.gaps.append(
-            Gap(
-                what,
-                "timed out",
-                f"not read within {options.deadline_s:g} s; {len(walk.bodies)} resources were",
-                "Look at the iLO's load and the network, or allow more time.",
-            )
-        )
+        if ours is not None and ours.waiting:
+            walk.gaps.append(no_turn(WHOLE, options.deadline_s))
+        else:
+            walk.gaps.append(late(_REST if walk.bodies else WHOLE, options.deadline_s, len(walk.bodies)))
     return walk.collected(target)
 
 

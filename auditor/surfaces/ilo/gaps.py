@@ -32,3 +32,24 @@ def _one(what: str, alike: list[Gap]) -> Gap:
         more = f" and {len(pointers) - _NAMED} more" if len(pointers) > _NAMED else ""
         detail = f"{len(pointers)} links cannot be followed: {', '.join(pointers[:_NAMED])}{more}"
     return Gap(what, first.cause, detail, first.next_step, hidden, first.complete)
+
+
+def late(what: str, deadline_s: float, read: int) -> Gap:
+    """The gap of a target whose time is over after ``read`` resources."""
+    return Gap(
+        what,
+        "timed out",
+        f"not read within {deadline_s:g} s; {read} resources were",
+        "Look at the iLO's load and the network, or allow more time.",
+    )
+
+
+def no_turn(what: str, deadline_s: float) -> Gap:
+    """The gap of a target whose time is over before it was its turn to log in."""
+    return Gap(
+        what,
+        "timed out",
+        f"not tried to log in within {deadline_s:g} s: iLOs that were asked first with the same name and password gave "
+        "no answer, and a wrong password is tried once only",
+        "Look at those iLOs, then run it again for this one.",
+    )
