@@ -118,13 +118,15 @@ AttributeType = Literal["text", "number", "boolean", "duration", "version", "lis
 class AttributeSpec(msgspec.Struct, frozen=True):
     """What an attribute of a kind is: its type and a sentence that says what it means.
 
-    ``settable`` says that a plan may ask for another value.
+    ``settable`` says that a plan may ask for another value. ``licensed_by`` names the boolean attribute of the same
+    resource that says whether the licence has the feature; where it is false, a rule on this attribute does not apply.
     """
 
     name: str
     type: AttributeType
     meaning: str
     settable: bool = False
+    licensed_by: str = ""
 
 
 class KindSpec(msgspec.Struct, frozen=True):

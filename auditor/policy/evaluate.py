@@ -14,7 +14,7 @@ from auditor.model.policy import Waiver, Wording
 from auditor.model.resource import Address, Attribute, KindSpec, Resource
 from auditor.model.snapshot import ExpectedGap, Gap, Interpretation, hides
 from auditor.model.source import Source
-from auditor.model.value import Many, show
+from auditor.model.value import Boolean, Many, Undetermined, show
 from auditor.policy.checking import Uses
 from auditor.policy.rules import CompiledRule, Condition, LoadedPolicy
 from auditor.policy.template import JAPANESE
@@ -218,11 +218,18 @@ class _Tally:
         self.findings: list[Finding] = []
         self.waived: list[Finding] = []
         self.reasons: list[str] = []
+        self.unlicensed = ""
         self.not_evaluated: list[tuple[Address, str]] = []
 
     def add(self, view: _View) -> None:
         """Asks one resource."""
         compiled, asking = self.compiled, self.asking
+        gate = _gate(compiled, view.resource)
+        if gate is not None and gate.value == Boolean(value=False):
+            self.unlicensed = (
+                f"licence: {view.resource.kind} {view.resource.name} cannot have it ({gate.name} is false)"
+            )
+            return
         if compiled.where is not None:
             selected = asking.ask(compiled.where, view)
             if selected is False:
@@ -230,6 +237,9 @@ class _Tally:
             if selected is not True:
                 self._open(view, str(selected))
                 return
+        if gate is not None and isinstance(gate.value, Undetermined):
+            self._open(view, f"{gate.name} is undetermined: {gate.value.cause}")
+            return
         answer = asking.ask(compiled.condition, view)
         if answer is True:
             self.examined += 1
@@ -266,6 +276,8 @@ class _Tally:
         """The outcome: the worst of the resources', and never a pass where a gap may hide one."""
         if self.not_evaluated:
             self._reason(self.not_evaluated[0][1])
+        if self.unlicensed:
+            self._reason(self.unlicensed)
         for gap in gaps:
             told = (
                 f", as expected until {gap.until} ({gap.owner}: {gap.reason})" if isinstance(gap, ExpectedGap) else ""
@@ -291,6 +303,15 @@ class _Tally:
             ja=Wording(rule.ja.title) if rule.ja else None,
             expected=bool(gaps) and not self.not_evaluated and not any(gap.counts for gap in gaps),
         )
+
+
+def _gate(compiled: CompiledRule, resource: Resource) -> Attribute | None:
+    """What says whether the licence has what a rule asks for, or None; a rule that asks for that itself has none."""
+    halves = [half for half in (compiled.condition, compiled.where) if half is not None]
+    used = {name for half in halves for name in half.uses.attributes}
+    specs = (spec for name in sorted(used) if (spec := compiled.kind.get(name)) is not None)
+    names = dict.fromkeys(spec.licensed_by for spec in specs if spec.licensed_by)
+    return next((found for name in names if name not in used and (found := resource.get(name))), None)
 
 
 def make_finding(compiled: CompiledRule, resource: Resource, target: str, known: frozenset[str]) -> Finding:

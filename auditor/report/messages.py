@@ -77,6 +77,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "check.waived_until": ("{n} waived ({reasons})", "猶予 {n} ({reasons})"),
     "check.known": ("known before, does not fail the check", "既知の違反のため、判定に影響しません"),
     "check.known_count": ("{findings} known before", "うち既知 {n} 件"),
+    "check.unlicensed": (
+        "{n} not applicable (for want of a licence: {rules})",
+        "対象外 {n} (ライセンスなし: {rules})",
+    ),
     "check.not_evaluated": ("Could not be evaluated", "評価不能"),
     "check.not_evaluated_on": ("on {target}", "対象 {target}"),
     "check.not_seen": ("Not seen", "未収集"),
@@ -382,6 +386,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "html.next": ("What to do", "対処"),
     "html.rationale": ("Why it matters", "背景"),
     "html.references": ("References", "参考"),
+    "html.unlicensed": ("Not applicable: licence", "対象外 (ライセンス)"),
     "html.waived": ("Waived", "猶予中"),
     "html.before": ("Before", "変更前"),
     "html.after": ("After", "変更後"),

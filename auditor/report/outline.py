@@ -114,6 +114,16 @@ def expected_text(gap: Gap, words: Words) -> str:
     return words("gap.expected", until=visible(gap.until), owner=one_line(gap.owner, 80), reason=one_line(gap.reason))
 
 
+def unlicensed(report: CheckReport) -> tuple[RuleResult, ...]:
+    """Each rule result that does not apply since the licence lacks what it asks for; its reason says which."""
+    return tuple(
+        result
+        for target in report.targets
+        for result in target.results
+        if result.outcome == "not applicable" and result.reason
+    )
+
+
 def source_text(source: Source | None, *, lines: bool = False) -> str:
     """``conf.d/shop.conf:12`` (with ``lines`` also ``12-14``), a URI with its pointer, a fact, or the inventory's line.
 

@@ -102,6 +102,9 @@ def _counts(report: CheckReport, words: Words) -> list[str]:
             continue
         if outcome == "waived":
             parts.append(words("check.waived_until", n=words.number(number), reasons=_waiver_reasons(report)))
+        elif outcome == "not applicable" and (lacking := outline.unlicensed(report)):
+            rules = ", ".join(dict.fromkeys(visible(result.rule) for result in lacking))
+            parts.append(words("check.unlicensed", n=words.number(number), rules=rules))
         else:
             parts.append(f"{words.number(number)} {words(f'outcome.{outcome}')}")
     line = words(

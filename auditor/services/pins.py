@@ -31,7 +31,9 @@ def pin_path(folder: Path, url: str) -> Path:
         ValueError: the address is none.
     """
     parts = urlsplit(url)
-    host = quote((parts.hostname or "").replace(":", "-"), safe="")
+    if not parts.hostname:
+        raise ValueError(f"{url!r} names no host")
+    host = quote(parts.hostname.replace(":", "-"), safe="")
     port = parts.port or _HTTPS
     return folder / (f"{host}.pem" if port == _HTTPS else f"{host}_{port}.pem")
 

@@ -1,4 +1,8 @@
-"""The ways by which alerts leave an iLO, worked out from all of its alert settings. Pure."""
+"""The ways by which alerts leave an iLO, worked out from all of its alert settings. Pure.
+
+A way counts only where every switch on it is known to be on. Where one is not shown, the way is a doubt, and a machine
+with doubts alone is undetermined, neither silent nor heard.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from auditor.model.snapshot import Gap, hides
-from auditor.model.value import Undetermined, Value, texts
+from auditor.model.value import Boolean, Undetermined, Value, texts
+from auditor.surfaces.ilo.alerting import not_for_alerts, switches_of, user_known
 from auditor.surfaces.ilo.bodies import Bodies, first, licensed, text_at
 from auditor.surfaces.ilo.body import Body, find
 from auditor.surfaces.ilo.values import EMPTY_ADDRESSES
@@ -24,64 +29,91 @@ _BY_PROTOCOL: Final = (
 )
 
 
+_Way = tuple[str, str]
+"""What is told of a way, and why it is not sure, or nothing."""
+
+
 class _UnclearError(Exception):
     """A switch that decides whether alerts leave is neither on nor off."""
 
 
 def channels(bodies: Bodies, owner: str, gaps: tuple[Gap, ...]) -> Value:
-    """Every way by which an alert leaves the machine; undetermined where not all could be seen and understood."""
+    """Every way by which an alert leaves the machine.
+
+    Undetermined where not all could be seen and understood, or where none is sure and one may be.
+    """
     hidden = [gap for kind in _KINDS for gap in hides(gaps, kind)]
     if hidden:  # a way that is missing here may only not have been seen
         return Undetermined(f"{hidden[0].what} could not be read ({hidden[0].cause})")
     try:
-        protocols = tuple(_by_protocol(bodies, owner))
-        proven = [*_by_snmp(bodies, owner), *(text for text, sure in protocols if sure), *_by_events(bodies)]
+        found = (*_by_snmp(bodies, owner, gaps), *_by_protocol(bodies, owner, gaps), *_by_events(bodies))
     except _UnclearError as error:
         return Undetermined(str(error))
-    found = [*proven, *(text for text, sure in protocols if not sure)]
-    unlicensed = [gap for gap in gaps if "ilo.licence" in gap.kinds]
-    if found and not proven and unlicensed:
-        return Undetermined(f"whether {found[0]} is licensed: {unlicensed[0].what} ({unlicensed[0].cause})")
-    return texts(*sorted(set(found)))
+    sure = sorted({text for text, doubt in found if not doubt})
+    doubts = [f"{text}: {doubt}" for text, doubt in found if doubt]
+    return Undetermined(doubts[0]) if doubts and not sure else texts(*sure)
 
 
-def _on(body: Body, pointer: str, *, absent: bool) -> bool:
-    """Whether a switch is on; ``absent`` is what it counts as on a generation that has none."""
+def _on(body: Body, pointer: str) -> bool | None:
+    """Whether a switch is on; None where it is not shown."""
     there, value = find(body, pointer)
     if there and not isinstance(value, bool):
         raise _UnclearError(f"{pointer.rsplit('/', 1)[-1]} is neither true nor false")
-    return value if isinstance(value, bool) else absent
+    return value if isinstance(value, bool) else None
 
 
-def _by_snmp(bodies: Bodies, owner: str) -> Iterable[str]:
+def _by_snmp(bodies: Bodies, owner: str, gaps: tuple[Gap, ...]) -> Iterable[_Way]:
     service = first(bodies.of("snmp", owner))
-    destinations = [one.body for one in bodies.of("snmp_destination", owner) if _address(one.body, "/AlertDestination")]
-    if service is None or not destinations or not _on(service.body, "/AlertsEnabled", absent=False):
+    destinations = [one for one in bodies.of("snmp_destination", owner) if _address(one.body, "/AlertDestination")]
+    if service is None or not destinations or not _on(service.body, "/AlertsEnabled"):
         return
-    for body in destinations:
-        later = text_at(body, "/SNMPAlertProtocol").startswith("SNMPv3")
-        needed = ("SNMPv3TrapEnabled",) if later else ("SNMPv1Enabled", "SNMPv1TrapEnabled")
-        if all(_on(service.body, f"/{name}", absent=True) for name in needed):
-            yield f"snmp {_address(body, '/AlertDestination')}"
+    off = _snmp_off(bodies, owner)
+    for found in destinations:
+        needed = switches_of(found.body)
+        switches = {name: _on(service.body, f"/{name}") for name in needed}
+        if False in switches.values():
+            continue
+        doubt = next((f"{name} is not shown" for name, on in switches.items() if on is None), "")
+        if "SNMPv3TrapEnabled" in needed:
+            known = user_known(bodies, found, gaps)
+            if known == Boolean(value=False):
+                continue
+            doubt = doubt or (known.cause if isinstance(known, Undetermined) else "")
+        yield f"snmp {_address(found.body, '/AlertDestination')}", doubt or off
 
 
-def _by_protocol(bodies: Bodies, owner: str) -> Iterable[tuple[str, bool]]:
-    """Channels that a licence allows, each with whether the licence says so."""
+def _snmp_off(bodies: Bodies, owner: str) -> str:
+    """The doubt that stays where SNMP itself is switched off: no document says that traps are sent all the same."""
+    protocol = first(bodies.of("network_protocol", owner))
+    off = protocol is not None and _on(protocol.body, "/SNMP/ProtocolEnabled") is False
+    return "SNMP is switched off among the network services" if off else ""
+
+
+def _by_protocol(bodies: Bodies, owner: str, gaps: tuple[Gap, ...]) -> Iterable[_Way]:
+    """Mail and syslog, where they are on, complete, and not known to be without a licence."""
     for protocol in bodies.of("network_protocol", owner):
         for channel, feature, switch, needed in _BY_PROTOCOL:
             targets = [_address(protocol.body, f"/Oem/Hpe/{name}") for name in needed]
             allowed = licensed(bodies, owner, feature)
             if (allowed and not allowed[0]) or not all(targets):
                 continue
-            if _on(protocol.body, f"/Oem/Hpe/{switch}", absent=False):
-                yield f"{channel} {targets[0]}", allowed is not None
+            if _on(protocol.body, f"/Oem/Hpe/{switch}"):
+                unread = hides(gaps, "ilo.licence") if allowed is None else ()
+                doubt = f"whether it is licensed: {unread[0].what} ({unread[0].cause})" if unread else ""
+                yield f"{channel} {targets[0]}", doubt
 
 
-def _by_events(bodies: Bodies) -> Iterable[str]:
+def _by_events(bodies: Bodies) -> Iterable[_Way]:
     service = first(bodies.of("event_service"))
-    places = [text_at(one.body, "/Destination") for one in bodies.of("event_subscription")]
-    if service is not None and any(places) and _on(service.body, "/ServiceEnabled", absent=True):
-        yield from (f"event {place}" for place in places if place)
+    subscriptions = [one.body for one in bodies.of("event_subscription") if text_at(one.body, "/Destination")]
+    if service is None or not subscriptions:
+        return
+    on = _on(service.body, "/ServiceEnabled")
+    if on is not False:
+        doubt = "" if on else "ServiceEnabled of the event service is not shown"
+        for body in subscriptions:
+            if not not_for_alerts(body):
+                yield f"event {text_at(body, '/Destination')}", doubt
 
 
 def _address(body: Body, pointer: str) -> str:

@@ -23,8 +23,8 @@ _COMPUTED: Final[dict[str, tuple[AttributeSpec, ...]]] = {
             "alert_channels",
             "list",
             "Every way by which an alert leaves this machine: SNMP destinations while alerts and the matching traps "
-            "are on, mail and syslog while on and complete, event subscriptions. Undetermined where not all could "
-            "be read.",
+            "are on and their user is known, mail and syslog while on, complete and licensed, event subscriptions that "
+            "ask for alerts while the service is on. Undetermined where not all could be read, or none is sure.",
         ),
         AttributeSpec(
             "alert_proven_days",
@@ -34,6 +34,7 @@ _COMPUTED: Final[dict[str, tuple[AttributeSpec, ...]]] = {
         ),
         AttributeSpec("alert_proofs", "list", "Each way of its alerts with the age of its proof; beside the former."),
         AttributeSpec("downgrade_policy_licensed", "boolean", "The licence lets the downgrade policy be set."),
+        AttributeSpec("firmware_scan_licensed", "boolean", "The licence lets the iLO verify its firmware by itself."),
         AttributeSpec("install_sets", "list", "The names of the install sets, sorted."),
         AttributeSpec("maintenance_windows", "list", "The names of the maintenance windows, sorted."),
         AttributeSpec(
@@ -62,11 +63,30 @@ _COMPUTED: Final[dict[str, tuple[AttributeSpec, ...]]] = {
     ),
     "ilo.snmp": (
         AttributeSpec("destinations", "number", "How many alert destinations there are."),
+        AttributeSpec("protocol_enabled", "boolean", "SNMP is offered among the network services."),
         AttributeSpec("users", "number", "How many SNMP v3 users there are."),
     ),
     "ilo.alert_mail": (_LICENSED,),
     "ilo.remote_syslog": (_LICENSED,),
-    "ilo.event_subscription": (),
+    "ilo.snmp_destination": (
+        AttributeSpec(
+            "version_sent",
+            "boolean",
+            "Traps of the version that this destination asks for are switched on. Absent where a switch is not shown.",
+        ),
+        AttributeSpec(
+            "user_known", "boolean", "The SNMP v3 user that it names is one of the iLO's; absent for SNMP v1."
+        ),
+    ),
+    "ilo.event_service": (AttributeSpec("subscriptions", "number", "How many event subscriptions there are."),),
+    "ilo.event_subscription": (
+        AttributeSpec(
+            "alerts_included",
+            "boolean",
+            "Hardware alerts are among what it asks for: no event types or prefixes, the type `Alert` or `Other`, a "
+            "registry of hardware (`iLOEvents`, `StorageDevice`…), and no metric reports.",
+        ),
+    ),
     "ilo.time": (
         AttributeSpec("ntp_from_dhcp", "boolean", "DHCP names the time servers; then they cannot be set here."),
         AttributeSpec(
@@ -84,8 +104,10 @@ _MEANING: Final = {
     "ilo.firmware": "A component's firmware; named by the component (and its place, where several are alike).",
     "ilo.snmp": "The SNMP service; named by its manager's id.",
     "ilo.snmp_destination": "A destination of SNMP alerts; named by its address.",
+    "ilo.snmp_user": "A user of SNMP v3; named by its security name.",
     "ilo.alert_mail": "Alerts by mail; named by its manager's id.",
     "ilo.remote_syslog": "Events to a syslog server; named by its manager's id.",
+    "ilo.event_service": "The Redfish event service; named `events`.",
     "ilo.event_subscription": "A Redfish event subscription; named by its destination.",
     "ilo.threshold": "A sensor's thresholds; `cooling`, `power` and `power DOMAIN` hold those of fans and supplies.",
     "ilo.network_protocol": "The iLO's network services; named by its manager's id.",

@@ -50,6 +50,7 @@ _OF_MANAGERS: Final = (
     "ilo.security",
     "ilo.snmp",
     "ilo.snmp_destination",
+    "ilo.snmp_user",
     "ilo.time",
 )
 
@@ -62,7 +63,12 @@ LINKS: Final = (
     Link("root", "chassis_list", ("/Chassis",), ("ilo.threshold",), "chassis", needed=True, filled=True),
     Link("root", "update_service", ("/UpdateService",), ("ilo.firmware", "ilo.manager"), needed=True, whole=True),
     Link(
-        "root", "event_service", ("/EventService",), ("ilo.event_subscription", "ilo.manager"), needed=True, whole=True
+        "root",
+        "event_service",
+        ("/EventService",),
+        ("ilo.event_service", "ilo.event_subscription", "ilo.manager"),
+        needed=True,
+        whole=True,
     ),
     Link("root", "account_service", ("/AccountService",), ("ilo.account_policy",), needed=True),
     Link("root", "registries", ("/Registries",), ("ilo.bios",)),
@@ -77,7 +83,7 @@ LINKS: Final = (
         "manager",
         "snmp",
         (f"{_HPE}/Links/SNMPService",),
-        ("ilo.snmp", "ilo.snmp_destination", "ilo.manager"),
+        ("ilo.snmp", "ilo.snmp_destination", "ilo.snmp_user", "ilo.manager"),
         needed=True,
     ),
     Link("manager", "date_time", (f"{_HPE}/Links/DateTimeService",), ("ilo.time",), needed=True),
@@ -91,7 +97,13 @@ LINKS: Final = (
         ("ilo.snmp_destination", "ilo.manager", "ilo.snmp"),
         "snmp_destination",
     ),
-    Link("snmp", "snmp_users", ("/SNMPUsers",), ("ilo.snmp",), "snmp_user"),
+    Link(
+        "snmp",
+        "snmp_users",
+        ("/SNMPUsers",),
+        ("ilo.snmp", "ilo.snmp_user", "ilo.snmp_destination", "ilo.manager"),
+        "snmp_user",
+    ),
     Link("security", "security_dashboard", ("/Links/SecurityDashboard",), ("ilo.security",)),
     Link("security_dashboard", "security_params", ("/SecurityParameters",), ("ilo.security",), "security_param"),
     Link(
@@ -118,7 +130,7 @@ LINKS: Final = (
         "event_service",
         "event_subscriptions",
         ("/Subscriptions",),
-        ("ilo.event_subscription", "ilo.manager"),
+        ("ilo.event_service", "ilo.event_subscription", "ilo.manager"),
         "event_subscription",
         needed=True,
     ),

@@ -8,18 +8,9 @@ from typing import Final
 from auditor.model.resource import Attribute, Resource
 from auditor.model.snapshot import Collected, Gap, Interpretation, hides
 from auditor.model.value import Boolean, Number, Undetermined, Value, texts
+from auditor.surfaces.ilo.alerting import alert_resources, licensed_attribute
 from auditor.surfaces.ilo.bios import bioses, boots
-from auditor.surfaces.ilo.bodies import (
-    Bodies,
-    attributes_of,
-    first,
-    licensed,
-    listed,
-    place_of,
-    resource_of,
-    text_at,
-    unique,
-)
+from auditor.surfaces.ilo.bodies import Bodies, attributes_of, first, listed, place_of, resource_of, text_at, unique
 from auditor.surfaces.ilo.body import at
 from auditor.surfaces.ilo.channels import channels
 from auditor.surfaces.ilo.links import Found, member_uris
@@ -44,8 +35,7 @@ def resources_of(bodies: Bodies, gaps: tuple[Gap, ...]) -> tuple[Resource, ...]:
     found = [
         *_managers(bodies, gaps),
         *_firmware(bodies),
-        *_destinations(bodies),
-        *_subscriptions(bodies),
+        *alert_resources(bodies, gaps),
         *thresholds(bodies),
         *_accounts(bodies),
         *bioses(bodies),
@@ -62,7 +52,7 @@ def _managers(bodies: Bodies, gaps: tuple[Gap, ...]) -> Iterable[Resource]:
     for manager in bodies.of("manager"):
         name = unique(taken, manager.owner)
         yield from _manager(bodies, manager, name, gaps)
-        yield from _snmp(bodies, manager.owner, name)
+        yield from _snmp(bodies, manager.owner, name, gaps)
         yield from _mail_and_syslog(bodies, manager.owner, name, gaps)
         protocol = first(bodies.of("network_protocol", manager.owner))
         kind = "ilo.network_protocol"
@@ -86,22 +76,15 @@ def _manager(bodies: Bodies, manager: Found, name: str, gaps: tuple[Gap, ...]) -
         *attributes_of(bodies, kind, "manager", manager),
         *attributes_of(bodies, kind, "update_service", first(bodies.of("update_service"))),
         *attributes_of(bodies, kind, "system", _only_system(bodies)),
-        *_licensed(bodies, manager.owner, "downgrade_policy_licensed", "DowngradePolicy", gaps),
+        *licensed_attribute(bodies, manager.owner, "downgrade_policy_licensed", "DowngradePolicy", gaps),
+        *licensed_attribute(bodies, manager.owner, "firmware_scan_licensed", "FWScan", gaps),
         *update_attributes(bodies),
         Attribute("alert_channels", channels(bodies, manager.owner, gaps), None, "worked out from all alert settings"),
     ]
     return resource_of(kind, name, attributes, place_of(bodies, manager))
 
 
-def _licensed(bodies: Bodies, owner: str, name: str, feature: str, gaps: tuple[Gap, ...]) -> list[Attribute]:
-    said = licensed(bodies, owner, feature)
-    if said:
-        return [Attribute(name, Boolean(said[0]), said[1])]
-    hidden = hides(gaps, "ilo.licence")
-    return [Attribute(name, Undetermined(f"{hidden[0].what} could not be read ({hidden[0].cause})"))] if hidden else []
-
-
-def _snmp(bodies: Bodies, owner: str, name: str) -> list[Resource]:
+def _snmp(bodies: Bodies, owner: str, name: str, gaps: tuple[Gap, ...]) -> list[Resource]:
     service = first(bodies.of("snmp", owner))
     if service is None:
         return []
@@ -111,6 +94,14 @@ def _snmp(bodies: Bodies, owner: str, name: str) -> list[Resource]:
         members = at(collection.body, "/Members") if collection else None
         if isinstance(members, list):
             attributes.append(Attribute(attribute, Number(len(members)), place_of(bodies, collection, "/Members")))
+    protocol = first(bodies.of("network_protocol", owner))
+    offered = at(protocol.body, "/SNMP/ProtocolEnabled") if protocol else None
+    if isinstance(offered, bool):
+        place = place_of(bodies, protocol, "/SNMP/ProtocolEnabled")
+        attributes.append(Attribute("protocol_enabled", Boolean(offered), place))
+    elif hidden := [gap for gap in hides(gaps, "ilo.network_protocol") if gap.kinds]:
+        why = Undetermined(f"{hidden[0].what} could not be read ({hidden[0].cause})")
+        attributes.append(Attribute("protocol_enabled", why))
     return resource_of("ilo.snmp", name, attributes, place_of(bodies, service))
 
 
@@ -119,7 +110,7 @@ def _mail_and_syslog(bodies: Bodies, owner: str, name: str, gaps: tuple[Gap, ...
     for kind, feature in (("ilo.alert_mail", "EmailAlert"), ("ilo.remote_syslog", "RemoteSyslog")):
         attributes = attributes_of(bodies, kind, "network_protocol", protocol)
         if attributes:
-            attributes += _licensed(bodies, owner, "licensed", feature, gaps)
+            attributes += licensed_attribute(bodies, owner, "licensed", feature, gaps)
         yield from resource_of(kind, name, attributes, place_of(bodies, protocol))
 
 
@@ -200,26 +191,6 @@ def _licences(bodies: Bodies, owner: str, name: str) -> Iterable[Resource]:
         yield from resource_of(
             "ilo.licence", unique(taken, name, str(licence.body.get("Id", ""))), attributes, place_of(bodies, licence)
         )
-
-
-# -- alerts -----------------------------------------------------------------------------------------------------------
-
-
-def _destinations(bodies: Bodies) -> Iterable[Resource]:
-    taken: set[str] = set()
-    for found in bodies.of("snmp_destination"):
-        attributes = attributes_of(bodies, "ilo.snmp_destination", "snmp_destination", found)
-        address = text_at(found.body, "/AlertDestination") or found.uri
-        name = unique(taken, address, text_at(found.body, "/SNMPAlertProtocol"))
-        yield from resource_of("ilo.snmp_destination", name, attributes, place_of(bodies, found))
-
-
-def _subscriptions(bodies: Bodies) -> Iterable[Resource]:
-    taken: set[str] = set()
-    for found in bodies.of("event_subscription"):
-        attributes = attributes_of(bodies, "ilo.event_subscription", "event_subscription", found)
-        name = unique(taken, text_at(found.body, "/Destination") or found.uri, text_at(found.body, "/Context"))
-        yield from resource_of("ilo.event_subscription", name, attributes, place_of(bodies, found))
 
 
 # -- firmware, thresholds, accounts -----------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import hashlib
 import mailbox
+import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -52,8 +54,9 @@ async def asked(command: tuple[str, ...], words: Mapping[str, str], environment:
         raise InputError(f"{arguments[0]} gave no answer within {ANSWER_S:g} s") from None
     finally:
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)  # with all that it started
+            process._transport.close()  # type: ignore[attr-defined]  # what left the group may hold the pipe open
             await process.wait()
     if code not in (0, 1):
         raise InputError(f"{arguments[0]} ended with exit code {code}")

@@ -161,11 +161,13 @@ class SshConnection:
                 async with asyncio.timeout(_ENDS_WITHIN_S):
                     await process.wait()
         _kill(process)
+        # Pipes that a child of its own may still hold open, or that are full and no longer read: waiting for the
+        # process is waiting for the end of each of them.
+        process._transport.close()  # type: ignore[attr-defined]
         await process.wait()
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
-        process._transport.close()  # type: ignore[attr-defined]  # pipes that a child of its own may still hold open
         await asyncio.sleep(0)  # in which the loop closes them
 
     # Bytes

@@ -21,7 +21,8 @@ SNMP: Final = of(
         "periodic_hsa_trap",
         "/PeriodicHSATrapConfig",
         "text",
-        "How often the health status is sent without a cause: `Disabled`, `Daily`, `Weekly`, `Monthly`.",
+        "How often a trap is sent again while a component is degraded or failed: `Disabled`, `Daily`, `Weekly`, "
+        "`Monthly`.",
         settable=True,
     ),
     one(
@@ -109,8 +110,8 @@ ALERT_MAIL: Final = of(
         settable=True,
         licence="EmailAlert",
     ),
-    one("smtp_auth", f"{OEM}/AlertMailSMTPAuthEnabled", "boolean", "The iLO logs in to it."),
-    one("smtp_user", f"{OEM}/AlertMailSMTPAuthUser", "secret", "As whom, as a keyed digest."),
+    one("smtp_auth", f"{OEM}/AlertMailSMTPAuthEnabled", "boolean", "The iLO logs in to it.", licence="EmailAlert"),
+    one("smtp_user", f"{OEM}/AlertMailSMTPAuthUser", "secret", "As whom, as a keyed digest.", licence="EmailAlert"),
 )
 
 REMOTE_SYSLOG: Final = of(
@@ -128,6 +129,30 @@ REMOTE_SYSLOG: Final = of(
     one("port", f"{OEM}/RemoteSyslogPort", "number", "Its port.", settable=True, licence="RemoteSyslog"),
 )
 
+SNMP_USER: Final = of(
+    "ilo.snmp_user",
+    "snmp_user",
+    one("security_name", "/SecurityName", "text", "The user's name."),
+    one("auth_protocol", "/AuthProtocol", "text", "How it authenticates: `MD5`, `SHA`, `SHA256`."),
+    one("privacy_protocol", "/PrivacyProtocol", "text", "How it encrypts: `DES`, `AES`."),
+    one("engine_id", "/UserEngineID", "secret", "Its engine id, for informs, as a keyed digest."),
+)
+
+EVENT_SERVICE: Final = of(
+    "ilo.event_service",
+    "event_service",
+    one("enabled", "/ServiceEnabled", "boolean", "Events are sent to subscriptions."),
+    one(
+        "delivery_retries",
+        "/DeliveryRetryAttempts",
+        "number",
+        "How often an event that was not taken is sent again; after that the subscription may be ended.",
+    ),
+    one("retry_interval", "/DeliveryRetryIntervalSeconds", "duration", "Time between two of these.", form="seconds"),
+    one("event_types", "/EventTypesForSubscription", "list", "Types that may be asked for (iLO 5).", form="texts"),
+    one("registry_prefixes", "/RegistryPrefixes", "list", "Registries that may be asked for (iLO 6 on).", form="texts"),
+)
+
 EVENT_SUBSCRIPTION: Final = of(
     "ilo.event_subscription",
     "event_subscription",
@@ -142,4 +167,6 @@ EVENT_SUBSCRIPTION: Final = of(
         form="texts",
     ),
     one("context", "/Context", "text", "The text that each event carries."),
+    one("subscription_type", "/SubscriptionType", "text", "`RedfishEvent`, `SSE`…"),
+    one("format", "/EventFormatType", "text", "`Event`, or `MetricReport`, which carries no alerts."),
 )

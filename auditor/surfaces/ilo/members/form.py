@@ -14,6 +14,10 @@ Form = Literal["plain", "seconds", "minutes", "enabled", "addresses", "version",
 with empty ones, a version, a list of texts or secrets padded with empty ones, ``SomePendingReset``."""
 
 
+_LICENSED_BY: Final = {"EmailAlert": "licensed", "RemoteSyslog": "licensed", "FWScan": "firmware_scan_licensed"}
+"""Which attribute says whether the licence has a feature. A downgrade policy is in force without one too."""
+
+
 class Member(msgspec.Struct, frozen=True):
     """One member of a resource of role ``role`` (:mod:`auditor.surfaces.ilo.links`) as an attribute of ``kind``.
 
@@ -35,7 +39,7 @@ class Member(msgspec.Struct, frozen=True):
     @property
     def spec(self) -> AttributeSpec:
         """The attribute's description."""
-        return AttributeSpec(self.name, self.type, self.meaning, self.settable)
+        return AttributeSpec(self.name, self.type, self.meaning, self.settable, _LICENSED_BY.get(self.licence, ""))
 
 
 def of(kind: str, role: str, *members: Member) -> tuple[Member, ...]:

@@ -78,6 +78,22 @@ def test_a_reply_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.Mon
     assert error.cause == "too large"
 
 
+def test_a_far_side_that_floods_while_nobody_reads_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "ssh").write_text(f"#!/bin/sh\n{READY}exec yes\n")
+    (tmp_path / "ssh").chmod(0o755)
+
+    async def run() -> None:
+        connection = SshConnection(SshAddress("web1"), Patience(answer_s=60))
+        await connection.open({"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+        stdout = connection._running.stdout
+        while not stdout._paused:  # type: ignore[union-attr]
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(60):
+            await connection.close()
+
+    asyncio.run(run())
+
+
 def test_silence_is_given_up(tmp_path: Path) -> None:
     assert connect(tmp_path / "far", "exec sleep 60", seconds=1).cause == "timed out"
     assert connect(tmp_path / "far2", READY + "exec sleep 60", seconds=1).cause == "timed out"
