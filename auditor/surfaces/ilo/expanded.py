@@ -18,18 +18,22 @@ def taken_apart(role: str, body: Body) -> tuple[Body, tuple[tuple[str, Body], ..
     """
     wanted = {key_of(uri) for one in links_of(role) if one.members and (uri := target_of(one, body))}
     found: list[tuple[str, Body]] = []
-    plain: Body = {name: _plain(value, found) for name, value in body.items()}
+    plain: Body = {name: _plain(value, found, wanted) for name, value in body.items()}
     return plain, tuple((uri, below) for uri, below in found if key_of(uri) in wanted)
 
 
-def _plain(value: Json, found: list[tuple[str, Body]]) -> Json:
+def _plain(value: Json, found: list[tuple[str, Body]], wanted: set[str]) -> Json:
     if isinstance(value, list):
-        return [_plain(one, found) for one in value]
+        return [_plain(one, found, wanted) for one in value]
     if not isinstance(value, dict):
         return value
     place = path_below(value)
     if place is None:
-        return {name: _plain(one, found) for name, one in value.items()}
+        failed = "error" in value or "@Message.ExtendedInfo" in value
+        own = value.get("@odata.id")
+        if isinstance(own, str) and (failed or key_of(own) in wanted):  # not whole here: its link is all that it says
+            return {"@odata.id": own}
+        return {name: _plain(one, found, wanted) for name, one in value.items()}
     listed, members = value.get("Members"), member_uris(value)
     told = value.get("Members@odata.count")  # without it an empty list may be one that was cut off here
     if isinstance(listed, list) and told == len(members) == len(listed) <= 1:

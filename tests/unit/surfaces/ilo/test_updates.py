@@ -134,3 +134,19 @@ def test_an_expanded_resource_is_taken_apart_again() -> None:
     ]  # not the large one, and none that is not read
     assert below[0][1]["Members"] == [{"@odata.id": f"{SERVICE}/InstallSets/0"}]
     assert taken_apart("update_service", plain) == (plain, ())
+
+
+@pytest.mark.parametrize("odd", [{"error": {}}, {"@Message.ExtendedInfo": []}, {"Members": []}, {"Name": "no type"}])
+def test_what_could_not_be_expanded_leaves_its_link_and_nothing_else(odd: Body) -> None:
+    plain: Body = {"@odata.id": SERVICE, "FirmwareInventory": {"@odata.id": f"{SERVICE}/FirmwareInventory"}}
+    whole: Body = {**plain, "FirmwareInventory": {"@odata.id": f"{SERVICE}/FirmwareInventory", **odd}}
+    assert taken_apart("update_service", whole) == (plain, ())
+
+
+def test_an_empty_list_without_a_count_may_be_cut_off_and_is_asked_for() -> None:
+    cut = collection_of("InstallSets", 0)
+    del cut["Members@odata.count"]
+    whole: Body = {"@odata.id": SERVICE, "Oem": {"Hpe": {"InstallSets": cut}}}
+    again, below = taken_apart("update_service", whole)
+    assert again == {"@odata.id": SERVICE, "Oem": {"Hpe": {"InstallSets": {"@odata.id": f"{SERVICE}/InstallSets"}}}}
+    assert below == ()
