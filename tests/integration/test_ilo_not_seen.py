@@ -17,7 +17,7 @@ from auditor.surfaces.ilo.resources import interpret
 from auditor.surfaces.ilo.simulator import state
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
 from auditor.surfaces.interface import InterpretOptions
-from tests.virtual_ilo import MANAGER, ROOT, SNMP, bodies, collected_from, collection, proposal, with_ilo
+from tests.virtual_ilo import MANAGER, PROTOCOL, ROOT, SNMP, bodies, collected_from, collection, proposal, with_ilo
 
 pytestmark = pytest.mark.integration
 
@@ -80,6 +80,25 @@ def test_a_success_that_shows_nothing_of_the_resource_is_no_reading(body: dict[s
     gaps = meant(lambda ilo: ilo.state.add(SNMP, body)).gaps  # type: ignore[arg-type]
     assert [gap.what for gap in gaps if not gap.complete] == [SNMP]
     assert all(hides(gaps, kind) for kind in ("ilo.snmp", "ilo.snmp_destination", "ilo.manager"))
+
+
+@pytest.mark.parametrize("oem", [None, "x", {}, {"Hpe": {}}])
+def test_what_one_resource_says_of_several_kinds_is_missed_kind_by_kind(oem: object) -> None:
+    def change(ilo: VirtualIlo) -> None:
+        ilo.state.add(PROTOCOL, {**ilo.state.get(PROTOCOL), "Oem": oem})  # type: ignore[dict-item]
+
+    gaps = meant(change).gaps
+    assert [(gap.what, gap.kinds) for gap in gaps] == [(PROTOCOL, ("ilo.alert_mail", "ilo.remote_syslog"))]
+
+
+@pytest.mark.parametrize("integrity", [None, "x", []])
+def test_a_setting_below_something_in_its_place_is_undetermined(integrity: object) -> None:
+    def change(ilo: VirtualIlo) -> None:
+        ilo.state.set(f"{ROOT}/UpdateService", "/Oem/Hpe/FirmwareIntegrity", integrity)  # type: ignore[arg-type]
+
+    manager = meant(change).find("ilo.manager", "1")
+    assert manager is not None
+    assert isinstance(manager.value("firmware_scan_enabled"), Undetermined)
 
 
 def test_a_refusal_for_want_of_a_licence_hides_what_every_ilo_has() -> None:

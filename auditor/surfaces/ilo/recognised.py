@@ -8,7 +8,7 @@ from typing import Final
 
 from auditor.model.snapshot import Gap
 from auditor.surfaces.ilo.bodies import Bodies, text_at
-from auditor.surfaces.ilo.body import Body, find
+from auditor.surfaces.ilo.body import find
 from auditor.surfaces.ilo.links import LINKS
 from auditor.surfaces.ilo.members import MEMBERS
 
@@ -22,11 +22,18 @@ _LOOK: Final = "Look at the iLO itself for what matters."
 
 
 def unrecognised(bodies: Bodies) -> Iterable[Gap]:
-    """A gap for each resource that holds nothing of what is known of its role, over what its link leads to."""
+    """A gap for each resource that holds nothing of what is known of its role, over what its link leads to.
+
+    A resource may hold members of several kinds; where those of one are missing, the gap is over that kind.
+    """
     for found in bodies.found:
-        if found.role in _ALWAYS and not _has_any(found.role, found.body):
-            name = bodies.name(found.uri)
-            yield Gap(name, "not recognised", "it holds no member that is known here", _LOOK, _kinds(found.role))
+        known = _pointers(found.role) if found.role in _ALWAYS else {}
+        missing = [kind for kind, pointers in known.items() if not any(find(found.body, one)[0] for one in pointers)]
+        if missing:
+            nothing = len(missing) == len(known)
+            what = "" if nothing else f" of {', '.join(missing)}"
+            kinds = _kinds(found.role) if nothing else tuple(missing)
+            yield Gap(bodies.name(found.uri), "not recognised", f"it holds no member{what} that is known", _LOOK, kinds)
 
 
 def unverified(bodies: Bodies) -> Iterable[Gap]:
@@ -39,14 +46,15 @@ def unverified(bodies: Bodies) -> Iterable[Gap]:
             yield Gap(bodies.name(manager.uri), "undetermined", why, _LOOK)
 
 
-def _has_any(role: str, body: Body) -> bool:
-    return any(find(body, one)[0] for one in _pointers(role))
-
-
 @cache
-def _pointers(role: str) -> tuple[str, ...]:
-    known = [member.pointer for member in MEMBERS if member.role == role]
-    return tuple(dict.fromkeys((*known, *(one.replace("/Oem/Hpe/", "/Oem/Hp/") for one in known))))
+def _pointers(role: str) -> dict[str, tuple[str, ...]]:
+    """Where the members of a role stand, by the kind that they are attributes of."""
+    found: dict[str, tuple[str, ...]] = {}
+    for member in MEMBERS:
+        if member.role == role:
+            older = member.pointer.replace("/Oem/Hpe/", "/Oem/Hp/")
+            found[member.kind] = (*found.get(member.kind, ()), member.pointer, older)
+    return found
 
 
 def _kinds(role: str) -> tuple[str, ...]:

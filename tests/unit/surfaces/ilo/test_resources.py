@@ -134,6 +134,8 @@ def test_a_switch_that_is_neither_on_nor_off_proves_no_channel_and_none_away(
 def test_a_switch_that_the_ilo_does_not_tell_is_not_the_absence_of_one() -> None:
     told = (f"{ROOT}/UpdateService", "/Oem/Hpe/Accept3rdPartyFirmware", None)
     assert isinstance(value("ilo.manager", "1", "accept_third_party_firmware", told), Undetermined)
+    policy = (f"{ROOT}/UpdateService", "/Oem/Hpe/DowngradePolicy", None)
+    assert isinstance(value("ilo.manager", "1", "downgrade_policy", policy), Undetermined)
     assert interpreted(personality="ilo7").find("ilo.manager", "1").get("rbsu_login_required") is None  # type: ignore[union-attr]
 
 
