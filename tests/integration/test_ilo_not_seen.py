@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -169,6 +170,23 @@ def test_two_sensors_of_one_name_keep_their_own_thresholds() -> None:
     whole = interpret(collection(bodies("ilo6")), InterpretOptions()).of_kind("ilo.threshold")
     assert Number(12345) in [one.value("upper_critical") for one in found]
     assert {one.value("upper_critical") for one in whole} <= {one.value("upper_critical") for one in found}
+
+
+@pytest.mark.parametrize(
+    ("uri", "link", "hidden"),
+    [(SNMP, "SNMPAlertDestinations", "ilo.snmp_destination"), (MANAGER, "Oem/Hpe/Links/LicenseService", "ilo.licence")],
+)
+def test_what_every_ilo_has_and_one_does_not_name_is_a_gap(uri: str, link: str, hidden: str) -> None:
+    def change(ilo: VirtualIlo) -> None:
+        body: Any = ilo.state.get(uri)
+        holder = body
+        *above, name = link.split("/")
+        for one in above:
+            holder = holder[one]
+        del holder[name]
+        ilo.state.add(uri, body)
+
+    assert [gap.cause for gap in hides(meant(change).gaps, hidden)] == ["absent"]
 
 
 def test_a_link_without_a_target_is_not_the_absence_of_the_resource() -> None:

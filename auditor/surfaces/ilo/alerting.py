@@ -12,6 +12,7 @@ from auditor.surfaces.ilo.bodies import (
     Bodies,
     attributes_of,
     first,
+    is_absent,
     licensed,
     listed,
     place_of,
@@ -19,7 +20,7 @@ from auditor.surfaces.ilo.bodies import (
     text_at,
     unique,
 )
-from auditor.surfaces.ilo.body import Body, at
+from auditor.surfaces.ilo.body import Body, at, escape
 from auditor.surfaces.ilo.links import Found
 
 HARDWARE: Final = ("iLOEvents", "StorageDevice", "NetworkDevice", "ResourceEvent")
@@ -44,8 +45,13 @@ def licensed_attribute(
     said = licensed(bodies, owner, feature)
     if said:
         return (Attribute(name, Boolean(said[0]), said[1]),)
-    hidden = hides(gaps, "ilo.licence")
-    return (Attribute(name, Undetermined(f"{hidden[0].what} could not be read ({hidden[0].cause})")),) if hidden else ()
+    if hidden := hides(gaps, "ilo.licence"):
+        return (Attribute(name, Undetermined(f"{hidden[0].what} could not be read ({hidden[0].cause})")),)
+    for licence in bodies.of("licence", owner):
+        if not is_absent(licence.body, f"/LicenseFeatures/{escape(feature)}"):
+            source = place_of(bodies, licence, "/LicenseFeatures")
+            return (Attribute(name, Undetermined(f"the licence says neither that it has {feature} nor not"), source),)
+    return ()
 
 
 # -- SNMP -------------------------------------------------------------------------------------------------------------
@@ -64,13 +70,27 @@ def _destinations(bodies: Bodies, gaps: tuple[Gap, ...]) -> Iterable[Resource]:
 def _of_version(bodies: Bodies, found: Found, gaps: tuple[Gap, ...]) -> Iterable[Attribute]:
     """Whether traps of the version that a destination asks for are sent, and whether its user is there."""
     service = first(bodies.of("snmp", found.owner))
+    if odd := odd_version(found.body):
+        place = place_of(bodies, found, "/SNMPAlertProtocol")
+        yield from (Attribute(name, Undetermined(odd), place) for name in ("version_sent", "user_known"))
+        return
     needed = switches_of(found.body)
     switches = [service.body.get(name) for name in needed] if service else []
-    if service and (all(one is True for one in switches) or False in switches):
-        pointer = next((f"/{name}" for name in needed if service.body.get(name) is False), f"/{needed[-1]}")
-        yield Attribute("version_sent", Boolean(False not in switches), place_of(bodies, service, pointer))
+    off = [name for name, switch in zip(needed, switches, strict=False) if switch is False]
+    if service and (off or all(switch is True for switch in switches)):
+        pointer = f"/{off[0] if off else needed[-1]}"
+        yield Attribute("version_sent", Boolean(not off), place_of(bodies, service, pointer))
+    elif service and (unclear := [name for name in needed if not is_absent(service.body, f"/{name}")]):
+        why = Undetermined(f"{' or '.join(unclear)} is neither true nor false")
+        yield Attribute("version_sent", why, place_of(bodies, service, f"/{unclear[0]}"))
     if "SNMPv3TrapEnabled" in needed:
         yield Attribute("user_known", user_known(bodies, found, gaps), place_of(bodies, found, "/SecurityName"))
+
+
+def odd_version(destination: Body) -> str:
+    """Why it is not known which version of SNMP a destination gets, or nothing."""
+    known = text_at(destination, "/SNMPAlertProtocol").startswith(("SNMPv1", "SNMPv3"))
+    return "" if known else "which version of SNMP it gets is not known"
 
 
 def switches_of(destination: Body) -> tuple[str, ...]:
@@ -120,9 +140,10 @@ def _subscriptions(bodies: Bodies) -> Iterable[Resource]:
     taken: set[str] = set()
     for found in bodies.of("event_subscription"):
         attributes = attributes_of(bodies, "ilo.event_subscription", "event_subscription", found)
-        why = not_for_alerts(found.body)
+        why, odd = not_for_alerts(found.body), odd_selection(found.body)
         pointer = "/RegistryPrefixes" if listed(found.body.get("RegistryPrefixes")) else "/EventTypes"
-        attributes.append(Attribute("alerts_included", Boolean(not why), place_of(bodies, found, pointer), why))
+        included: Value = Undetermined(odd) if odd and not why else Boolean(not why)
+        attributes.append(Attribute("alerts_included", included, place_of(bodies, found, pointer), why))
         name = unique(taken, text_at(found.body, "/Destination") or found.uri, text_at(found.body, "/Context"))
         yield from resource_of("ilo.event_subscription", name, attributes, place_of(bodies, found))
 
@@ -137,4 +158,13 @@ def not_for_alerts(subscription: Body) -> str:
     prefixes = [one for one in listed(subscription.get("RegistryPrefixes")) if isinstance(one, str)]
     if prefixes and not any(one.split(".")[0] in HARDWARE for one in prefixes):
         return f"its registry prefixes are {', '.join(prefixes)}"
+    return ""
+
+
+def odd_selection(subscription: Body) -> str:
+    """Why it is not known which events a subscription gets, or nothing."""
+    for name in ("EventTypes", "RegistryPrefixes"):
+        chosen = subscription.get(name)
+        if chosen is not None and not (isinstance(chosen, list) and all(isinstance(one, str) for one in chosen)):
+            return f"{name} has another form than is known here"
     return ""

@@ -67,14 +67,14 @@ def attributes_of(bodies: Bodies, kind: str, role: str, found: Found | None, bas
             continue
         pointer, raw = locate(member, found.body, base)
         value = read_value(member, raw)
-        if raw is None and (member.type == "boolean" or member.settable) and not _is_absent(found.body, pointer):
+        if raw is None and (member.type == "boolean" or member.settable) and not is_absent(found.body, pointer):
             value = Undetermined("the iLO does not say at the moment (null)")  # else a rule would pass it by as absent
         if value is not None:
             made.append(Attribute(member.name, value, RedfishSource(bodies.name(found.uri), pointer)))
     return made
 
 
-def _is_absent(body: Body, pointer: str) -> bool:
+def is_absent(body: Body, pointer: str) -> bool:
     """Whether a body has no such member at all: neither is it ``null``, nor is something else where it would stand."""
     value: Json = body
     for name in pointer.split("/")[1:]:

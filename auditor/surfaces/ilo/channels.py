@@ -11,7 +11,7 @@ from typing import Final
 
 from auditor.model.snapshot import Gap, hides
 from auditor.model.value import Boolean, Undetermined, Value, texts
-from auditor.surfaces.ilo.alerting import not_for_alerts, switches_of, user_known
+from auditor.surfaces.ilo.alerting import not_for_alerts, odd_selection, odd_version, switches_of, user_known
 from auditor.surfaces.ilo.bodies import Bodies, first, licensed, text_at
 from auditor.surfaces.ilo.body import Body, find
 from auditor.surfaces.ilo.values import EMPTY_ADDRESSES
@@ -69,6 +69,9 @@ def _by_snmp(bodies: Bodies, owner: str, gaps: tuple[Gap, ...]) -> Iterable[_Way
         return
     off = _snmp_off(bodies, owner)
     for found in destinations:
+        if odd := odd_version(found.body):
+            yield f"snmp {_address(found.body, '/AlertDestination')}", odd
+            continue
         needed = switches_of(found.body)
         switches = {name: _on(service.body, f"/{name}") for name in needed}
         if False in switches.values():
@@ -113,7 +116,7 @@ def _by_events(bodies: Bodies) -> Iterable[_Way]:
         doubt = "" if on else "ServiceEnabled of the event service is not shown"
         for body in subscriptions:
             if not not_for_alerts(body):
-                yield f"event {text_at(body, '/Destination')}", doubt
+                yield f"event {text_at(body, '/Destination')}", doubt or odd_selection(body)
 
 
 def _address(body: Body, pointer: str) -> str:

@@ -88,7 +88,14 @@ LINKS: Final = (
     ),
     Link("manager", "date_time", (f"{_HPE}/Links/DateTimeService",), ("ilo.time",), needed=True),
     Link("manager", "security", (f"{_HPE}/Links/SecurityService",), ("ilo.security",), needed=True),
-    Link("manager", "licences", ("/LicenseService", f"{_HPE}/Links/LicenseService"), ("ilo.licence",), "licence"),
+    Link(
+        "manager",
+        "licences",
+        ("/LicenseService", f"{_HPE}/Links/LicenseService"),
+        ("ilo.licence",),
+        "licence",
+        needed=True,
+    ),
     Link("manager", "manager_interfaces", ("/EthernetInterfaces", "/EthernetNICs"), ("ilo.time",), "manager_interface"),
     Link(
         "snmp",
@@ -96,6 +103,7 @@ LINKS: Final = (
         ("/SNMPAlertDestinations",),
         ("ilo.snmp_destination", "ilo.manager", "ilo.snmp"),
         "snmp_destination",
+        needed=True,
     ),
     Link(
         "snmp",

@@ -8,7 +8,7 @@ from typing import Final
 
 from auditor.model.snapshot import Gap
 from auditor.surfaces.ilo.bodies import Bodies, text_at
-from auditor.surfaces.ilo.body import find
+from auditor.surfaces.ilo.body import find, key_of
 from auditor.surfaces.ilo.links import LINKS
 from auditor.surfaces.ilo.members import MEMBERS
 
@@ -18,6 +18,7 @@ _ALWAYS: Final = frozenset({
 })  # fmt: skip
 """Roles of which every generation shows at least one member that is known here."""
 _KNOWN: Final = ("iLO 5", "iLO 6", "iLO 7")
+_NOTHING: Final = "it holds no member that is known"
 _LOOK: Final = "Look at the iLO itself for what matters."
 
 
@@ -31,9 +32,15 @@ def unrecognised(bodies: Bodies) -> Iterable[Gap]:
         missing = [kind for kind, pointers in known.items() if not any(find(found.body, one)[0] for one in pointers)]
         if missing:
             nothing = len(missing) == len(known)
-            what = "" if nothing else f" of {', '.join(missing)}"
+            detail = _NOTHING if nothing else f"it holds no member of {', '.join(missing)} that is known"
             kinds = _kinds(found.role) if nothing else tuple(missing)
-            yield Gap(bodies.name(found.uri), "not recognised", f"it holds no member{what} that is known", _LOOK, kinds)
+            yield Gap(bodies.name(found.uri), "not recognised", detail, _LOOK, kinds)
+
+
+def not_of(strange: tuple[Gap, ...], gaps: tuple[Gap, ...]) -> tuple[Gap, ...]:
+    """The gaps without those of links that miss in a resource nothing of which is known: it is one gap already."""
+    whole = {key_of(gap.what) for gap in strange if gap.detail == _NOTHING}
+    return tuple(gap for gap in gaps if gap.cause != "absent" or key_of(gap.what.partition("#")[0]) not in whole)
 
 
 def unverified(bodies: Bodies) -> Iterable[Gap]:

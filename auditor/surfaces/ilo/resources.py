@@ -10,11 +10,21 @@ from auditor.model.snapshot import Collected, Gap, Interpretation, hides
 from auditor.model.value import Boolean, Number, Undetermined, Value, texts
 from auditor.surfaces.ilo.alerting import alert_resources, licensed_attribute
 from auditor.surfaces.ilo.bios import bioses, boots
-from auditor.surfaces.ilo.bodies import Bodies, attributes_of, first, listed, place_of, resource_of, text_at, unique
+from auditor.surfaces.ilo.bodies import (
+    Bodies,
+    attributes_of,
+    first,
+    is_absent,
+    listed,
+    place_of,
+    resource_of,
+    text_at,
+    unique,
+)
 from auditor.surfaces.ilo.body import at
 from auditor.surfaces.ilo.channels import channels
 from auditor.surfaces.ilo.links import Found, member_uris
-from auditor.surfaces.ilo.recognised import unrecognised, unverified
+from auditor.surfaces.ilo.recognised import not_of, unrecognised, unverified
 from auditor.surfaces.ilo.thresholds import thresholds
 from auditor.surfaces.ilo.updates import update_attributes
 from auditor.surfaces.ilo.values import EMPTY_ADDRESSES
@@ -26,7 +36,8 @@ _STATES: Final = frozenset({"Ignored", "Ok", "Risk"})
 def interpret(collected: Collected, options: InterpretOptions) -> Interpretation:  # noqa: ARG001 - the surface's face
     """The resources of an iLO, and what could not be seen or understood."""
     bodies = Bodies(collected)
-    gaps = (*collected.gaps, *bodies.gaps, *unverified(bodies), *unrecognised(bodies))
+    strange = tuple(unrecognised(bodies))
+    gaps = (*not_of(strange, collected.gaps), *bodies.gaps, *unverified(bodies), *strange)
     return Interpretation(collected.target, "ilo", resources_of(bodies, gaps), gaps)
 
 
@@ -99,6 +110,9 @@ def _snmp(bodies: Bodies, owner: str, name: str, gaps: tuple[Gap, ...]) -> list[
     if isinstance(offered, bool):
         place = place_of(bodies, protocol, "/SNMP/ProtocolEnabled")
         attributes.append(Attribute("protocol_enabled", Boolean(offered), place))
+    elif protocol and not is_absent(protocol.body, "/SNMP/ProtocolEnabled"):
+        why = Undetermined("ProtocolEnabled of SNMP is neither true nor false")
+        attributes.append(Attribute("protocol_enabled", why, place_of(bodies, protocol, "/SNMP")))
     elif hidden := [gap for gap in hides(gaps, "ilo.network_protocol") if gap.kinds]:
         why = Undetermined(f"{hidden[0].what} could not be read ({hidden[0].cause})")
         attributes.append(Attribute("protocol_enabled", why))

@@ -314,3 +314,35 @@ def test_what_is_one_machines_own_is_not_compared_with_or_without_a_registry(reg
     names = {attribute.name for attribute in bios.attributes}
     assert names & set(NOT_TO_COMPARE) == set()
     assert ("BootMode" in names, any(name.startswith("Own") for name in names)) == (True, not registry)
+
+
+@pytest.mark.parametrize("odd", [None, "", "Trap", 1])
+def test_a_destination_of_an_unknown_version_proves_nothing(odd: object) -> None:
+    others = [(f"{DESTINATIONS}/2", "", None)]
+    change = (f"{DESTINATIONS}/1", "/SNMPAlertProtocol", odd)
+    for name in ("version_sent", "user_known"):
+        assert isinstance(value("ilo.snmp_destination", "10.9.0.4", name, change), Undetermined)
+    assert isinstance(value("ilo.manager", "1", "alert_channels", *others, change), Undetermined)
+
+
+@pytest.mark.parametrize("odd", [None, "on", 0, []])
+def test_a_switch_in_another_form_is_undetermined_for_what_rests_on_it(odd: object) -> None:
+    sent = value("ilo.snmp_destination", "10.9.0.4", "version_sent", (SNMP, "/SNMPv1TrapEnabled", odd))
+    offered = value("ilo.snmp", "1", "protocol_enabled", (PROTOCOL, "/SNMP/ProtocolEnabled", odd))
+    licensed = value("ilo.alert_mail", "1", "licensed", (LICENCE, "/LicenseFeatures/EmailAlert", odd))
+    assert [type(one) for one in (sent, offered, licensed)] == [Undetermined] * 3
+
+
+@pytest.mark.parametrize("odd", ["StatusChange", {"0": "StatusChange"}, [1]])
+@pytest.mark.parametrize("name", ["EventTypes", "RegistryPrefixes"])
+def test_a_subscription_of_unknown_events_is_no_proof_of_alerts(name: str, odd: object) -> None:
+    place = f"{ROOT}/EventService/Subscriptions/1"
+    tree = bodies("ilo5", (SNMP, "/AlertsEnabled", False))
+    tree[place] = {"@odata.id": place, "Destination": "https://e.example/x", "Context": "c", name: odd}  # type: ignore[dict-item]
+    tree[f"{ROOT}/EventService/Subscriptions"]["Members"] = [{"@odata.id": place}]
+    found = interpret(collection(tree), InterpretOptions())
+    (subscription,) = found.of_kind("ilo.event_subscription")
+    manager = found.find("ilo.manager", "1")
+    assert manager is not None
+    assert isinstance(subscription.value("alerts_included"), Undetermined)
+    assert isinstance(manager.value("alert_channels"), Undetermined)
