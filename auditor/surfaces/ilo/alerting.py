@@ -38,20 +38,22 @@ def alert_resources(bodies: Bodies, gaps: tuple[Gap, ...]) -> Iterable[Resource]
 # -- licence ----------------------------------------------------------------------------------------------------------
 
 
-def licensed_attribute(
-    bodies: Bodies, owner: str, name: str, feature: str, gaps: tuple[Gap, ...]
-) -> tuple[Attribute, ...]:
-    """Whether the licence has a feature, as an attribute; undetermined where the licence could not be read."""
-    said = licensed(bodies, owner, feature)
-    if said:
-        return (Attribute(name, Boolean(said[0]), said[1]),)
+def licensed_attribute(bodies: Bodies, owner: str, name: str, feature: str, gaps: tuple[Gap, ...]) -> Attribute:
+    """Whether the licence has a feature, as an attribute; undetermined where the licence does not say."""
+    if said := licensed(bodies, owner, feature):
+        return Attribute(name, Boolean(said[0]), said[1])
+    place = place_of(bodies, first(bodies.of("licence", owner)), "/LicenseFeatures")
+    return Attribute(name, Undetermined(unsaid(bodies, owner, feature, gaps)), place)
+
+
+def unsaid(bodies: Bodies, owner: str, feature: str, gaps: tuple[Gap, ...]) -> str:
+    """Why it is not known whether the licence has a feature of which :func:`licensed` finds nothing said."""
     if hidden := hides(gaps, "ilo.licence"):
-        return (Attribute(name, Undetermined(f"{hidden[0].what} could not be read ({hidden[0].cause})")),)
-    for licence in bodies.of("licence", owner):
-        if not is_absent(licence.body, f"/LicenseFeatures/{escape(feature)}"):
-            source = place_of(bodies, licence, "/LicenseFeatures")
-            return (Attribute(name, Undetermined(f"the licence says neither that it has {feature} nor not"), source),)
-    return ()
+        return f"{hidden[0].what} could not be read ({hidden[0].cause})"
+    licences = bodies.of("licence", owner)
+    if any(not is_absent(one.body, f"/LicenseFeatures/{escape(feature)}") for one in licences):
+        return f"the licence says neither that it has {feature} nor not"
+    return f"the licence does not name {feature}" if licences else "this iLO lists no licence"
 
 
 # -- SNMP -------------------------------------------------------------------------------------------------------------

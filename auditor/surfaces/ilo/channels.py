@@ -11,7 +11,7 @@ from typing import Final
 
 from auditor.model.snapshot import Gap, hides
 from auditor.model.value import Boolean, Undetermined, Value, texts
-from auditor.surfaces.ilo.alerting import not_for_alerts, odd_selection, odd_version, switches_of, user_known
+from auditor.surfaces.ilo.alerting import not_for_alerts, odd_selection, odd_version, switches_of, unsaid, user_known
 from auditor.surfaces.ilo.bodies import Bodies, first, licensed, text_at
 from auditor.surfaces.ilo.body import Body, find
 from auditor.surfaces.ilo.values import EMPTY_ADDRESSES
@@ -101,8 +101,7 @@ def _by_protocol(bodies: Bodies, owner: str, gaps: tuple[Gap, ...]) -> Iterable[
             if (allowed and not allowed[0]) or not all(targets):
                 continue
             if _on(protocol.body, f"/Oem/Hpe/{switch}"):
-                unread = hides(gaps, "ilo.licence") if allowed is None else ()
-                doubt = f"whether it is licensed: {unread[0].what} ({unread[0].cause})" if unread else ""
+                doubt = "" if allowed else f"whether it is licensed: {unsaid(bodies, owner, feature, gaps)}"
                 yield f"{channel} {targets[0]}", doubt
 
 

@@ -87,8 +87,8 @@ def _manager(bodies: Bodies, manager: Found, name: str, gaps: tuple[Gap, ...]) -
         *attributes_of(bodies, kind, "manager", manager),
         *attributes_of(bodies, kind, "update_service", first(bodies.of("update_service"))),
         *attributes_of(bodies, kind, "system", _only_system(bodies)),
-        *licensed_attribute(bodies, manager.owner, "downgrade_policy_licensed", "DowngradePolicy", gaps),
-        *licensed_attribute(bodies, manager.owner, "firmware_scan_licensed", "FWScan", gaps),
+        licensed_attribute(bodies, manager.owner, "downgrade_policy_licensed", "DowngradePolicy", gaps),
+        licensed_attribute(bodies, manager.owner, "firmware_scan_licensed", "FWScan", gaps),
         *update_attributes(bodies),
         Attribute("alert_channels", channels(bodies, manager.owner, gaps), None, "worked out from all alert settings"),
     ]
@@ -124,7 +124,7 @@ def _mail_and_syslog(bodies: Bodies, owner: str, name: str, gaps: tuple[Gap, ...
     for kind, feature in (("ilo.alert_mail", "EmailAlert"), ("ilo.remote_syslog", "RemoteSyslog")):
         attributes = attributes_of(bodies, kind, "network_protocol", protocol)
         if attributes:
-            attributes += licensed_attribute(bodies, owner, "licensed", feature, gaps)
+            attributes.append(licensed_attribute(bodies, owner, "licensed", feature, gaps))
         yield from resource_of(kind, name, attributes, place_of(bodies, protocol))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from auditor.model.finding import RuleResult
 from auditor.model.resource import Resource
-from auditor.model.snapshot import Gap
+from auditor.model.snapshot import Collected, Gap
 from auditor.model.value import Boolean, Text, Undetermined, Value, texts
 from auditor.policy.evaluate import HostFacts, evaluate
 from auditor.services.check import default_policy
@@ -113,8 +113,11 @@ def test_a_subscription_counts_while_the_service_is_on() -> None:
 
 
 def results(*changes: tuple[str, str, object], gaps: tuple[Gap, ...] = ()) -> dict[str, RuleResult]:
-    collected = collection(bodies("ilo5", *changes))
-    seen = interpret(msgspec.structs.replace(collected, gaps=gaps), InterpretOptions())
+    return judged(msgspec.structs.replace(collection(bodies("ilo5", *changes)), gaps=gaps))
+
+
+def judged(collected: Collected) -> dict[str, RuleResult]:
+    seen = interpret(collected, InterpretOptions())
     checked = evaluate(default_policy(["ilo"]), seen, HostFacts("web1", "web1/ilo", "ilo"))
     return {one.rule: one for one in checked.results}
 
@@ -127,6 +130,27 @@ def test_what_the_licence_lacks_does_not_apply_and_says_so() -> None:
     assert lacking.reason.startswith("licence: ")
     for rule in ("ILO-ALERT-003", "ILO-ALERT-011"):
         assert results(*MAIL, (LICENCE, "/LicenseFeatures/EmailAlert", False))[rule].outcome == "not applicable"
+
+
+@pytest.mark.parametrize(("unnamed", "why"), [(True, "does not name EmailAlert"), (False, "lists no licence")])
+@pytest.mark.parametrize("on", [True, False])
+def test_a_licence_that_does_not_name_a_feature_does_not_grant_it(on: bool, unnamed: bool, why: str) -> None:
+    nowhere = ((V1, "/AlertDestination", ""), (V3, "/AlertDestination", ""))
+    tree = bodies("ilo5", *MAIL, *nowhere, (PROTOCOL, "/Oem/Hpe/AlertMailEnabled", on))
+    features = tree[LICENCE]["LicenseFeatures"]
+    assert isinstance(features, dict)
+    if unnamed:
+        del features["EmailAlert"]
+    else:
+        tree[f"{ROOT}/Managers/1/LicenseService"]["Members"] = []
+    found = judged(collection(tree))
+    for rule in ("ILO-ALERT-003", "ILO-ALERT-012"):
+        assert found[rule].outcome == ("not evaluated" if on else "not applicable")
+        assert (why in found[rule].reason) == on
+    manager = interpret(collection(tree), InterpretOptions()).find("ilo.manager", "1")
+    assert manager is not None
+    value = manager.value("alert_channels")
+    assert value == texts() if not on else isinstance(value, Undetermined) and why in value.cause
 
 
 def test_mail_that_is_on_without_a_licence_is_a_finding() -> None:
