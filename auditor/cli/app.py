@@ -36,6 +36,7 @@ PARTS: Final = (
         (
             ("plan", "Propose a change plan; nothing is changed."),
             ("show", "Show a change plan and its approvals."),
+            ("rehearse", "Try a plan forward, back and forward again on copies."),
             ("approve", "Sign a plan as an approver."),
             ("apply", "Carry out an approved plan; verified, or taken back."),
             ("rollback", "Take an applied plan back."),

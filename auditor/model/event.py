@@ -14,6 +14,7 @@ FORMAT = "auditor.event/v1"
 EventKind = Literal[
     "planned",
     "approved",
+    "rehearsed",
     "applied",
     "confirmed",
     "rolled back",

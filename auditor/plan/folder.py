@@ -15,6 +15,9 @@ from auditor.transport.acts import Acts
 SHORTEST: Final = 6
 """The fewest digits of an id that name a plan."""
 
+SHORT: Final = 8
+"""Digits of an id that people see."""
+
 _SIGNATURE_LIMIT: Final = 64 * 1024
 _MOST_APPROVALS: Final = 100
 

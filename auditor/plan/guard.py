@@ -17,7 +17,8 @@ class Known:
     """What is known of a plan when somebody wants to carry it out.
 
     ``outcomes`` are those of earlier runs by target, oldest first (``applied``, ``taken back``, ``rolled back``,
-    ``incomplete``), from journals and ledger alike; ``key_id`` is that of the fleet's key.
+    ``incomplete``), from journals and ledger alike; ``key_id`` is that of the fleet's key. ``objections`` are what its
+    rehearsal says against it.
     """
 
     plan: Plan
@@ -28,6 +29,7 @@ class Known:
     verdict: Verdict | None
     outcomes: Mapping[str, Sequence[str]]
     targets: frozenset[str]
+    objections: tuple[str, ...] = ()
 
 
 def reasons_to_refuse(known: Known) -> tuple[str, ...]:
@@ -82,7 +84,7 @@ def _forward(known: Known) -> list[str]:
         reasons.append("its signatures were not verified")
     else:
         reasons.extend(known.verdict.reasons)
-    return reasons
+    return [*reasons, *known.objections]
 
 
 def _back(known: Known) -> list[str]:

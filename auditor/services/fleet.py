@@ -28,6 +28,7 @@ FORMAT: Final = "auditor.fleet/v1"
 _IDENTITY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
 _VERSION: Final = re.compile(r"\d{1,4}\.\d{1,4}(\.\d{1,4})?(-\d[\w.]{0,60})?")
+_REHEARSAL: Final = re.compile("optional|required")
 _BRANCH: Final = re.compile(r"(?!-)[^\s~^:?*\[\\]+")
 
 
@@ -41,7 +42,8 @@ class Fleet:
     ``declared`` is, by target, what is declared of the hops around it, its groups' and the fleet's words included.
     ``ssh_config`` is used instead of the user's own; empty: that one. An iLO whose last full read is
     ``full_read_hours`` old is read in full again, whatever it says of its changes. ``alerts`` says how alerts are
-    tested. ``expected_gaps`` are what is known not to be there to be seen.
+    tested. ``expected_gaps`` are what is known not to be there to be seen. ``rehearsal_required``: a plan is applied
+    only where every target of it was rehearsed.
     """
 
     root: Path
@@ -61,6 +63,7 @@ class Fleet:
     required_approvals: int = 1
     expiry_hours: int = 72
     default_branch: str = "main"
+    rehearsal_required: bool = False
     listed: tuple[str, ...] = ()
     declared: Mapping[str, tuple[Declaration, ...]] = field(default_factory=dict)
     ssh_config: str = ""
@@ -150,7 +153,9 @@ class _Reader(ValueReader):
         fleet = self.members(parts.get("fleet"), ["id", "key_id"])
         store = self.members(parts.get("store"), ["path", "remote"])
         policies = self.members(parts.get("policies"), ["use", "files"])
-        approvals = self.members(parts.get("approvals"), ["required", "expire_hours", "approvers", "default_branch"])
+        approvals = self.members(
+            parts.get("approvals"), ["required", "expire_hours", "approvers", "default_branch", "rehearsal"]
+        )
         reading = self.members(parts.get("reading"), ["full_read_hours"])
         ansible = self.ansible(parts.get("ansible_inventory"))
         self.declare("fleet", parts.get("declared"))
@@ -177,6 +182,8 @@ class _Reader(ValueReader):
             required_approvals=self.count(approvals.get("required"), 1, 1, 20),
             expiry_hours=self.count(approvals.get("expire_hours"), 72, 1, 24 * 365),
             default_branch=self.matching(approvals.get("default_branch"), _BRANCH, "main", "a branch's name"),
+            rehearsal_required=self.matching(approvals.get("rehearsal"), _REHEARSAL, "optional", "optional or required")
+            == "required",
             listed=tuple(sorted(set(ansible.hosts) - set(hosts))),
             declared={one.name: self.declared_of(one, parts.get("hosts")) for one in targets if one.surface == "httpd"},
             ssh_config=self.ssh_config,

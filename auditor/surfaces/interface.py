@@ -6,16 +6,17 @@ A new surface is a new folder with this face, found through the entry-point grou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
+from auditor.model.declared import Declaration
 from auditor.transport.log_ins import LogIns
 from auditor.transport.ssh.logins import Logins
 
 if TYPE_CHECKING:
-    from auditor.model.declared import Declaration
     from auditor.model.plan import Direction, Plan, Proposal, Step, Wish
     from auditor.model.resource import KindSpec
     from auditor.model.secret import Sealer
@@ -146,6 +147,34 @@ class Transaction(Protocol):
         ...
 
 
+MOUNTED: Final = "auditor: mounted"
+"""Said on standard error by a command that made a namespace of its own, once it is inside."""
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """A copy of a target for a rehearsal.
+
+    ``text`` says what it is. ``wrap`` is the command under which whatever works on it has to run; such a command says
+    :data:`MOUNTED` once it is inside. ``broken`` says why the target does not pass its own check even unchanged, so
+    that the copy could prove nothing.
+    """
+
+    text: str
+    wrap: tuple[str, ...] = ()
+    broken: str = ""
+
+
+class StandIn(msgspec.Struct, frozen=True):
+    """What stands for a target in a rehearsal: ``environment`` is added to that of the acts.
+
+    ``state`` gives all that must be the same again after the way back, by name, as far as no resource shows it.
+    """
+
+    target: Target
+    environment: Mapping[str, str]
+    state: Callable[[], Mapping[str, str]]
+
+
 class Surface(Protocol):
     """One kind of thing that can be audited."""
 
@@ -177,4 +206,17 @@ class Surface(Protocol):
 
     def begin(self, target: Target, steps: tuple[Step, ...], direction: Direction, options: ActOptions) -> Transaction:
         """A transaction of these steps on the target. ``back`` performs their undos, in reverse."""
+        ...
+
+    async def copy(self, target: Target, steps: tuple[Step, ...], folder: Path, options: CollectOptions) -> Copy:
+        """Copies what a rehearsal of the steps needs below ``folder``; the target is only read.
+
+        Errors:
+            RefusedError: it cannot be rehearsed from here, with the reason.
+            OSError: the copy could not be made.
+        """
+        ...
+
+    def stand_in(self, target: Target, folder: Path) -> AbstractAsyncContextManager[StandIn]:
+        """What stands for the target while a rehearsal runs on the copy below ``folder``, under its ``wrap``."""
         ...

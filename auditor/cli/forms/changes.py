@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from auditor.cli.forms.rehearsal import rehearsal_lines
 from auditor.model.plan import (
     ApplyReport,
     BiosAttributes,
@@ -20,6 +21,7 @@ from auditor.model.plan import (
     RedfishPatch,
     Step,
 )
+from auditor.plan.folder import SHORT
 from auditor.report.escape import one_line, visible
 from auditor.report.interface import Style
 from auditor.report.json import write
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
     from auditor.services.changes.approve import Approved
     from auditor.services.changes.propose import Proposed
     from auditor.services.changes.show import ShownPlan
-
-SHORT: Final = 8
-"""Digits of an id that people see."""
 
 _EFFECTS: Final = 8
 """Lines of effects without ``--verbose``."""
@@ -257,6 +256,7 @@ def _signatures(shown: ShownPlan, words: Words) -> Iterable[str]:
     yield from (paragraph(one_line(one), 4, 6) for one in shown.set_aside)
     steps = ", ".join(visible(one) for one in shown.irreversible)
     yield f"  {words('plan.irreversible', steps=steps or words('plan.none'))}"
+    yield from rehearsal_lines(shown.rehearsal, words)
 
 
 def show_approved(approved: Approved, style: Style) -> str:

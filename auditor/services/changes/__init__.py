@@ -4,6 +4,7 @@ from auditor.services.changes.apply import apply_plan
 from auditor.services.changes.approve import Approved, approve_plan
 from auditor.services.changes.desk import Desk, open_desk
 from auditor.services.changes.propose import Judged, Proposed, RuleWay, SetWay, ToWay, propose_plan
+from auditor.services.changes.rehearse import rehearse_plan
 from auditor.services.changes.rollback import rollback_plan
 from auditor.services.changes.show import ShownPlan, show_plan
 
@@ -20,6 +21,7 @@ __all__ = [
     "approve_plan",
     "open_desk",
     "propose_plan",
+    "rehearse_plan",
     "rollback_plan",
     "show_plan",
 ]

@@ -26,6 +26,7 @@ from auditor.plan.journal import (
     runs_of,
 )
 from auditor.plan.machine import Machine, Reach
+from auditor.plan.rehearsal import objections
 from auditor.services.changes.desk import Desk, moment, plan_event, target_event, told, traces_of
 from auditor.services.observe import Observed
 from auditor.surfaces.interface import ActOptions, Journal, Transaction
@@ -147,6 +148,7 @@ class PlanRun:
                 verdict,
                 outcomes,
                 frozenset(self.desk.targets),
+                objections(stored, required=self.desk.fleet.rehearsal_required),
             )
         )
         for line in verdict.set_aside if verdict else ():

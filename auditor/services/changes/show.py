@@ -7,11 +7,13 @@ import msgspec
 from auditor.errors import AuditorError
 from auditor.model.event import Event
 from auditor.model.plan import Disruption, NoUndo, Plan
+from auditor.model.rehearsal import Rehearsal
 from auditor.plan.approvals import Verdict
 from auditor.plan.build import check_plan, cohort_of, disruption_of, moment_of
 from auditor.plan.conditions import stale
 from auditor.plan.folder import StoredPlan, read_plan
 from auditor.plan.journal import journal_path, outcomes_of, read_entries, runs_of
+from auditor.plan.rehearsal import objections, read_rehearsal
 from auditor.services.changes.desk import Desk, told
 
 
@@ -28,7 +30,8 @@ class ShownPlan(msgspec.Struct, frozen=True):
     ``author`` is None where the author's signature is missing or bad. ``reasons`` are sentences why it could not be
     applied now; none: it could, as far as was looked. ``stale`` are those that come from the targets themselves;
     ``looked`` says whether they were looked at. ``disruption`` is the heaviest by target; ``irreversible`` are steps
-    that cannot be taken back. ``outcomes`` are what became of targets, ``events`` what the ledger says.
+    that cannot be taken back. ``rehearsal`` is its record, None where there is none that counts. ``outcomes`` are what
+    became of targets, ``events`` what the ledger says.
     """
 
     id: str
@@ -42,6 +45,7 @@ class ShownPlan(msgspec.Struct, frozen=True):
     looked: bool
     disruption: tuple[tuple[str, Disruption], ...]
     irreversible: tuple[str, ...]
+    rehearsal: Rehearsal | None
     outcomes: tuple[tuple[str, str], ...]
     events: tuple[Event, ...]
     folder: str
@@ -59,7 +63,7 @@ async def show_plan(desk: Desk, words: str, *, look: bool = False) -> ShownPlan:
     plan = stored.plan
     reasons: list[str] = []
     verdict = _verdict(desk, stored, reasons)
-    reasons += _own_reasons(desk, plan)
+    reasons += [*_own_reasons(desk, plan), *objections(stored, required=desk.fleet.rehearsal_required)]
     stale = await _stale(desk, plan) if look else ()
     outcomes = _outcomes(desk, stored, reasons)
     return ShownPlan(
@@ -76,6 +80,7 @@ async def show_plan(desk: Desk, words: str, *, look: bool = False) -> ShownPlan:
         irreversible=tuple(
             dict.fromkeys(step.id for cohort in plan.cohorts for step in cohort.steps if isinstance(step.undo, NoUndo))
         ),
+        rehearsal=_rehearsal(stored),
         outcomes=outcomes,
         events=_events(desk, stored, reasons),
         folder=str(stored.folder),
@@ -90,6 +95,13 @@ def _verdict(desk: Desk, stored: StoredPlan, reasons: list[str]) -> Verdict | No
         return None
     reasons.extend(verdict.reasons)
     return verdict
+
+
+def _rehearsal(stored: StoredPlan) -> Rehearsal | None:
+    try:
+        return read_rehearsal(stored)
+    except AuditorError:  # the reasons say so
+        return None
 
 
 def _own_reasons(desk: Desk, plan: Plan) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Final
 
 from auditor.model.plan import Direction, Proposal, Step, Wish
@@ -9,7 +11,7 @@ from auditor.model.resource import KindSpec
 from auditor.model.snapshot import Collected, Interpretation
 from auditor.model.target import Target
 from auditor.surfaces.httpd.kinds import KINDS
-from auditor.surfaces.interface import ActOptions, CollectOptions, InterpretOptions, Transaction
+from auditor.surfaces.interface import ActOptions, CollectOptions, Copy, InterpretOptions, StandIn, Transaction
 
 
 class HttpdSurface:
@@ -48,6 +50,18 @@ class HttpdSurface:
         from auditor.surfaces.httpd.carry_out import begin
 
         return begin(target, steps, direction, options)
+
+    async def copy(self, target: Target, steps: tuple[Step, ...], folder: Path, _: CollectOptions) -> Copy:
+        """A copy of the tree; see :func:`auditor.surfaces.httpd.carry_out.copying.copy`."""
+        from auditor.surfaces.httpd.carry_out.copying import copy
+
+        return await copy(target, steps, folder)
+
+    def stand_in(self, target: Target, folder: Path) -> AbstractAsyncContextManager[StandIn]:
+        """The copy, at the tree's own place in a namespace."""
+        from auditor.surfaces.httpd.carry_out.copying import stand_in
+
+        return stand_in(target, folder)
 
 
 SURFACE: Final = HttpdSurface()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Final
 
 from auditor.model.plan import Direction, Proposal, Step, Wish
@@ -9,7 +11,15 @@ from auditor.model.resource import KindSpec
 from auditor.model.snapshot import Collected, Interpretation
 from auditor.model.target import Target
 from auditor.surfaces.ilo.kinds import KINDS
-from auditor.surfaces.interface import ActOptions, CollectOptions, InterpretOptions, Surface, Transaction
+from auditor.surfaces.interface import (
+    ActOptions,
+    CollectOptions,
+    Copy,
+    InterpretOptions,
+    StandIn,
+    Surface,
+    Transaction,
+)
 
 
 class IloSurface:
@@ -51,6 +61,18 @@ class IloSurface:
         from auditor.surfaces.ilo.carry_out import begin
 
         return begin(target, steps, direction, options)
+
+    async def copy(self, target: Target, _: tuple[Step, ...], folder: Path, options: CollectOptions) -> Copy:
+        """What a virtual iLO needs; see :func:`auditor.surfaces.ilo.carry_out.copying.copy`."""
+        from auditor.surfaces.ilo.carry_out.copying import copy
+
+        return await copy(target, folder, options)
+
+    def stand_in(self, target: Target, folder: Path) -> AbstractAsyncContextManager[StandIn]:
+        """A virtual iLO on loopback."""
+        from auditor.surfaces.ilo.carry_out.copying import stand_in
+
+        return stand_in(target, folder)
 
 
 SURFACE: Final[Surface] = IloSurface()

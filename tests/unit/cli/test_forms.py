@@ -8,7 +8,7 @@ import re
 import msgspec
 import pytest
 
-from auditor.cli.forms import changes, explain
+from auditor.cli.forms import changes, explain, rehearsal
 from auditor.model.plan import (
     ApplyReport,
     Cohort,
@@ -22,6 +22,7 @@ from auditor.model.plan import (
     Step,
     Wave,
 )
+from auditor.model.rehearsal import Rehearsal, RehearsedTarget
 from auditor.model.resource import Address
 from auditor.model.source import FileSource
 from auditor.model.value import Duration, Text
@@ -81,8 +82,13 @@ def shown(text: str = "own time-out", *, approved: bool = False, outcome: str = 
     return ShownPlan(
         "7c1e9a00" * 8, plan(text), SignerOf("ops1", "SHA256:4b"), (signer,) if approved else (), 1,
         () if approved else ("it has 0 of 1 approvals",), (text,), (), False, (("web1/httpd", "reload"),), ("2",),
-        (("web1/httpd", outcome),) if outcome else (), (), "/fleet/plans/7c1e9a00",
+        rehearsal_of(text), (("web1/httpd", outcome),) if outcome else (), (), "/fleet/plans/7c1e9a00",
     )  # fmt: skip
+
+
+def rehearsal_of(text: str) -> Rehearsal:
+    found = RehearsedTarget("web1/httpd", "failed", text, text, ((text, True), (text, False)))
+    return Rehearsal("7c1e9a00" * 8, "2026-11-22T11:00:00Z", text, "1", (found, RehearsedTarget("a", "passed")))
 
 
 def outcomes(text: str = "it failed") -> ApplyReport:
@@ -96,6 +102,7 @@ def _tables(text: str, style: Style) -> list[str]:
         changes.show_plan(shown(text), style),
         changes.show_proposed(Proposed("7c1e9a00" * 8, plan(text), "/fleet/plans/x", True, (text,)), style),
         changes.show_outcomes(outcomes(text), style),
+        rehearsal.show_rehearsal(rehearsal_of(text), style),
     ]
 
 
@@ -105,6 +112,7 @@ def _documents(text: str) -> list[str]:
         changes.plan_json(shown(text), Style()),
         changes.proposed_json(Proposed("7c1e9a00" * 8, plan(text), "/fleet/plans/x", True, (text,)), Style()),
         changes.outcomes_json(outcomes(text), Style()),
+        rehearsal.rehearsal_json(rehearsal_of(text), Style()),
     ]
 
 
