@@ -180,10 +180,45 @@ class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: Value | None
 
 
+Aspect = Literal["locked", "hidden", "least", "most", "step", "shortest", "longest"]
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """What may be set of an attribute, where that becomes another; ``why`` names what decides it, for people.
+
+    Values are booleans for ``locked`` and ``hidden``, else numbers; None: no such bound. ``address.target`` is empty.
+    """
+
+    address: Address
+    aspect: Aspect
+    before: Value | None
+    after: Value | None
+    why: str = ""
+
+
+class Allowed(msgspec.Struct, frozen=True):
+    """What an attribute that is asked for may be set to as things stand, for people."""
+
+    address: Address
+    text: str
+
+
+class Undecided(msgspec.Struct, frozen=True):
+    """What a proposal cannot tell: what about which attribute, and why, as the end of a sentence.
+
+    An address without an attribute means any. ``form``: whether the value asked for is well-formed.
+    """
+
+    address: Address
+    about: Literal["value", "lock", "hidden", "bounds", "form"]
+    why: str
+
+
 class Proposal(msgspec.Struct, frozen=True):
     """What a surface proposes for wishes on one target: steps in order, every effect, and what it cannot do.
 
-    ``refusals`` are sentences; a proposal with refusals and no steps makes no plan.
+    ``refusals`` are sentences; a proposal with refusals and no steps makes no plan, nor does one that is
+    ``undecided`` about a value: an effect could be missing.
     """
 
     target: str
@@ -191,6 +226,9 @@ class Proposal(msgspec.Struct, frozen=True):
     effects: tuple[Effect, ...]
     refusals: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    allowed: tuple[Allowed, ...] = ()
+    undecided: tuple[Undecided, ...] = ()
 
 
 Direction = Literal["forward", "back"]

@@ -86,6 +86,16 @@ def build_plan(proposals: Sequence[Proposal], request: PlanRequest) -> Plan:
     )
 
 
+def certain(proposal: Proposal) -> Proposal:
+    """The proposal as a plan may rest on it: without steps where an effect could be missing, else with what is open."""
+    unknown = [one for one in proposal.undecided if one.about == "value"]
+    if proposal.steps and unknown:
+        whys = tuple(f"{one.address}: what becomes of it could not be decided: {one.why}." for one in unknown)
+        return msgspec.structs.replace(proposal, steps=(), effects=(), refusals=(*proposal.refusals, *whys))
+    notes = tuple(f"not decided: {one.address}: {one.about}: {one.why}" for one in proposal.undecided)
+    return msgspec.structs.replace(proposal, notes=(*proposal.notes, *notes))
+
+
 def _already(proposals: Sequence[Proposal]) -> str:
     """What the surfaces say of wishes that are fulfilled, each with its target."""
     notes = dict.fromkeys(f"{one.target}: {note}" for one in proposals for note in one.notes)

@@ -14,7 +14,7 @@ from auditor.model.plan import FindingRef, Origin, Plan, Proposal, Wish
 from auditor.model.resource import KindSpec
 from auditor.model.target import StoredSnapshot, Target
 from auditor.plan.approvals import Bad
-from auditor.plan.build import PlanRequest, build_plan
+from auditor.plan.build import PlanRequest, build_plan, certain
 from auditor.plan.document import plan_id
 from auditor.plan.folder import write_plan, write_signature
 from auditor.plan.foreseen import foreseen
@@ -212,7 +212,7 @@ async def _proposals(desk: Desk, wishes: Sequence[Wish]) -> tuple[tuple[Observed
 
 def _proposed(desk: Desk, seen: Observed, wishes: tuple[Wish, ...]) -> Proposal:
     options = interpret_options_for(seen.target, InterpretOptions(), desk.fleet)
-    return surface(seen.target.surface).propose(wishes, seen.collected, options)
+    return certain(surface(seen.target.surface).propose(wishes, seen.collected, options))
 
 
 async def _by_rule(desk: Desk, way: RuleWay, judged_by: Judged) -> _Made:

@@ -1,13 +1,15 @@
-"""The attribute registry of a BIOS: types, bounds, what may not be set or compared, and what else a change changes.
+"""The attribute registry of a BIOS: types, bounds, what may not be set or compared, and which maps it holds.
 
-Source: the AttributeRegistry schema (DMTF DSP0266, DSP2046); the forms seen in HPE's registries: maps from
-``CurrentValue`` by ``EQU``, ``NEQ`` and comparisons, to ``CurrentValue``, ``ReadOnly``, ``GrayOut`` and ``Hidden``.
+What is not understood of it is kept by name: it may decide something. What the maps do is told by
+:mod:`auditor.surfaces.ilo.dependencies`. Source: the AttributeRegistry schema (DMTF DSP0266, DSP2046); the forms seen
+in HPE's registries: maps from ``CurrentValue`` by ``EQU`` and ``NEQ``, to ``CurrentValue``, ``ReadOnly`` and
+``GrayOut``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import msgspec
@@ -16,14 +18,22 @@ from auditor.surfaces.ilo.body import Body, Json
 
 Setting: TypeAlias = str | int | float | bool | None
 
-PROFILE: Final = "WorkloadProfile"
-_ROUNDS: Final = 20
+MAX_ATTRIBUTES: Final = 5_000
+MAX_MAPS: Final = 10_000
+MAX_CONDITIONS: Final = 8
+LOCKS: Final = ("ReadOnly", "GrayOut", "Immutable")
+"""The properties of which each keeps an attribute from being set."""
+BOUNDS: Final = ("LowerBound", "UpperBound", "ScalarIncrement", "MinLength", "MaxLength")
+_SHOWN: Final = frozenset({"DefaultValue", "DisplayName", "DisplayOrder", "HelpText", "WarningText"})
+"""What a map may change for people's eyes alone."""
+_OPERATORS: Final = frozenset({"EQU", "NEQ", "GTR", "GEQ", "LSS", "LEQ"})
 _MAX_PATTERN: Final = 200
 _MAX_TEXT: Final = 1_000
 _KEPT_ATTRIBUTE: Final = (
     "AttributeName",
     "DefaultValue",
     "GrayOut",
+    "Hidden",
     "Immutable",
     "IsSystemUniqueProperty",
     "LowerBound",
@@ -37,6 +47,11 @@ _KEPT_ATTRIBUTE: Final = (
     "ValueExpression",
     "WriteOnly",
 )
+
+
+def alike(one: Setting, other: Setting) -> bool:
+    """Whether two settings are one value: JSON's equality, by which true is not 1."""
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -56,6 +71,8 @@ class Rule(msgspec.Struct, frozen=True):
     immutable: bool = False
     unique: bool = False
     default: Setting = None
+    gray_out: bool = False
+    hidden: bool = False
 
     @property
     def comparable(self) -> bool:
@@ -63,36 +80,47 @@ class Rule(msgspec.Struct, frozen=True):
         return not (self.read_only or self.write_only or self.immutable or self.unique)
 
 
-class _Condition(msgspec.Struct, frozen=True):
+class Condition(msgspec.Struct, frozen=True, gc=False):
+    """One condition of a map: the attribute's current value against another. ``joined_by`` is AND or OR."""
+
     attribute: str
     operator: str
     value: Setting
     joined_by: str
 
 
-class _Map(msgspec.Struct, frozen=True):
-    conditions: tuple[_Condition, ...]
+class Map(msgspec.Struct, frozen=True):
+    """Where the conditions hold, the attribute's property is the value."""
+
+    conditions: tuple[Condition, ...]
     attribute: str
     property: str
     value: Setting
 
 
+class Unclear(msgspec.Struct, frozen=True):
+    """Something of a registry that is not understood, and why.
+
+    ``sources`` are the attributes it depends on; empty where that is not known. ``attribute`` and ``property`` are what
+    it decides, empty likewise.
+    """
+
+    why: str
+    sources: tuple[str, ...] = ()
+    attribute: str = ""
+    property: str = ""
+
+
 class Registry(msgspec.Struct, frozen=True):
-    """One registry: its id, what it says of each attribute, and its maps."""
+    """One registry: its id, what it says of each attribute, its maps, and what is not understood of it.
+
+    Maps that decide nothing but what people see in a menu are left out.
+    """
 
     id: str
     rules: dict[str, Rule]
-    maps: tuple[_Map, ...]
-
-
-class Settled(msgspec.Struct, frozen=True):
-    """What becomes of the settings: every value afterwards, and why an asked-for one is not met.
-
-    ``refused`` maps a name to the end of a sentence that starts with it.
-    """
-
-    values: dict[str, Setting]
-    refused: dict[str, str]
+    maps: tuple[Map, ...]
+    unclear: tuple[Unclear, ...] = ()
 
 
 def compact(body: Body) -> Body:
@@ -107,9 +135,16 @@ def compact(body: Body) -> Body:
         **{name: body[name] for name in ("@odata.type", "Id", "Language", "RegistryVersion") if name in body},
         "RegistryEntries": {
             "Attributes": [_compact_attribute(one) for one in _objects(attributes)],
-            "Dependencies": [dict(one) for one in _objects(dependencies)],
+            "Dependencies": _compact_dependencies(dependencies),
         },
     }
+
+
+def _compact_dependencies(listed: Json) -> Json:
+    """What is no object is kept as null, and a list that is none too: each is something that is not understood."""
+    if listed is None:
+        return []
+    return [dict(one) if isinstance(one, dict) else None for one in listed] if isinstance(listed, list) else False
 
 
 def _compact_attribute(one: Body) -> Body:
@@ -120,13 +155,22 @@ def _compact_attribute(one: Body) -> Body:
 
 
 def read_registry(body: Body) -> Registry:
-    """What a registry's body says; entries that make no sense are left out."""
+    """What a registry's body says; entries that make no sense are unclear, and so is all beyond the bounds."""
     entries = body.get("RegistryEntries")
     attributes = entries.get("Attributes") if isinstance(entries, dict) else None
-    dependencies = entries.get("Dependencies") if isinstance(entries, dict) else None
-    rules = [rule for one in _objects(attributes) if (rule := _rule(one))]
-    maps = [found for one in _objects(dependencies) if (found := _map(one))]
-    return Registry(str(body.get("Id", "")), {rule.name: rule for rule in rules}, tuple(maps))
+    listed = entries.get("Dependencies") if isinstance(entries, dict) else None
+    rules = [rule for one in _objects(attributes)[:MAX_ATTRIBUTES] if (rule := _rule(one))]
+    dependencies = listed if isinstance(listed, list) else []
+    read = [_dependency(one) for one in dependencies[:MAX_MAPS]]
+    unclear = [one for one in read if isinstance(one, Unclear)]
+    if listed is not None and not isinstance(listed, list):
+        unclear.append(Unclear("its dependencies are no list"))
+    if len(dependencies) > MAX_MAPS:
+        unclear.append(Unclear(f"it has more than {MAX_MAPS} dependencies"))
+    if isinstance(attributes, list) and len(attributes) > MAX_ATTRIBUTES:
+        unclear.append(Unclear(f"it has more than {MAX_ATTRIBUTES} attributes"))
+    maps = tuple(one for one in read if isinstance(one, Map))
+    return Registry(str(body.get("Id", "")), {rule.name: rule for rule in rules}, maps, tuple(unclear))
 
 
 def _objects(value: Json) -> list[Body]:
@@ -155,6 +199,8 @@ def _rule(one: Body) -> Rule | None:
         one.get("Immutable") is True,
         one.get("IsSystemUniqueProperty") is True,
         _setting(one.get("DefaultValue")),
+        gray_out=one.get("GrayOut") is True,
+        hidden=one.get("Hidden") is True,
     )
 
 
@@ -170,129 +216,50 @@ def _setting(value: Json) -> Setting:
     return None if isinstance(value, list | dict) else value
 
 
-def _map(one: Body) -> _Map | None:
-    inner = one.get("Dependency")
-    if one.get("Type") != "Map" or not isinstance(inner, dict):
-        return None
+def _dependency(one: Json) -> Map | Unclear | None:
+    """A dependency as a map, or why it is none; None where it changes what people see and no more."""
+    inner = one.get("Dependency") if isinstance(one, dict) else None
+    if not isinstance(one, dict) or not isinstance(inner, dict):
+        return Unclear("a dependency has no such form as is known here")
     attribute, property_ = inner.get("MapToAttribute"), inner.get("MapToProperty")
-    conditions: list[_Condition] = []
-    for part in _objects(inner.get("MapFrom")):
-        name = part.get("MapFromAttribute")
-        if not isinstance(name, str) or part.get("MapFromProperty") != "CurrentValue":
-            return None  # a condition on something that we do not simulate: the map is left out as a whole
-        conditions.append(
-            _Condition(
-                name,
-                str(part.get("MapFromCondition", "")),
-                _setting(part.get("MapFromValue")),
-                str(part.get("MapTerms") or "AND"),
-            )
-        )
-    if not conditions or not isinstance(attribute, str) or not isinstance(property_, str):
+    listed = inner.get("MapFrom")
+    parts = listed if isinstance(listed, list) else []
+    named = [part.get("MapFromAttribute") if isinstance(part, dict) else None for part in parts]
+    sources = tuple(str(name) for name in named) if all(isinstance(name, str) for name in named) else ()
+    about = (sources, attribute if isinstance(attribute, str) else "", property_ if isinstance(property_, str) else "")
+    if property_ in _SHOWN:
         return None
-    return _Map(tuple(conditions), attribute, property_, _setting(inner.get("MapToValue")))
+    if one.get("Type") != "Map" or not isinstance(attribute, str) or not sources or len(parts) > MAX_CONDITIONS:
+        return Unclear("a dependency has no such form as is known here", *about)
+    value = _setting(inner.get("MapToValue"))
+    if not _fits(property_, value):
+        return Unclear(f"a dependency sets {_short(property_)} to {_short(inner.get('MapToValue'))}", *about)
+    conditions: list[Condition] = []
+    for part in _objects(parts):
+        operator, term = part.get("MapFromCondition"), part.get("MapTerms") or "AND"
+        if part.get("MapFromProperty") != "CurrentValue":
+            return Unclear(f"a condition looks at {_short(part.get('MapFromProperty'))}", *about)
+        if operator not in _OPERATORS or term not in ("AND", "OR"):
+            return Unclear(f"a condition is {_short(term)} {_short(operator)}", *about)
+        if isinstance(part.get("MapFromValue"), list | dict):
+            return Unclear("a condition compares with what is no plain value", *about)
+        conditions.append(
+            Condition(str(part["MapFromAttribute"]), str(operator), _setting(part.get("MapFromValue")), str(term))
+        )
+    return Map(tuple(conditions), attribute, str(property_), value)
 
 
-def _holds(condition: _Condition, values: Mapping[str, Setting]) -> bool:
-    have, want = values.get(condition.attribute), condition.value
-    match condition.operator:
-        case "EQU":
-            return have == want
-        case "NEQ":
-            return have != want
-        case "GTR" | "GEQ" | "LSS" | "LEQ" if isinstance(have, int | float) and isinstance(want, int | float):
-            return {"GTR": have > want, "GEQ": have >= want, "LSS": have < want, "LEQ": have <= want}[
-                condition.operator
-            ]
-    return False
+def _fits(property_: Json, value: Setting) -> bool:
+    """Whether a property that is known here can be that value."""
+    if property_ in LOCKS or property_ == "Hidden":
+        return isinstance(value, bool)
+    if property_ in BOUNDS:
+        return _number(value) is not None
+    return property_ == "CurrentValue" and value is not None
 
 
-def _applies(one: _Map, values: Mapping[str, Setting]) -> bool:
-    """Whether the conditions hold, joined from left to right, as the terms between them say."""
-    verdict = _holds(one.conditions[0], values)
-    for condition in one.conditions[1:]:
-        if condition.joined_by == "OR":
-            verdict = verdict or _holds(condition, values)
-        else:
-            verdict = verdict and _holds(condition, values)
-    return verdict
-
-
-def settle(registry: Registry, current: Mapping[str, Setting], asked: Mapping[str, Setting]) -> Settled:
-    """What becomes of ``current`` when ``asked`` is set: one after the other, the workload profile first.
-
-    An attribute that is locked by then, or that a later one sets otherwise, is refused. Maps to absent attributes
-    have no effect.
-    """
-    values: dict[str, Setting] = dict(current)
-    refused: dict[str, str] = {}
-    for name in in_order(registry, asked):
-        if name not in values:
-            refused[name] = "does not exist on this machine"
-        elif (
-            name in registry.rules
-            and (why := problem(registry.rules[name], asked[name]))
-            and values[name] != asked[name]
-        ):
-            refused[name] = why
-        elif values[name] != asked[name] and (by := _locked_by(registry, name, values)):
-            refused[name] = f"is locked while {by}"
-        else:
-            values = _with_consequences(registry, values, name, asked[name])
-    for name, value in asked.items():
-        if name not in refused and values[name] != value:
-            refused[name] = f"is set to {values[name]} by another of these settings"
-    return Settled(values, refused)
-
-
-def in_order(registry: Registry, asked: Mapping[str, Setting]) -> tuple[str, ...]:
-    """The names in the order in which they must be set: the profile, then what decides others, then the rest."""
-    deciding = {
-        condition.attribute
-        for one in registry.maps
-        if one.attribute in asked
-        for condition in one.conditions
-        if condition.attribute != one.attribute
-    }
-    return tuple(sorted(asked, key=lambda name: (name != PROFILE, name not in deciding, name)))
-
-
-def _with_consequences(
-    registry: Registry, values: Mapping[str, Setting], name: str, value: Setting
-) -> dict[str, Setting]:
-    """The values after one change. A map fires only where an attribute that it looks at changes.
-
-    Whether a map that held all along still decides its target cannot be known from outside.
-    """
-    after = {**values, name: value}
-    moved = {name} if values.get(name) != value else set[str]()
-    for _ in range(_ROUNDS):
-        before = dict(after)
-        for one in registry.maps:
-            if (
-                one.property == "CurrentValue"
-                and one.attribute in after
-                and after[one.attribute] != one.value
-                and any(condition.attribute in moved for condition in one.conditions)
-                and _applies(one, after)
-            ):
-                after[one.attribute] = one.value
-                moved.add(one.attribute)
-        if after == before:
-            break
-    return after
-
-
-def _locked_by(registry: Registry, name: str, values: Mapping[str, Setting]) -> str:
-    """What locks an attribute while these are the values, for people; empty where nothing does."""
-    for one in registry.maps:
-        if one.attribute == name and _locks(one) and _applies(one, values):
-            return " and ".join(f"{each.attribute} is {values.get(each.attribute)}" for each in one.conditions)
-    return ""
-
-
-def _locks(one: _Map) -> bool:
-    return one.property in ("ReadOnly", "GrayOut") and one.value is True
+def _short(value: Json) -> str:
+    return str(value)[:60]
 
 
 def problem(rule: Rule, value: Setting) -> str | None:
@@ -303,7 +270,14 @@ def problem(rule: Rule, value: Setting) -> str | None:
         return "is an order to the BIOS, not a setting: it cannot be read back"
     if rule.unique:
         return "is this machine's own and is not changed by a plan"
+    return unfit(rule, value)
+
+
+def unfit(rule: Rule, value: Setting) -> str | None:
+    """Why it is no value of the attribute, said likewise; None where it is one, or its form is not tried here."""
     if rule.values is not None:
+        if not rule.values:
+            return "may be set to nothing: the registry lists no value"
         return None if value in rule.values else f"must be one of {', '.join(rule.values[:12])}"
     if rule.type == "Integer":
         return _number_problem(rule, value)
@@ -312,9 +286,22 @@ def problem(rule: Rule, value: Setting) -> str | None:
     return _text_problem(rule, value)
 
 
+def untried(rule: Rule) -> str:
+    """What :func:`unfit` does not know of any value of the attribute: its type or its form; empty where it does."""
+    if rule.values is not None or rule.type in ("Integer", "Boolean"):
+        return ""
+    if rule.type not in ("String", "Password"):
+        return f"its type {_short(rule.type)} is not known here"
+    if rule.pattern and not _simple(rule.pattern):
+        return f"whether its form is right is not tried here: {rule.pattern[:_MAX_PATTERN]}"
+    return ""
+
+
 def _number_problem(rule: Rule, value: Setting) -> str | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return "must be a whole number"
+    if rule.lower is not None and rule.upper is not None and rule.lower > rule.upper:
+        return f"may be set to nothing: the registry bounds it by {_bound(rule.lower)} and {_bound(rule.upper)}"
     if (rule.lower is not None and value < rule.lower) or (rule.upper is not None and value > rule.upper):
         return f"must be between {_bound(rule.lower)} and {_bound(rule.upper)}"
     if rule.increment and (value - (rule.lower or 0)) % rule.increment:
@@ -329,18 +316,24 @@ def _bound(value: float | None) -> str:
 def _text_problem(rule: Rule, value: Setting) -> str | None:
     if not isinstance(value, str):
         return "must be text"
-    if len(value) < (rule.min_length or 0) or len(value) > (_MAX_TEXT if rule.max_length is None else rule.max_length):
-        return f"must have {rule.min_length or 0} to {rule.max_length or _MAX_TEXT} characters"
+    least, most = rule.min_length or 0, _MAX_TEXT if rule.max_length is None else rule.max_length
+    if least > most:
+        return f"may be set to nothing: the registry wants {least} to {most} characters"
+    if not least <= len(value) <= most:
+        return f"must have {least} to {most} characters"
+    if value == rule.default:  # seen: a default of no characters beside a pattern that wants sixteen
+        return None
     if _simple(rule.pattern) and not re.fullmatch(rule.pattern.removeprefix("^").removesuffix("$"), value):
         return f"must match {rule.pattern}"
     return None
 
 
-_CLASS: Final = r"^\^?(?:\[(?:[^\]\\]|\\.)*\]|[A-Za-z0-9 ])[*+?]?\$?$"
+_CLASS: Final = r"^\^?(?:\[(?:[^\]\\]|\\.)*\]|[A-Za-z0-9 ])(?:[*+?]|\{\d{1,4}(?:,\d{0,4})?\})?\$?$"
 
 
+@lru_cache(maxsize=1024)
 def _simple(pattern: str) -> bool:
-    """Whether a pattern is one class with one repetition: the only form seen, and one that cannot take long.
+    """Whether a pattern is one class with one repetition: the only form seen that cannot take long.
 
     A foreign regular expression is never run: some need years for a short text.
     """
@@ -348,6 +341,6 @@ def _simple(pattern: str) -> bool:
         return False
     try:
         re.compile(pattern)
-    except re.error:
+    except (re.error, OverflowError):
         return False
     return bool(pattern)

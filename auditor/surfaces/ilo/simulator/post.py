@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import cast
 
 from auditor.surfaces.ilo.body import Body, Json, canonical
-from auditor.surfaces.ilo.registry import Registry, Setting, read_registry, settle
+from auditor.surfaces.ilo.dependencies import settle
+from auditor.surfaces.ilo.registry import Registry, Setting, read_registry
 
 
 def boot(

@@ -10,6 +10,8 @@ from auditor.model.plan import AttributeIs, BiosAttributes, NoUndo, RedfishPatch
 from auditor.model.resource import parse_address
 from auditor.model.snapshot import Gap
 from auditor.model.value import Boolean, Duration, Many, Number, Text, Value, show, texts
+from auditor.plan.build import certain
+from auditor.surfaces.ilo.body import Body
 from auditor.surfaces.ilo.kinds import KINDS
 from auditor.surfaces.ilo.members import MEMBERS
 from tests.virtual_ilo import BIOS, LICENCE, MANAGER, PENDING, PROTOCOL, SNMP, bodies, proposal
@@ -231,3 +233,70 @@ def test_a_dependent_in_the_undo_is_no_change_by_somebody_else() -> None:
         "ilo5", (BIOS, "/Attributes/WorkloadProfile", "LowLatency"), (BIOS, "/Attributes/ProcTurbo", "Disabled")
     )
     assert standing(tree[BIOS], members_of(step.undo), members_of(step.change)) in ("previous", "mixed")
+
+
+def _with_dependency(dependency: dict[str, object]) -> dict[str, Body]:
+    tree = bodies()
+    registry = next(body for body in tree.values() if "RegistryEntries" in body)
+    registry["RegistryEntries"]["Dependencies"].append(dependency)  # type: ignore[index, call-overload, union-attr]
+    return tree
+
+
+def _map(source: str, operator: str, value: str, target: str, property_: str, then: object) -> dict[str, object]:
+    condition = {"MapFromAttribute": source, "MapFromProperty": "CurrentValue", "MapFromCondition": operator,
+                 "MapFromValue": value}  # fmt: skip
+    inner = {"MapFrom": [condition], "MapToAttribute": target, "MapToProperty": property_, "MapToValue": then}
+    return {"Type": "Map", "Dependency": inner}
+
+
+def test_what_a_profile_locks_and_unlocks_stands_beside_what_it_changes() -> None:
+    made = proposal((PROFILE, Text("Custom")))
+    unlocked = {one.address.attribute for one in made.limits if (one.aspect, one.after) == ("locked", Boolean(False))}
+    assert "PowerRegulator" in unlocked
+    assert not proposal(('ilo.bios["1"].PowerRegulator', Text("OsControl")), (PROFILE, Text("Custom"))).refusals
+    pointer = "/Attributes/WorkloadProfile"
+    free = bodies("ilo5", (BIOS, pointer, "Custom"), (PENDING, pointer, "Custom"))
+    limits = proposal((PROFILE, Text("LowLatency")), tree=free).limits
+    back = next(one for one in limits if one.address.attribute == "CollabPowerControl")
+    assert (back.aspect, back.before, back.after) == ("locked", Boolean(False), Boolean(True))
+    assert back.why == "WorkloadProfile is LowLatency"
+    assert made.undecided == ()
+
+
+def test_a_bound_that_a_setting_moves_is_told_with_both_values() -> None:
+    tree = _with_dependency(_map("AutoPowerOn", "EQU", "AlwaysPowerOn", "DramRapl", "UpperBound", 100))
+    (limit,) = proposal((AUTO_ON, Text("AlwaysPowerOn")), tree=tree).limits
+    assert (limit.aspect, limit.before, limit.after) == ("most", Number(5000000), Number(100))
+
+
+def test_what_cannot_be_decided_of_other_values_is_no_plan_and_of_a_lock_is_a_note() -> None:
+    strange = _with_dependency(_map("AutoPowerOn", "LIKE", "Always", "PostF1Prompt", "CurrentValue", "Disabled"))
+    made = proposal((AUTO_ON, Text("AlwaysPowerOn")), tree=strange)
+    assert [(one.address.attribute, one.about) for one in made.undecided] == [("PostF1Prompt", "value")]
+    assert made.steps
+    assert certain(made).steps == certain(made).effects == ()
+    assert "PostF1Prompt" in certain(made).refusals[0]
+    locked = _with_dependency(_map("NotShown", "NEQ", "On", "AutoPowerOn", "ReadOnly", True))
+    made = proposal((AUTO_ON, Text("AlwaysPowerOn")), tree=locked)
+    assert [(one.about, one.why) for one in made.undecided] == [
+        ("lock", "depends on NotShown, which this machine does not show")
+    ]
+    assert made.refusals == ()
+    assert any("NotShown" in note for note in certain(made).notes)
+    assert certain(made).steps == made.steps
+
+
+def test_a_way_back_that_cannot_be_decided_is_none() -> None:
+    tree = _with_dependency(_map("AutoPowerOn", "LIKE", "Restore", "PostF1Prompt", "CurrentValue", "Disabled"))
+    (step,) = proposal((AUTO_ON, Text("AlwaysPowerOn")), tree=tree).steps
+    assert isinstance(step.undo, NoUndo)
+    assert "PostF1Prompt" in step.undo.reason
+
+
+def test_what_may_be_set_is_told_also_where_the_value_is_refused() -> None:
+    made = proposal(('ilo.bios["1"].BootMode', Text("Fast")), ('ilo.bios["1"].DramRapl', Number(5)))
+    assert [(one.address.attribute, one.text) for one in made.allowed] == [
+        ("BootMode", "Uefi, LegacyBios"),
+        ("DramRapl", "0 to 5000000"),
+    ]
+    assert len(made.refusals) == 1

@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 
-from auditor.surfaces.ilo.registry import Rule, compact, in_order, problem, read_registry, settle
-from tests.virtual_ilo import BIOS, bodies
+from auditor.surfaces.ilo.registry import MAX_MAPS, Rule, Unclear, compact, problem, read_registry, untried
+from tests.virtual_ilo import bodies
 
-TREE = bodies()
-CURRENT: dict[str, Any] = TREE[BIOS]["Attributes"]  # type: ignore[assignment]
-BODY = next(body for body in TREE.values() if "RegistryEntries" in body)
+BODY = next(body for body in bodies().values() if "RegistryEntries" in body)
 REGISTRY = read_registry(BODY)
 
 
@@ -20,57 +18,6 @@ def test_a_compact_registry_says_the_same() -> None:
     assert read_registry(small) == REGISTRY
     assert compact(small) == small
     assert "HelpText" not in str(small)
-
-
-def test_a_profile_changes_what_it_drives_and_nothing_else() -> None:
-    settled = settle(REGISTRY, CURRENT, {"WorkloadProfile": "LowLatency"})
-    changed = {name: value for name, value in settled.values.items() if CURRENT[name] != value}
-    assert changed == {
-        "WorkloadProfile": "LowLatency",
-        "PowerRegulator": "StaticHighPerf",
-        "MinProcIdlePower": "NoCStates",
-        "EnergyPerfBias": "MaxPerf",
-        "ProcTurbo": "Disabled",
-        "ProcHyperthreading": "Disabled",
-        "CollabPowerControl": "Disabled",
-    }
-    assert settled.refused == {}
-    back = settle(REGISTRY, settled.values, {name: CURRENT[name] for name in changed})
-    assert back.values == CURRENT
-    assert back.refused == {}
-
-
-def test_the_profile_is_set_first_so_that_what_it_unlocks_can_be_set() -> None:
-    asked = {"PowerRegulator": "OsControl", "WorkloadProfile": "Custom"}
-    assert in_order(REGISTRY, asked) == ("WorkloadProfile", "PowerRegulator")
-    assert settle(REGISTRY, CURRENT, asked).values["PowerRegulator"] == "OsControl"
-
-
-def test_what_a_profile_locks_is_refused_and_unchanged() -> None:
-    settled = settle(REGISTRY, CURRENT, {"PowerRegulator": "OsControl"})
-    assert settled.refused == {"PowerRegulator": "is locked while WorkloadProfile is GeneralPowerEfficientCompute"}
-    assert settled.values == CURRENT
-
-
-def test_what_the_wanted_profile_sets_otherwise_is_refused() -> None:
-    asked = {"WorkloadProfile": "LowLatency", "CollabPowerControl": "Enabled"}
-    assert settle(REGISTRY, CURRENT, asked).refused == {
-        "CollabPowerControl": "is locked while WorkloadProfile is LowLatency"
-    }
-
-
-def test_maps_that_drive_each_other_come_to_an_end() -> None:
-    def drives(source: str, value: str, target: str, forced: str) -> dict[str, Any]:
-        condition = {"MapFromAttribute": source, "MapFromProperty": "CurrentValue", "MapFromCondition": "EQU",
-                     "MapFromValue": value}  # fmt: skip
-        inner = {"MapFrom": [condition], "MapToAttribute": target, "MapToProperty": "CurrentValue",
-                 "MapToValue": forced}  # fmt: skip
-        return {"Type": "Map", "Dependency": inner}
-
-    entries = [drives("A", "1", "B", "1"), drives("B", "1", "A", "2"), drives("A", "2", "B", "2"),
-               drives("B", "2", "A", "1")]  # fmt: skip
-    registry = read_registry({"RegistryEntries": {"Attributes": [], "Dependencies": entries}})
-    assert set(settle(registry, {"A": "0", "B": "0"}, {"A": "1"}).values) == {"A", "B"}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +32,15 @@ def test_maps_that_drive_each_other_come_to_an_end() -> None:
         (Rule("X", "String", max_length=3), "four", "must have 0 to 3 characters"),
         (Rule("X", "String", pattern=r"^[\ -\~]*$"), "tab\t", r"must match ^[\ -\~]*$"),
         (Rule("X", "String"), 5, "must be text"),
+        (Rule("X", "String", pattern="^[0-9a-f]{4}$"), "123", "must match ^[0-9a-f]{4}$"),
         (Rule("X", "String", read_only=True), "a", "is read-only"),
+        (Rule("X", "Enumeration", ()), "a", "may be set to nothing: the registry lists no value"),
+        (Rule("X", "Integer", lower=9, upper=3), 5, "may be set to nothing: the registry bounds it by 9 and 3"),
+        (
+            Rule("X", "String", min_length=5, max_length=2),
+            "abc",
+            "may be set to nothing: the registry wants 5 to 2 characters",
+        ),
         (Rule("X", "String", unique=True), "a", "is this machine's own and is not changed by a plan"),
     ],
 )
@@ -93,13 +48,83 @@ def test_what_cannot_be_set_is_said_why(rule: Rule, value: Any, says: str) -> No
     assert problem(rule, value) == says
 
 
-def test_a_foreign_expression_is_never_run() -> None:
-    assert problem(Rule("X", "String", pattern="^(a+)+$"), "a" * 40 + "!") is None
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "^[a]{1,99999}$", "^[z-a]$", "a|b", "[a](b)*"])
+def test_a_foreign_expression_that_may_take_long_is_never_run_and_that_is_said(pattern: str) -> None:
+    rule = Rule("X", "String", pattern=pattern)
+    assert problem(rule, "a" * 40 + "!") is None
+    assert untried(rule) == f"whether its form is right is not tried here: {pattern}"
 
 
-def test_entries_without_sense_are_left_out() -> None:
-    broken = {"RegistryEntries": {"Attributes": [1, {}, {"AttributeName": 5}], "Dependencies": ["x", {"Type": "Map"}]}}
-    registry = read_registry(broken)  # type: ignore[arg-type]
-    assert registry.rules == {}
-    assert registry.maps == ()
+def test_a_type_that_is_not_known_is_said_and_its_own_default_is_always_allowed() -> None:
+    assert untried(Rule("X", "Blob")) == "its type Blob is not known here"
+    assert untried(Rule("X", "Integer")) == ""
+    assert problem(Rule("X", "String", pattern="^[0-9]{4}$", default=""), "") is None
+
+
+def _dependency(**changes: Any) -> dict[str, Any]:
+    condition = {"MapFromAttribute": "A", "MapFromProperty": "CurrentValue", "MapFromCondition": "EQU",
+                 "MapFromValue": "1"}  # fmt: skip
+    inner = {"MapFrom": [condition], "MapToAttribute": "B", "MapToProperty": "CurrentValue", "MapToValue": "2"}
+    return {"Type": "Map", "DependencyFor": "B", "Dependency": {**inner, **changes}}
+
+
+def _condition(**changes: Any) -> list[dict[str, Any]]:
+    return [{**_dependency()["Dependency"]["MapFrom"][0], **changes}]
+
+
+@pytest.mark.parametrize(
+    ("dependency", "unclear"),
+    [
+        ("x", Unclear("a dependency has no such form as is known here")),
+        ({"Type": "Map"}, Unclear("a dependency has no such form as is known here")),
+        ({**_dependency(), "Type": "Script"},
+         Unclear("a dependency has no such form as is known here", ("A",), "B", "CurrentValue")),
+        (_dependency(MapFrom=[]), Unclear("a dependency has no such form as is known here", (), "B", "CurrentValue")),
+        (_dependency(MapFrom=[1]), Unclear("a dependency has no such form as is known here", (), "B", "CurrentValue")),
+        (_dependency(MapToAttribute=None),
+         Unclear("a dependency has no such form as is known here", ("A",), "", "CurrentValue")),
+        (_dependency(MapFrom=_condition() * 9),
+         Unclear("a dependency has no such form as is known here", ("A",) * 9, "B", "CurrentValue")),
+        (_dependency(MapFrom=_condition(MapFromCondition="LIKE")),
+         Unclear("a condition is AND LIKE", ("A",), "B", "CurrentValue")),
+        (_dependency(MapFrom=_condition(MapTerms="XOR")),
+         Unclear("a condition is XOR EQU", ("A",), "B", "CurrentValue")),
+        (_dependency(MapFrom=_condition(MapFromProperty="ReadOnly")),
+         Unclear("a condition looks at ReadOnly", ("A",), "B", "CurrentValue")),
+        (_dependency(MapFrom=_condition(MapFromValue=["1"])),
+         Unclear("a condition compares with what is no plain value", ("A",), "B", "CurrentValue")),
+        (_dependency(MapToProperty="ValueExpression"),
+         Unclear("a dependency sets ValueExpression to 2", ("A",), "B", "ValueExpression")),
+        (_dependency(MapToProperty="GrayOut", MapToValue="yes"),
+         Unclear("a dependency sets GrayOut to yes", ("A",), "B", "GrayOut")),
+        (_dependency(MapToProperty="UpperBound", MapToValue="9"),
+         Unclear("a dependency sets UpperBound to 9", ("A",), "B", "UpperBound")),
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_of_a_dependency_is_kept_with_what_it_is_about(
+    dependency: Any, unclear: Unclear
+) -> None:
+    body: Any = {"RegistryEntries": {"Attributes": [], "Dependencies": [_dependency(), dependency]}}
+    for one in (body, compact(body)):
+        registry = read_registry(one)
+        assert registry.unclear == (unclear,)
+        assert len(registry.maps) == 1
+
+
+def test_a_dependency_that_only_changes_what_people_see_is_left_out() -> None:
+    body: Any = {"RegistryEntries": {"Attributes": [], "Dependencies": [_dependency(MapToProperty="HelpText")]}}
+    assert read_registry(body) == read_registry({})
+
+
+def test_what_is_beyond_the_bounds_is_counted_as_not_understood() -> None:
+    many: Any = {"RegistryEntries": {"Attributes": [], "Dependencies": [_dependency()] * (MAX_MAPS + 1)}}
+    registry = read_registry(many)
+    assert (len(registry.maps), registry.unclear) == (MAX_MAPS, (Unclear(f"it has more than {MAX_MAPS} dependencies"),))
+    no_list: Any = {"RegistryEntries": {"Attributes": [], "Dependencies": {"0": _dependency()}}}
+    assert read_registry(no_list).unclear == read_registry(compact(no_list)).unclear != ()
+
+
+def test_attributes_without_sense_are_left_out() -> None:
+    broken: Any = {"RegistryEntries": {"Attributes": [1, {}, {"AttributeName": 5}], "Dependencies": []}}
+    assert read_registry(broken).rules == {}
     assert read_registry({"RegistryEntries": []}).maps == ()
