@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from auditor.model.resource import Address
-from auditor.model.snapshot import Gap
+from auditor.model.snapshot import Gap, Waiting
 from auditor.model.source import Source
 from auditor.model.value import Value
 
@@ -55,7 +55,10 @@ class TextChange(msgspec.Struct, frozen=True):
 
 
 class TargetDrift(msgspec.Struct, frozen=True):
-    """The drift of one target since a reference. ``seen`` is False where the target could not be read at all."""
+    """The drift of one target since a reference. ``seen`` is False where the target could not be read at all.
+
+    ``waiting`` is what is set on it and not yet effective: what was compared is what is in effect.
+    """
 
     target: str
     surface: str
@@ -65,6 +68,7 @@ class TargetDrift(msgspec.Struct, frozen=True):
     gaps: tuple[Gap, ...] = ()
     since: str = ""
     since_revision: str = ""
+    waiting: tuple[Waiting, ...] = ()
 
 
 class DriftReport(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ import msgspec
 
 from auditor.model.policy import Severity, Wording
 from auditor.model.resource import Address
-from auditor.model.snapshot import Gap
+from auditor.model.snapshot import Gap, Waiting
 from auditor.model.source import Source
 from auditor.model.value import Value
 
@@ -71,12 +71,13 @@ class RuleResult(msgspec.Struct, frozen=True):
 
 
 class TargetCheck(msgspec.Struct, frozen=True):
-    """All rules on one target, with what could not be seen of it."""
+    """All rules on one target, with what could not be seen of it, and what is set there and not yet effective."""
 
     target: str
     surface: str
     results: tuple[RuleResult, ...]
     gaps: tuple[Gap, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
 
 
 class CheckReport(msgspec.Struct, frozen=True):

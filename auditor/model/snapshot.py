@@ -6,7 +6,10 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from auditor.model.resource import Resource
+from auditor.model.plan import Disruption
+from auditor.model.resource import Address, Resource
+from auditor.model.source import Source
+from auditor.model.value import Value
 
 Cause = Literal[
     "absent",
@@ -129,13 +132,31 @@ class Collected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return next((document for document in self.documents if document.name == name), None)
 
 
+class Waiting(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A setting that is stored and not in effect: what counts now, and what will once ``until`` has taken place.
+
+    ``now`` is None where the target shows no value in effect (a setting that is only written); ``then`` is None where
+    it says that something waits and not what. ``until`` is ``none`` where no reset is needed.
+    """
+
+    address: Address
+    now: Value | None
+    then: Value | None
+    until: Disruption
+    source: Source | None = None
+
+
 class Interpretation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a collection means: resources sorted by kind and name, unique; gaps of collecting and of understanding."""
+    """What a collection means: resources sorted by kind and name, unique; gaps of collecting and of understanding.
+
+    ``waiting`` is what is set and not yet effective, sorted by address; the resources hold what is in effect.
+    """
 
     target: str
     surface: str
     resources: tuple[Resource, ...]
     gaps: tuple[Gap, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
 
     def of_kind(self, kind: str) -> tuple[Resource, ...]:
         """The resources of a kind, in order of name."""

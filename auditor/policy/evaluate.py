@@ -77,7 +77,7 @@ def evaluate(
         for result in asking.of_kind(group):
             results[result.rule] = result
     ordered = tuple(results[one.rule.id] for one in rules)
-    return TargetCheck(target, interpretation.surface, ordered, interpretation.gaps)
+    return TargetCheck(target, interpretation.surface, ordered, interpretation.gaps, interpretation.waiting)
 
 
 class _View:

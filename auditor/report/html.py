@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.model.drift import AttributeChange, DriftReport
 from auditor.model.finding import CheckReport
-from auditor.report import outline
+from auditor.report import outline, waiting
 from auditor.report.escape import visible
 from auditor.report.interface import Style
 from auditor.report.messages import Words
@@ -77,7 +77,7 @@ def _page(template: str, words: Words, style: Style, **values: Any) -> str:
     page = (
         _environment()
         .get_template(template)
-        .render(words=words, style=style, outline=outline, difference=difference, **values)
+        .render(words=words, style=style, outline=outline, difference=difference, waits=waiting, **values)
     )
     return page.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
 

@@ -12,7 +12,7 @@ from auditor.model.drift import AttributeChange, DriftReport, TargetDrift
 from auditor.model.finding import CheckReport, Evidence, Finding, RuleResult, TargetCheck
 from auditor.model.policy import SEVERITIES, Wording
 from auditor.model.resource import Address
-from auditor.model.snapshot import ExpectedGap, Gap
+from auditor.model.snapshot import ExpectedGap, Gap, Waiting
 from auditor.model.source import Source
 from auditor.model.value import Value
 from auditor.report import outline
@@ -58,6 +58,7 @@ def render_check(report: CheckReport, style: Style) -> str:
                 "findings": severities,
                 "known_findings": sum(finding.known for finding in report.findings),
                 "gaps": sum(len(target.gaps) for target in report.targets),
+                "waiting": sum(len(target.waiting) for target in report.targets),
             },
             "notes": list(report.notes),
             "targets": [_target_check(target) for target in report.targets],
@@ -80,6 +81,7 @@ def render_drift(report: DriftReport, style: Style) -> str:
                 "changes": sum(len(target.changes) for target in report.targets),
                 "text_changes": sum(len(target.text_changes) for target in report.targets),
                 "gaps": sum(len(target.gaps) for target in report.targets),
+                "waiting": sum(len(target.waiting) for target in report.targets),
             },
             "notes": list(report.notes),
             "targets": [_target_drift(target) for target in report.targets],
@@ -128,6 +130,17 @@ def gap_json(gap: Gap) -> Json:
     }
 
 
+def waiting_json(one: Waiting) -> Json:
+    """What is set and not yet effective; ``then`` null: the target does not say what."""
+    return {
+        "address": address_json(one.address),
+        "now": value_json(one.now),
+        "then": value_json(one.then),
+        "until": one.until,
+        "source": source_json(one.source),
+    }
+
+
 def _finite(value: Any) -> Any:
     match value:
         case dict():
@@ -144,6 +157,7 @@ def _target_check(target: TargetCheck) -> Json:
         "target": target.target,
         "surface": target.surface,
         "gaps": [gap_json(gap) for gap in target.gaps],
+        "waiting": [waiting_json(one) for one in target.waiting],
         "results": [_result(result) for result in target.results],
     }
 
@@ -199,6 +213,7 @@ def _target_drift(target: TargetDrift) -> Json:
         "since": target.since,
         "since_revision": target.since_revision,
         "gaps": [gap_json(gap) for gap in target.gaps],
+        "waiting": [waiting_json(one) for one in target.waiting],
         "changes": [change_json(change) for change in target.changes],
         "text_changes": [
             {

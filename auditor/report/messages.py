@@ -130,6 +130,21 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "hand.no_plan": ("by no plan of the ledger", "該当する変更計画なし"),
     "hand.a_package": ("a package was changed", "パッケージの変更"),
     "hand.with_package": ("with a package", "パッケージに伴う変更"),
+    # set, but not yet effective
+    "waiting.title": ("Set, but not yet effective", "設定済み・未反映"),
+    "waiting.value": ("{now} now, {then} after the next {until}", "現在 {now}、次回の{until} 以降 {then}"),
+    "waiting.by_itself": ("{now} now, {then} once the target takes it over", "現在 {now}、反映後 {then}"),
+    "waiting.untold": (
+        "settings are stored that count only after the next {until}; which ones is not said",
+        "次回の{until} まで有効にならない設定が保存されています (項目は不明)",
+    ),
+    "waiting.unreadable": ("not readable", "読み取り不可"),
+    "waiting.change": (
+        "set, but not yet effective: {then} after the next {until}",
+        "設定済み・未反映: 次回の{until} 以降 {then}",
+    ),
+    "waiting.change_by_itself": ("set, but not yet effective: {then}", "設定済み・未反映: {then}"),
+    "waiting.effect": ("Effect", "内容"),
     # explain
     "explain.virtual_host": ("virtual host", "仮想ホスト"),
     "explain.mapped_by": ("mapped by", "対応付け"),

@@ -16,13 +16,14 @@ from auditor.model.drift import AttributeChange, DriftReport, TextChange
 from auditor.model.finding import CheckReport, Evidence, Finding, RuleResult
 from auditor.model.policy import Severity
 from auditor.model.resource import Address
-from auditor.model.snapshot import Gap
+from auditor.model.snapshot import Gap, Waiting
 from auditor.model.source import FileSource, InventorySource, RedfishSource, Source
 from auditor.report import outline
 from auditor.report.escape import visible
 from auditor.report.interface import Style
 from auditor.report.json import Json, write
 from auditor.report.messages import Words
+from auditor.report.waiting import waiting_text
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -53,6 +54,7 @@ def render_check(report: CheckReport, style: Style) -> str:
             results += [_finding(finding, index) for finding in outcome.findings]
             results += [_waived(finding, outcome, index) for finding in outcome.waived]
         notifications += [_gap(target.target, gap) for gap in target.gaps]
+        notifications += [_waiting(one) for one in target.waiting]
     notifications += [_not_evaluated(result, reason, index) for result, reason in outline.not_evaluated(report)]
     notifications += [_notification("note", visible(note), level="note") for note in report.notes]
     if not outline.examined(report):
@@ -70,6 +72,7 @@ def render_drift(report: DriftReport, style: Style) -> str:
         results += [_change(change) for change in target.changes]
         results += [_text_change(target.target, change) for change in target.text_changes]
         notifications += [_gap(target.target, gap) for gap in target.gaps]
+        notifications += [_waiting(one) for one in target.waiting]
         if not target.seen and not target.gaps:
             notifications.append(_notification("not-seen", f"{visible(target.target)}: not seen"))
     notifications += [_notification("note", visible(note), level="note") for note in report.notes]
@@ -157,6 +160,11 @@ def _waived(finding: Finding, outcome: RuleResult, index: dict[str, int]) -> Jso
 def _related(address: Address, evidence: Evidence) -> Json:
     location = _location(address, evidence.source)
     return location | {"message": {"text": visible(evidence.text)}} if evidence.text else location
+
+
+def _waiting(one: Waiting) -> Json:
+    text = f"{visible(str(one.address))}: {waiting_text(one, Words('en'))}"
+    return _notification("not-yet-effective", f"Set, but not yet effective: {text}", level="note")
 
 
 def _location(address: Address, source: Source | None) -> Json:

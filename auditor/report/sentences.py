@@ -201,6 +201,14 @@ _JAPANESE: Final[dict[str, str]] = {
     "the iLO does not say what its licence holds": "ライセンスの内容を iLO が示しません",
     "{licence} lacks {features}": "{licence} には {features} がありません",
     "Let the account read them.": "このアカウントに読み取りを許可してください。",
+    # plan
+    "{target}: set, but not yet effective, and not by this plan: {what}.": (
+        "{target}: この変更計画によらない設定済み・未反映の項目: {what}。"
+    ),
+    "The reboot of this plan brings it into effect too.": "この変更計画の再起動 (本体) により、これも有効になります。",
+    "The iLO reset of this plan brings it into effect too.": (
+        "この変更計画の iLO リセットにより、これも有効になります。"
+    ),
     # check, drift, explain: gaps
     "Correct the line; httpd's own check (httpd -t) names it too.": (
         "該当行を修正してください。httpd 自身の検査 (httpd -t) でも示されます。"

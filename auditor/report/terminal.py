@@ -15,6 +15,7 @@ from auditor.report.escape import one_line, visible
 from auditor.report.interface import Style
 from auditor.report.layout import advice, entry, pad, paint, paragraph
 from auditor.report.messages import Words
+from auditor.report.waiting import waiting_block
 
 _PLACES: Final = 5
 """Places of one rule that are shown without ``--verbose``."""
@@ -33,6 +34,9 @@ def render_check(report: CheckReport, style: Style) -> str:
     gaps = _gaps(((target.target, target.gaps) for target in report.targets), several, words)
     if gaps:
         blocks.append("\n".join(gaps))
+    waiting = [(target.target if several else "", one) for target in report.targets for one in target.waiting]
+    if waiting:
+        blocks.append("\n".join(waiting_block(waiting, words)))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -48,6 +52,9 @@ def render_drift(report: DriftReport, style: Style) -> str:
     gaps = _gaps(partly, True, words)
     if gaps:
         blocks.append("\n".join(gaps))
+    waiting = [(target.target, one) for target in report.targets for one in target.waiting]
+    if waiting:
+        blocks.append("\n".join(waiting_block(waiting, words)))
     blocks.append("\n".join(_summary(report, same, words, style)))
     return "\n\n".join(blocks) + "\n"
 
@@ -181,7 +188,7 @@ def _target_block(target: TargetDrift, words: Words, style: Style) -> Iterable[s
     since = f"{words.moment(target.since)}" if target.since else visible(target.since_revision)
     head = words("drift.since", changes=number, since=since) if since else number
     yield f"{paint(visible(target.target), 'bold', on=style.colour)}  {head}"
-    yield from terminal_changes.changes(pairs, words, style)
+    yield from terminal_changes.changes(pairs, words, style, {one.address: one for one in target.waiting})
     texts = target.text_changes if style.verbose else outline.untold_texts(target)
     yield from terminal_changes.texts(texts, words, style)
     since_agreed = [change for change, _ in pairs if not change.agreed_by or change.attribution.text]

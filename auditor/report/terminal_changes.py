@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 from typing import Final
 
 from auditor.model.drift import AttributeChange, TextChange
+from auditor.model.resource import Address
+from auditor.model.snapshot import Waiting
 from auditor.report import outline
 from auditor.report.escape import one_line, visible
 from auditor.report.interface import Style
 from auditor.report.layout import entry, paint, paragraph
 from auditor.report.messages import Words
+from auditor.report.waiting import waiting_for
 
 _SHOWN: Final = 3
 """Effects of one change, and pairs of changed lines of one document, that are shown without ``--verbose``."""
 
 
 def changes(
-    pairs: Iterable[tuple[AttributeChange, Sequence[AttributeChange]]], words: Words, style: Style
+    pairs: Iterable[tuple[AttributeChange, Sequence[AttributeChange]]],
+    words: Words,
+    style: Style,
+    waiting: Mapping[Address, Waiting] = MappingProxyType({}),
 ) -> Iterable[str]:
-    """Each change with its source, both values and by whose hand; below it what it effects."""
+    """Each change with its source, both values and by whose hand; below it what it effects.
+
+    A value that differs and of which another one is set and ``waiting`` is told with that.
+    """
     for change, effects in pairs:
         yield from _change(change, words)
+        if (waits := waiting.get(change.address)) is not None:
+            yield paragraph(waiting_for(waits, words), 6)
         yield from _effects(effects, words, style)
 
 

@@ -67,7 +67,8 @@ async def run_drift(
         found = []
         async for one in observe(asked, fleet, collect, interpret):
             marked = one.with_gaps(partial(expected.mark, one.target))
-            found.append(_with_baselines(reference.drift(one, marked), marked, baselines, alone=store is None))
+            drift = _with_baselines(reference.drift(one, marked), marked, baselines, alone=store is None)
+            found.append(msgspec.structs.replace(drift, waiting=one.interpretation.waiting))
     found.sort(key=lambda drift: drift.target)
     complete = bool(found) and all(_complete(one) for one in found)
     moment = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

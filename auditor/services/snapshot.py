@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from auditor.errors import StoreError
-from auditor.model.snapshot import Gap
+from auditor.model.snapshot import Gap, Waiting
 from auditor.model.target import StoredSnapshot, Target
 from auditor.services.expected_gaps import Expectations
 from auditor.services.fleet import Fleet
@@ -24,7 +24,8 @@ class SnapshotReport(msgspec.Struct, frozen=True):
     """A snapshot that was committed.
 
     ``unchanged``: its tree is identical with that of the snapshot before. ``targets`` are sorted by name.
-    ``complete`` is False where a target was not seen, or only in part. ``warnings`` are sentences.
+    ``complete`` is False where a target was not seen, or only in part. ``warnings`` are sentences. ``waiting`` is what
+    was seen to be set and not yet effective, by target.
     """
 
     revision: str
@@ -35,6 +36,7 @@ class SnapshotReport(msgspec.Struct, frozen=True):
     complete: bool
     before: str = ""
     warnings: tuple[str, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
 
     @property
     def seen(self) -> int:
@@ -47,7 +49,7 @@ class SnapshotReport(msgspec.Struct, frozen=True):
         return f"{self.seen}/{len(self.targets)}"
 
 
-def snapshot_of(result: WriteResult, warnings: tuple[str, ...] = ()) -> SnapshotReport:
+def snapshot_of(result: WriteResult, warnings: tuple[str, ...] = (), waiting: Iterable[Waiting] = ()) -> SnapshotReport:
     """The report of what was written."""
     return SnapshotReport(
         result.revision,
@@ -58,6 +60,7 @@ def snapshot_of(result: WriteResult, warnings: tuple[str, ...] = ()) -> Snapshot
         complete=all(_complete(target) for target in result.targets),
         before=result.before,
         warnings=warnings,
+        waiting=tuple(sorted(waiting, key=lambda one: one.address)),
     )
 
 
@@ -92,6 +95,7 @@ async def take_snapshot(
     if not asked:
         raise StoreError("there is nothing to take a snapshot of", next_step="Name a host of the inventory, or all.")
     moment = now or datetime.now(UTC)
+    waiting: list[Waiting] = []
     with Store.open(fleet.store_path) as store:
         with store.session(agree="all" if agree else "new") as session:
             collect = remembering(options, fleet)
@@ -99,10 +103,13 @@ async def take_snapshot(
                 collect = msgspec.structs.replace(collect, full_after_s=0.0)
             async for seen in observe(asked, fleet, collect, interpret_options or InterpretOptions(), at_once=at_once):
                 session.add(seen.collected)
+                waiting += seen.interpretation.waiting
             trailers = (*_scope(fleet, asked), ("Key-Id", options.sealer.key_id))
             result = session.commit(moment, trailers)
         expected = Expectations(fleet.expected_gaps, moment.date())
-        return snapshot_of(_expecting(result, asked, expected), (*_afterwards(store, fleet), *expected.notes()))
+        return snapshot_of(
+            _expecting(result, asked, expected), (*_afterwards(store, fleet), *expected.notes()), waiting
+        )
 
 
 def _expecting(result: WriteResult, asked: tuple[Target, ...], expected: Expectations) -> WriteResult:
@@ -131,7 +138,9 @@ def record(
     with Store.open(fleet.store_path) as store:
         collected = (one.collected for one in seen)
         result = store.write(collected, now=now, trailers=trailers, agree="all" if agree else "none")
-        return snapshot_of(result, _afterwards(store, fleet))
+        return snapshot_of(
+            result, _afterwards(store, fleet), [one for see in seen for one in see.interpretation.waiting]
+        )
 
 
 def _scope(fleet: Fleet, asked: tuple[Target, ...]) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,7 @@ from auditor.model.drift import AttributeChange, Attribution, DriftReport, Targe
 from auditor.model.finding import CheckReport, Evidence, Finding, RuleResult, TargetCheck
 from auditor.model.policy import Wording
 from auditor.model.resource import Address
-from auditor.model.snapshot import Gap
+from auditor.model.snapshot import Gap, Waiting
 from auditor.model.source import FileSource, RedfishSource, Source
 from auditor.model.value import Boolean, Duration, Many, NoLimit, Number, Raw, Secret, Text, Undetermined, Version
 
@@ -155,6 +155,47 @@ def empty_check() -> CheckReport:
     return CheckReport((), 0, False, "2026-11-22T22:14:05Z")
 
 
+def waiting(target: str = ILO1) -> tuple[Waiting, ...]:
+    """A BIOS setting and an order that wait for the boot, and something that waits for the iLO's reset."""
+    settings = "/redfish/v1/systems/1/bios/settings/"
+    reset = RedfishSource("/redfish/v1/Managers/1", "/Oem/Hpe/ConfigurationSettings")
+    return (
+        Waiting(
+            Address(target, "ilo.bios", "1", "BootMode"),
+            Text("LegacyBios"),
+            Text("Uefi"),
+            "reboot",
+            RedfishSource(settings, "/Attributes/BootMode"),
+        ),
+        Waiting(
+            Address(target, "ilo.bios", "1", "RestoreDefaults"),
+            None,
+            Text("Yes"),
+            "reboot",
+            RedfishSource(settings, "/Attributes/RestoreDefaults"),
+        ),
+        Waiting(Address(target, "ilo.manager", "1", "some_pending_reset"), None, None, "iLO reset", reset),
+    )
+
+
+def waiting_check() -> CheckReport:
+    """No findings, and settings that are not yet effective."""
+    checked = TargetCheck(ILO1, "ilo", (result("ILO-ALERT-001", "pass"),), waiting=waiting())
+    return CheckReport((checked,), 1, True, "2026-11-22T22:14:05Z")
+
+
+def waiting_drift() -> DriftReport:
+    """What a baseline agrees on is set and not yet effective; beside it a target as agreed where something waits."""
+    boot = Address(ILO1, "ilo.bios", "1", "BootMode")
+    source = RedfishSource("/redfish/v1/systems/1/bios/", "/Attributes/BootMode")
+    change = AttributeChange(
+        boot, "changed", Text("Uefi"), Text("LegacyBios"), after_source=source, agreed_by="baselines/web.yaml"
+    )
+    differs = TargetDrift(ILO1, "ilo", True, (change,), since="2026-11-21T02:00:00Z", waiting=waiting())
+    same = TargetDrift("web2/ilo", "ilo", True, since="2026-11-21T02:00:00Z", waiting=waiting("web2/ilo")[2:])
+    return DriftReport((differs, same), True, "2026-11-22T22:14:05Z")
+
+
 def changed_drift() -> DriftReport:
     """A directive's change with its effects, a removed destination, a package, a target not seen, others unchanged."""
     cause = Address(WEB1, "httpd.directive", "shop.example:443 > ProxyPass /app", "arguments")
@@ -234,6 +275,11 @@ def unchanged_drift() -> DriftReport:
     return DriftReport((TargetDrift(WEB1, "httpd", True, since="2026-11-21T02:00:00Z"),), True, "2026-11-22T22:14:05Z")
 
 
+def _hostile_waiting() -> tuple[Waiting, ...]:
+    place = RedfishSource(HOSTILE, HOSTILE)
+    return (Waiting(Address(HOSTILE, HOSTILE, HOSTILE, HOSTILE), Text(HOSTILE), Text(HOSTILE), "reboot", place),)
+
+
 def hostile_check() -> CheckReport:
     """Foreign text in every place that can hold any."""
     address = Address(HOSTILE, "httpd.route", HOSTILE, HOSTILE)
@@ -248,7 +294,9 @@ def hostile_check() -> CheckReport:
         RuleResult("R-3", HOSTILE, "high", HOSTILE, "waived", 1, HOSTILE, waived=(found,), ja=Wording(HOSTILE)),
     )
     gaps = (Gap(HOSTILE, "malformed", HOSTILE, HOSTILE, (HOSTILE,)),)
-    return CheckReport((TargetCheck(HOSTILE, "httpd", results, gaps),), 3, False, HOSTILE, (HOSTILE,))
+    return CheckReport(
+        (TargetCheck(HOSTILE, "httpd", results, gaps, _hostile_waiting()),), 3, False, HOSTILE, (HOSTILE,)
+    )
 
 
 def hostile_drift() -> DriftReport:
@@ -276,7 +324,7 @@ def hostile_drift() -> DriftReport:
     own = AttributeChange(cause, "changed", Text(HOSTILE), Text(HOSTILE + "x"))
     texts = (TextChange(HOSTILE, 1, (HOSTILE,), 1, (HOSTILE, "x")), TextChange(HOSTILE, 0, (HOSTILE,), 0, ()))
     gaps = (Gap(HOSTILE, "malformed", HOSTILE, HOSTILE, (HOSTILE,)),)
-    seen = TargetDrift(HOSTILE, "httpd", True, (own, *changes), texts, gaps, HOSTILE, HOSTILE)
+    seen = TargetDrift(HOSTILE, "httpd", True, (own, *changes), texts, gaps, HOSTILE, HOSTILE, _hostile_waiting())
     unseen = TargetDrift(HOSTILE, "httpd", False, gaps=gaps)
     same = TargetDrift(HOSTILE, "httpd", True)
     return DriftReport((seen, unseen, same), False, HOSTILE)

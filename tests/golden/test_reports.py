@@ -10,8 +10,13 @@ from auditor.report.interface import FORMATS, Style, renderer
 from tests.fakes import reports
 
 _SUFFIX = {"table": "txt", "json": "json", "sarif": "sarif", "html": "html"}
-_CHECKS = {"failing": reports.failing_check, "clean": reports.clean_check, "empty": reports.empty_check}
-_DRIFTS = {"changed": reports.changed_drift, "unchanged": reports.unchanged_drift}
+_CHECKS = {
+    "failing": reports.failing_check,
+    "clean": reports.clean_check,
+    "empty": reports.empty_check,
+    "waiting": reports.waiting_check,
+}
+_DRIFTS = {"changed": reports.changed_drift, "unchanged": reports.unchanged_drift, "waiting": reports.waiting_drift}
 
 # json and sarif know no language; the table is compared in every form
 _FORMS = [

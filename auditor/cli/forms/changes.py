@@ -28,6 +28,7 @@ from auditor.report.json import write
 from auditor.report.layout import entry, pad, paint, paragraph, width_of
 from auditor.report.messages import Words
 from auditor.report.outline import attribute_text, effect_rank, value_text
+from auditor.report.waiting import waiting_block
 
 if TYPE_CHECKING:
     from auditor.services.changes.approve import Approved
@@ -102,6 +103,7 @@ def show_plan(shown: ShownPlan, style: Style) -> str:
     else:
         ready = words("plan.ready") if shown.looked else words("plan.ready_unseen")
         lines.append(paragraph(ready, 2))
+    lines += waiting_block([(one.address.target, one) for one in shown.waiting], words, 4)
     lines += [entry(visible(target), visible(what), label_columns=22) for target, what in shown.outcomes]
     several = sum(len(cohort.targets) for cohort in shown.plan.cohorts) > 1
     for event in shown.events:
@@ -146,7 +148,7 @@ def _plan(identity: str, plan: Plan, words: Words, style: Style) -> Iterable[str
         if found:
             rules = ", ".join(dict.fromkeys(visible(one.rule) for one in found))
             yield paragraph(f"{words(key)} {rules}", 2, 4)
-    yield from (paragraph(one_line(note), 2, 4) for note in plan.notes)
+    yield from (paragraph(one_line(words.said(note)), 2, 4) for note in plan.notes)
 
 
 def _cohort(cohort: Cohort, words: Words, style: Style) -> Iterable[str]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditor.report.escape import one_line, visible
 from auditor.report.interface import Style
-from auditor.report.json import address_json, gap_json, source_json, value_json, write
+from auditor.report.json import address_json, gap_json, source_json, value_json, waiting_json, write
 from auditor.report.layout import advice, entry, paint, paragraph
 from auditor.report.messages import Words
 from auditor.report.outline import expected_text, source_text, value_text
+from auditor.report.waiting import waiting_block
 
 if TYPE_CHECKING:
     from auditor.model.snapshot import Gap
@@ -60,6 +61,7 @@ def show_snapshot(report: SnapshotReport, style: Style) -> str:
         lines.append(words("snapshot.same", targets=words.count("target", same)))
     lines.append(words("drift.coverage", seen=words.number(report.seen), all=words.number(len(report.targets))))
     lines.append(words("snapshot.revision", revision=report.revision[:12], when=words.moment(report.run_at)))
+    lines += waiting_block([(one.address.target, one) for one in report.waiting], words)
     lines += [paragraph(one_line(warning), 0, 2) for warning in report.warnings]
     return "\n".join(lines) + "\n"
 
@@ -124,6 +126,7 @@ def snapshot_json(report: SnapshotReport, style: Style) -> str:
                 }
                 for one in report.targets
             ],
+            "waiting": [waiting_json(one) for one in report.waiting],
             "warnings": list(report.warnings),
         }
     )

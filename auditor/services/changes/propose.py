@@ -18,6 +18,7 @@ from auditor.plan.build import PlanRequest, build_plan, certain
 from auditor.plan.document import plan_id
 from auditor.plan.folder import write_plan, write_signature
 from auditor.plan.foreseen import foreseen
+from auditor.plan.waits import waiting_notes
 from auditor.services.changes.desk import Desk, moment, plan_event, told
 from auditor.services.changes.restore import restore_files, restore_values
 from auditor.services.changes.wishes import by_target, parse_setting, wishes_of_rule
@@ -212,7 +213,9 @@ async def _proposals(desk: Desk, wishes: Sequence[Wish]) -> tuple[tuple[Observed
 
 def _proposed(desk: Desk, seen: Observed, wishes: tuple[Wish, ...]) -> Proposal:
     options = interpret_options_for(seen.target, InterpretOptions(), desk.fleet)
-    return certain(surface(seen.target.surface).propose(wishes, seen.collected, options))
+    made = certain(surface(seen.target.surface).propose(wishes, seen.collected, options))
+    notes = (*made.notes, *waiting_notes(seen.interpretation.waiting, made.steps)) if made.steps else made.notes
+    return msgspec.structs.replace(made, notes=notes)
 
 
 async def _by_rule(desk: Desk, way: RuleWay, judged_by: Judged) -> _Made:

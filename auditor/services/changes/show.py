@@ -8,6 +8,7 @@ from auditor.errors import AuditorError
 from auditor.model.event import Event
 from auditor.model.plan import Disruption, NoUndo, Plan
 from auditor.model.rehearsal import Rehearsal
+from auditor.model.snapshot import Waiting
 from auditor.plan.approvals import Verdict
 from auditor.plan.build import check_plan, cohort_of, disruption_of, moment_of
 from auditor.plan.conditions import stale
@@ -29,9 +30,10 @@ class ShownPlan(msgspec.Struct, frozen=True):
 
     ``author`` is None where the author's signature is missing or bad. ``reasons`` are sentences why it could not be
     applied now; none: it could, as far as was looked. ``stale`` are those that come from the targets themselves;
-    ``looked`` says whether they were looked at. ``disruption`` is the heaviest by target; ``irreversible`` are steps
-    that cannot be taken back. ``rehearsal`` is its record, None where there is none that counts. ``outcomes`` are what
-    became of targets, ``events`` what the ledger says.
+    ``looked`` says whether they were looked at; ``waiting`` is what was seen there that is set and not yet effective.
+    ``disruption`` is the heaviest by target; ``irreversible`` are steps that cannot be taken back. ``rehearsal`` is its
+    record, None where there is none that counts. ``outcomes`` are what became of targets, ``events`` what the ledger
+    says.
     """
 
     id: str
@@ -43,6 +45,7 @@ class ShownPlan(msgspec.Struct, frozen=True):
     set_aside: tuple[str, ...]
     stale: tuple[str, ...]
     looked: bool
+    waiting: tuple[Waiting, ...]
     disruption: tuple[tuple[str, Disruption], ...]
     irreversible: tuple[str, ...]
     rehearsal: Rehearsal | None
@@ -64,7 +67,7 @@ async def show_plan(desk: Desk, words: str, *, look: bool = False) -> ShownPlan:
     reasons: list[str] = []
     verdict = _verdict(desk, stored, reasons)
     reasons += [*_own_reasons(desk, plan), *objections(stored, required=desk.fleet.rehearsal_required)]
-    stale = await _stale(desk, plan) if look else ()
+    stale, waiting = await _stale(desk, plan) if look else ((), ())
     outcomes = _outcomes(desk, stored, reasons)
     return ShownPlan(
         id=stored.id,
@@ -76,6 +79,7 @@ async def show_plan(desk: Desk, words: str, *, look: bool = False) -> ShownPlan:
         set_aside=verdict.set_aside if verdict else (),
         stale=stale,
         looked=look,
+        waiting=waiting,
         disruption=tuple((target, disruption_of(cohort.steps)) for cohort in plan.cohorts for target in cohort.targets),
         irreversible=tuple(
             dict.fromkeys(step.id for cohort in plan.cohorts for step in cohort.steps if isinstance(step.undo, NoUndo))
@@ -118,9 +122,10 @@ def _own_reasons(desk: Desk, plan: Plan) -> list[str]:
     return reasons + [f"{name} is not in the inventory" for name in sorted(names - desk.targets.keys())]
 
 
-async def _stale(desk: Desk, plan: Plan) -> tuple[str, ...]:
-    """The preconditions that do not hold any more, target by target."""
+async def _stale(desk: Desk, plan: Plan) -> tuple[tuple[str, ...], tuple[Waiting, ...]]:
+    """The preconditions that do not hold any more, target by target, and what waits there."""
     found: list[str] = []
+    waiting: list[Waiting] = []
     for name in sorted({target for cohort in plan.cohorts for target in cohort.targets} & desk.targets.keys()):
         try:
             seen = await desk.look(desk.target(name))
@@ -128,7 +133,8 @@ async def _stale(desk: Desk, plan: Plan) -> tuple[str, ...]:
             found.append(told(error))
             continue
         found += [f"{name}: {one}" for one in stale(cohort_of(plan, name).steps, seen, desk.sealer)]
-    return tuple(found)
+        waiting += seen.interpretation.waiting
+    return tuple(found), tuple(waiting)
 
 
 def _outcomes(desk: Desk, stored: StoredPlan, reasons: list[str]) -> tuple[tuple[str, str], ...]:

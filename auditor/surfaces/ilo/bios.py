@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from auditor.model.resource import Attribute, Resource
+from auditor.model.resource import Address, Attribute, Resource
 from auditor.model.secret import SEALED
+from auditor.model.snapshot import Waiting
 from auditor.model.value import Boolean, Many, Number, Secret, Text, Undetermined, Value, texts
 from auditor.surfaces.ilo.bodies import Bodies, attributes_of, first, listed, place_of, resource_of, text_at, unique
-from auditor.surfaces.ilo.body import Body, at, escape
+from auditor.surfaces.ilo.body import Body, Json, at, escape, find
 from auditor.surfaces.ilo.kinds import STATE_OF_BIOS
 from auditor.surfaces.ilo.links import Found
-from auditor.surfaces.ilo.registry import Registry, Setting
+from auditor.surfaces.ilo.registry import Registry, Setting, alike
 
 _NOT_COMPARED: Final = frozenset({
     "EraseUserDefaults", "ProductId", "RestoreDefaults", "RestoreManufacturingDefaults", "RomSelection",
@@ -58,11 +59,36 @@ def pending(current: dict[str, Setting], waiting: dict[str, Setting], registry: 
 
     def waits(name: str, value: Setting) -> bool:
         if name in current:
-            return current[name] != value
+            return not alike(current[name], value)
         rule = registry.rules.get(name) if registry else None
         return rule is None or not rule.write_only or value != rule.default
 
     return tuple(sorted(name for name, value in waiting.items() if waits(name, value)))
+
+
+def waiting(bodies: Bodies) -> Iterable[Waiting]:
+    """What is set on each BIOS and waits for the next boot, with the value in effect."""
+    taken: set[str] = set()
+    for bios in bodies.of("bios"):
+        name = unique(taken, bios.owner)
+        registry = bodies.registry(text_at(bios.body, "/AttributeRegistry"))
+        found = first(bodies.of("bios_settings", bios.owner))
+        if found is None or not _both_hold_attributes(bios, found):
+            continue
+        now, then = settings(bios.body), settings(found.body)
+        for attribute in pending(now, then, registry):
+            rule = registry.rules.get(attribute) if registry else None
+            yield Waiting(
+                Address("", "ilo.bios", name, attribute),
+                None if now.get(attribute) is None else _plain(now[attribute]),
+                None if then[attribute] is None else _plain(then[attribute]),
+                "reboot" if rule is None or rule.reset_required else "none",
+                place_of(bodies, found, f"{attributes_at(found.body)}/{escape(attribute)}"),
+            )
+
+
+def _both_hold_attributes(bios: Found, waiting: Found) -> bool:
+    return all(isinstance(at(one.body, attributes_at(one.body)), dict) for one in (bios, waiting))
 
 
 def bioses(bodies: Bodies) -> Iterable[Resource]:
@@ -102,7 +128,7 @@ def _bios_state(bodies: Bodies, bios: Found, registry: Registry | None) -> list[
     if waiting is None:
         why = "the pending settings could not be read"
         return [Attribute("pending", Undetermined(why), place_of(bodies, bios, "/@Redfish.Settings"))]
-    if not all(isinstance(at(one.body, attributes_at(one.body)), dict) for one in (bios, waiting)):
+    if not _both_hold_attributes(bios, waiting):
         why = "the settings that were read hold no attributes"
         return [Attribute("pending", Undetermined(why), place_of(bodies, waiting, "/Attributes"))]
     names = pending(settings(bios.body), settings(waiting.body), registry)
@@ -112,13 +138,22 @@ def _bios_state(bodies: Bodies, bios: Found, registry: Registry | None) -> list[
 def _verdict(bodies: Bodies, bios: Found) -> list[Attribute]:
     """Applied is exactly one ``Success``; a ``Success`` beside other messages is a change that was not taken whole."""
     pointer = "/SettingsResult/Messages" if "SettingsResult" in bios.body else "/@Redfish.Settings/Messages"
-    messages = [one for one in listed(at(bios.body, pointer)) if isinstance(one, dict)]
-    named = [(re.split(r"[.:]", text_at(one, "/MessageId") or text_at(one, "/MessageID"))[-1], one) for one in messages]
+    there, messages = find(bios.body, pointer)
+    if there and messages is not None and not isinstance(messages, list):
+        why = Undetermined("what POST said of the last change is no list of messages")
+        return [Attribute("verdict", why, place_of(bodies, bios, pointer))]
+    named = [(_message_name(one), one if isinstance(one, dict) else {}) for one in listed(messages)]
     others = [_said(name, one) for name, one in named if name != "Success"]
     succeeded = sum(name == "Success" for name, _ in named)
     verdict = "none" if not named else "applied" if succeeded == 1 and not others else "rejected"
     place = place_of(bodies, bios, pointer)
     return [Attribute("verdict", Text(verdict), place), Attribute("rejected", Many(tuple(map(Text, others))), place)]
+
+
+def _message_name(message: Json) -> str:
+    """A message's name in its registry; what names none is one too, so that it is no success."""
+    told = (text_at(message, "/MessageId") or text_at(message, "/MessageID")) if isinstance(message, dict) else ""
+    return re.split(r"[.:]", told)[-1] or "a message without a name"
 
 
 def _said(name: str, message: Body) -> str:

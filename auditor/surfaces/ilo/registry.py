@@ -55,7 +55,10 @@ def alike(one: Setting, other: Setting) -> bool:
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """What the registry says of one attribute. Bounds, lengths and ``values`` are None where it says nothing."""
+    """What the registry says of one attribute. Bounds, lengths and ``values`` are None where it says nothing.
+
+    ``reset_required``: a new value takes effect only with a reset; so too where the registry does not say.
+    """
 
     name: str
     type: str
@@ -73,6 +76,7 @@ class Rule(msgspec.Struct, frozen=True):
     default: Setting = None
     gray_out: bool = False
     hidden: bool = False
+    reset_required: bool = True
 
     @property
     def comparable(self) -> bool:
@@ -201,6 +205,7 @@ def _rule(one: Body) -> Rule | None:
         _setting(one.get("DefaultValue")),
         gray_out=one.get("GrayOut") is True,
         hidden=one.get("Hidden") is True,
+        reset_required=one.get("ResetRequired") is not False,
     )
 
 

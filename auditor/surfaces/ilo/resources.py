@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from auditor.model.resource import Attribute, Resource
-from auditor.model.snapshot import Collected, Gap, Interpretation, hides
+import msgspec
+
+from auditor.model.resource import Address, Attribute, Resource
+from auditor.model.snapshot import Collected, Gap, Interpretation, Waiting, hides
 from auditor.model.value import Boolean, Number, Undetermined, Value, texts
 from auditor.surfaces.ilo.alerting import alert_resources, licensed_attribute
 from auditor.surfaces.ilo.bios import bioses, boots
+from auditor.surfaces.ilo.bios import waiting as bios_waiting
 from auditor.surfaces.ilo.bodies import (
     Bodies,
     attributes_of,
@@ -38,7 +41,11 @@ def interpret(collected: Collected, options: InterpretOptions) -> Interpretation
     bodies = Bodies(collected)
     strange = tuple(unrecognised(bodies))
     gaps = (*not_of(strange, collected.gaps), *bodies.gaps, *unverified(bodies), *strange)
-    return Interpretation(collected.target, "ilo", resources_of(bodies, gaps), gaps)
+    waiting = (*bios_waiting(bodies), *_waiting_for_reset(bodies))
+    told = (msgspec.structs.replace(one, address=one.address.on(collected.target)) for one in waiting)
+    return Interpretation(
+        collected.target, "ilo", resources_of(bodies, gaps), gaps, tuple(sorted(told, key=lambda one: one.address))
+    )
 
 
 def resources_of(bodies: Bodies, gaps: tuple[Gap, ...]) -> tuple[Resource, ...]:
@@ -92,7 +99,46 @@ def _manager(bodies: Bodies, manager: Found, name: str, gaps: tuple[Gap, ...]) -
         *update_attributes(bodies),
         Attribute("alert_channels", channels(bodies, manager.owner, gaps), None, "worked out from all alert settings"),
     ]
+    if (pending := _pending_reset(bodies, manager.owner)) is not None:
+        attributes = [*(one for one in attributes if one.name != pending.name), pending]
     return resource_of(kind, name, attributes, place_of(bodies, manager))
+
+
+_SAYS_PENDING: Final = (
+    ("manager", "/Oem/Hpe/ConfigurationSettings"),
+    ("network_protocol", "/Oem/Hpe/ConfigurationSettings"),
+    ("date_time", "/ConfigurationSettings"),
+    ("manager_interface", "/Oem/Hpe/ConfigurationSettings"),
+)
+"""Where an iLO says that settings wait for its reset, each of its own."""
+
+
+def _pending_reset(bodies: Bodies, owner: str) -> Attribute | None:
+    """Whether settings of a manager wait for its reset, said in any of the places; None where none says it."""
+    said = [
+        Attribute("some_pending_reset", _is_pending(at(found.body, pointer)), place_of(bodies, found, pointer))
+        for role, pointer in _SAYS_PENDING
+        for found in bodies.of(role, owner)
+        if not is_absent(found.body, pointer)
+    ]
+    doubtful = next((one for one in said if isinstance(one.value, Undetermined)), None)
+    return next((one for one in said if one.value == Boolean(True)), doubtful or (said[0] if said else None))
+
+
+def _is_pending(state: object) -> Value:
+    known = {"SomePendingReset": True, "Current": False}
+    if isinstance(state, str) and state in known:
+        return Boolean(known[state])
+    return Undetermined("ConfigurationSettings is neither Current nor SomePendingReset")
+
+
+def _waiting_for_reset(bodies: Bodies) -> Iterable[Waiting]:
+    taken: set[str] = set()
+    for manager in bodies.of("manager"):
+        name = unique(taken, manager.owner)
+        said = _pending_reset(bodies, manager.owner)
+        if said is not None and said.value == Boolean(True):
+            yield Waiting(Address("", "ilo.manager", name, said.name), None, None, "iLO reset", said.source)
 
 
 def _snmp(bodies: Bodies, owner: str, name: str, gaps: tuple[Gap, ...]) -> list[Resource]:

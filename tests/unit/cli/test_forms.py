@@ -24,6 +24,7 @@ from auditor.model.plan import (
 )
 from auditor.model.rehearsal import Rehearsal, RehearsedTarget
 from auditor.model.resource import Address
+from auditor.model.snapshot import Waiting
 from auditor.model.source import FileSource
 from auditor.model.value import Duration, Text
 from auditor.report.interface import LANGUAGES, Style
@@ -81,9 +82,15 @@ def shown(text: str = "own time-out", *, approved: bool = False, outcome: str = 
     signer = SignerOf("lead1", "SHA256:9f")
     return ShownPlan(
         "7c1e9a00" * 8, plan(text), SignerOf("ops1", "SHA256:4b"), (signer,) if approved else (), 1,
-        () if approved else ("it has 0 of 1 approvals",), (text,), (), False, (("web1/httpd", "reload"),), ("2",),
-        rehearsal_of(text), (("web1/httpd", outcome),) if outcome else (), (), "/fleet/plans/7c1e9a00",
+        () if approved else ("it has 0 of 1 approvals",), (text,), (), False, waiting(text),
+        (("web1/httpd", "reload"),), ("2",), rehearsal_of(text),
+        (("web1/httpd", outcome),) if outcome else (), (), "/fleet/plans/7c1e9a00",
     )  # fmt: skip
+
+
+def waiting(text: str) -> tuple[Waiting, ...]:
+    where = Address("web1/ilo", "ilo.bios", text, "BootMode")
+    return (Waiting(where, None, Text(text), "reboot", None),)
 
 
 def rehearsal_of(text: str) -> Rehearsal:

@@ -220,6 +220,56 @@ def test_bios_shows_what_waits_and_what_post_said() -> None:
     )
 
 
+def test_what_waits_is_told_with_the_value_in_effect() -> None:
+    tree = bodies(
+        "ilo5",
+        (PENDING, "/Attributes/BootMode", "LegacyBios"),
+        (PENDING, "/Attributes/RestoreDefaults", "Yes"),
+    )
+    waiting = interpret(collection(tree), InterpretOptions()).waiting
+    assert [(str(one.address), one.now, one.then, one.until) for one in waiting] == [
+        ('web1/ilo:ilo.bios["1"].BootMode', Text("Uefi"), Text("LegacyBios"), "reboot"),
+        ('web1/ilo:ilo.bios["1"].RestoreDefaults', None, Text("Yes"), "reboot"),
+    ]
+    assert str(waiting[0].source) == f"{PENDING}#/Attributes/BootMode"
+    assert interpret(collection(bodies()), InterpretOptions()).waiting == ()
+
+
+@pytest.mark.parametrize("needed", [True, False, None])
+def test_a_setting_waits_for_a_reset_unless_the_registry_says_that_it_needs_none(needed: bool | None) -> None:
+    tree = bodies("ilo5", (PENDING, "/Attributes/BootMode", "LegacyBios"))
+    registry = next(body for body in tree.values() if "RegistryEntries" in body)
+    for one in registry["RegistryEntries"]["Attributes"]:  # type: ignore[index, call-overload, union-attr]
+        if needed is not None and one["AttributeName"] == "BootMode":  # type: ignore[index, call-overload]
+            one["ResetRequired"] = needed  # type: ignore[index, call-overload]
+    (waits,) = interpret(collection(tree), InterpretOptions()).waiting
+    assert waits.until == ("none" if needed is False else "reboot")
+
+
+@pytest.mark.parametrize(
+    ("uri", "pointer"),
+    [
+        (MANAGER, "/Oem/Hpe/ConfigurationSettings"),
+        (PROTOCOL, "/Oem/Hpe/ConfigurationSettings"),
+        (f"{MANAGER}/DateTime", "/ConfigurationSettings"),
+    ],
+)
+def test_a_pending_reset_is_told_wherever_the_ilo_says_it(uri: str, pointer: str) -> None:
+    tree = bodies("ilo5", (uri, pointer, "SomePendingReset"))
+    found = interpret(collection(tree), InterpretOptions())
+    (waits,) = found.waiting
+    assert (waits.address.kind, waits.then, waits.until) == ("ilo.manager", None, "iLO reset")
+    assert str(waits.source) == f"{uri}#{pointer}"
+    manager = found.find("ilo.manager", "1")
+    assert manager is not None
+    assert manager.value("some_pending_reset") == Boolean(True)
+
+
+def test_messages_of_post_that_are_no_list_decide_nothing() -> None:
+    found = value("ilo.bios", "1", "verdict", (BIOS, "/@Redfish.Settings/Messages", "Success"))
+    assert isinstance(found, Undetermined)
+
+
 @pytest.mark.parametrize(
     ("messages", "verdict"),
     [
@@ -227,7 +277,8 @@ def test_bios_shows_what_waits_and_what_post_said() -> None:
         ([{"MessageId": "Base.1.0.Success"}], "applied"),
         ([{"MessageId": "Base.1.0.Success"}] * 2, "rejected"),
         ([{"MessageId": "Base.1.0.PropertyUnknown"}], "rejected"),
-        ([5, {"MessageId": "Base.1.0.Success"}], "applied"),
+        ([5, {"MessageId": "Base.1.0.Success"}], "rejected"),
+        ([{}, {"MessageId": "Base.1.0.Success"}], "rejected"),
     ],
 )
 def test_applied_is_exactly_one_success(messages: list[object], verdict: str) -> None:
