@@ -83,6 +83,18 @@ def test_a_success_that_shows_nothing_of_the_resource_is_no_reading(body: dict[s
     assert all(hides(gaps, kind) for kind in ("ilo.snmp", "ilo.snmp_destination", "ilo.manager"))
 
 
+def test_what_stands_where_the_bios_should_be_has_no_verdict() -> None:
+    """A BIOS link that leads back to the system would else be a BIOS of which no change was rejected."""
+
+    def astray(ilo: VirtualIlo) -> None:
+        ilo.state.set(f"{ROOT}/Systems/1", "/Bios/@odata.id", f"{ROOT}/Systems/1")
+
+    found = meant(astray)
+    assert [gap.cause for gap in hides(found.gaps, "ilo.bios") if gap.kinds] == ["not recognised"]
+    bios = found.find("ilo.bios", "1")
+    assert bios is None or {type(one.value) for one in bios.attributes} == {Undetermined}
+
+
 @pytest.mark.parametrize("oem", [None, "x", {}, {"Hpe": {}}])
 def test_what_one_resource_says_of_several_kinds_is_missed_kind_by_kind(oem: object) -> None:
     def change(ilo: VirtualIlo) -> None:

@@ -44,6 +44,11 @@ def attributes_at(body: Body) -> str:
     return "" if "Attributes" not in body and "AttributeRegistry" in body else "/Attributes"
 
 
+def holds_attributes(body: Body) -> bool:
+    """Whether a body is one of BIOS settings at all."""
+    return isinstance(at(body, attributes_at(body)), dict)
+
+
 def settings(body: Body | None) -> dict[str, Setting]:
     """The BIOS attributes of a body; values that are no plain ones are left out."""
     values = at(body, attributes_at(body)) if body else None
@@ -88,7 +93,7 @@ def waiting(bodies: Bodies) -> Iterable[Waiting]:
 
 
 def _both_hold_attributes(bios: Found, waiting: Found) -> bool:
-    return all(isinstance(at(one.body, attributes_at(one.body)), dict) for one in (bios, waiting))
+    return holds_attributes(bios.body) and holds_attributes(waiting.body)
 
 
 def bioses(bodies: Bodies) -> Iterable[Resource]:
@@ -138,15 +143,18 @@ def _bios_state(bodies: Bodies, bios: Found, registry: Registry | None) -> list[
 def _verdict(bodies: Bodies, bios: Found) -> list[Attribute]:
     """Applied is exactly one ``Success``; a ``Success`` beside other messages is a change that was not taken whole."""
     pointer = "/SettingsResult/Messages" if "SettingsResult" in bios.body else "/@Redfish.Settings/Messages"
+    place = place_of(bodies, bios, pointer)
     there, messages = find(bios.body, pointer)
+    if not holds_attributes(bios.body):
+        why = Undetermined("what stands where the BIOS should be holds no attributes")
+        return [Attribute(name, why, place_of(bodies, bios)) for name in ("verdict", "rejected")]
     if there and messages is not None and not isinstance(messages, list):
         why = Undetermined("what POST said of the last change is no list of messages")
-        return [Attribute("verdict", why, place_of(bodies, bios, pointer))]
+        return [Attribute("verdict", why, place)]
     named = [(_message_name(one), one if isinstance(one, dict) else {}) for one in listed(messages)]
     others = [_said(name, one) for name, one in named if name != "Success"]
     succeeded = sum(name == "Success" for name, _ in named)
     verdict = "none" if not named else "applied" if succeeded == 1 and not others else "rejected"
-    place = place_of(bodies, bios, pointer)
     return [Attribute("verdict", Text(verdict), place), Attribute("rejected", Many(tuple(map(Text, others))), place)]
 
 

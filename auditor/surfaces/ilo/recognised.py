@@ -7,16 +7,19 @@ from functools import cache
 from typing import Final
 
 from auditor.model.snapshot import Gap
+from auditor.surfaces.ilo.bios import holds_attributes
 from auditor.surfaces.ilo.bodies import Bodies, text_at
 from auditor.surfaces.ilo.body import find, key_of
 from auditor.surfaces.ilo.links import LINKS
 from auditor.surfaces.ilo.members import MEMBERS
 
 _ALWAYS: Final = frozenset({
-    "account_service", "date_time", "event_subscription", "firmware", "licence", "manager", "network_protocol",
-    "secure_boot", "security", "snmp", "snmp_destination", "update_service",
+    "account_service", "date_time", "event_service", "event_subscription", "firmware", "licence", "manager",
+    "network_protocol", "secure_boot", "security", "security_dashboard", "snmp", "snmp_destination", "snmp_user",
+    "system", "update_service",
 })  # fmt: skip
 """Roles of which every generation shows at least one member that is known here."""
+_SETTINGS: Final = ("bios", "bios_settings")
 _KNOWN: Final = ("iLO 5", "iLO 6", "iLO 7")
 _NOTHING: Final = "it holds no member that is known"
 _LOOK: Final = "Look at the iLO itself for what matters."
@@ -28,6 +31,8 @@ def unrecognised(bodies: Bodies) -> Iterable[Gap]:
     A resource may hold members of several kinds; where those of one are missing, the gap is over that kind.
     """
     for found in bodies.found:
+        if found.role in _SETTINGS and not holds_attributes(found.body):
+            yield Gap(bodies.name(found.uri), "not recognised", _NOTHING, _LOOK, _kinds(found.role))
         known = _pointers(found.role) if found.role in _ALWAYS else {}
         missing = [kind for kind, pointers in known.items() if not any(find(found.body, one)[0] for one in pointers)]
         if missing:
