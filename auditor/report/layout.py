@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from auditor.report.escape import one_line
+from auditor.report.escape import one_line, visible
 from auditor.report.interface import WIDTH
 
 LABEL: Final = 22
@@ -67,6 +67,12 @@ def entry(label: str, text: str, indent: int = 2, label_columns: int = LABEL) ->
         return f"{' ' * indent}{label}  {text}".rstrip()
     head = " " * indent + label
     return f"{head}\n{paragraph(text, indent + 4)}" if text else head
+
+
+def in_short(names: Sequence[str], *, whole: bool = False) -> str:
+    """The names, safe to show; of more than six the first, the last and how many, unless ``whole``."""
+    shown = [visible(name) for name in names]
+    return ", ".join(shown) if whole or len(shown) <= 6 else f"{shown[0]} … {shown[-1]} ({len(shown)})"
 
 
 def paint(text: str, colour: str, *, on: bool) -> str:

@@ -6,10 +6,12 @@ import re
 from functools import cache
 from typing import Final
 
+from auditor.report.gap_texts import ADVICE
 from auditor.report.interface import Language
 
 _LONGEST: Final = 2_000
 _JAPANESE: Final[dict[str, str]] = {
+    **ADVICE,
     # alert tests
     "the iLO said that it would send it": "iLO は送信すると応答しました",
     "Compare where the iLO sends with where arrivals are watched for; then network and filters.": (

@@ -13,7 +13,7 @@ from auditor.model.snapshot import Gap
 from auditor.report import outline, terminal_changes
 from auditor.report.escape import one_line, visible
 from auditor.report.interface import Style
-from auditor.report.layout import advice, entry, pad, paint, paragraph
+from auditor.report.layout import advice, entry, in_short, pad, paint, paragraph
 from auditor.report.messages import Words
 from auditor.report.waiting import waiting_block
 
@@ -31,7 +31,7 @@ def render_check(report: CheckReport, style: Style) -> str:
         blocks = [words(clean if outline.examined(report) else "check.nothing")]
     notes = [paragraph(one_line(note), 2, 4) for note in report.notes]
     blocks.append("\n".join([*_counts(report, words), *_not_evaluated(report, several, words, style), *notes]))
-    gaps = _gaps(((target.target, target.gaps) for target in report.targets), several, words)
+    gaps = _gaps(((target.target, target.gaps) for target in report.targets), several, words, style)
     if gaps:
         blocks.append("\n".join(gaps))
     waiting = [(target.target if several else "", one) for target in report.targets for one in target.waiting]
@@ -47,9 +47,9 @@ def render_drift(report: DriftReport, style: Style) -> str:
     unseen = [one for one in report.targets if not one.seen]
     same = [one for one in report.targets if one.seen and not (one.changes or one.text_changes)]
     blocks = ["\n".join(_target_block(target, words, style)) for target in changed]
-    blocks += ["\n".join(_unseen(target, words, style)) for target in unseen]
+    blocks += ["\n".join(_unseen(alike, words, style)) for alike in _alike(unseen)]
     partly = [(one.target, one.gaps) for one in report.targets if one.seen and one.gaps]
-    gaps = _gaps(partly, True, words)
+    gaps = _gaps(partly, True, words, style)
     if gaps:
         blocks.append("\n".join(gaps))
     waiting = [(target.target, one) for target in report.targets for one in target.waiting]
@@ -160,19 +160,24 @@ def _some(names: Sequence[str], limit: int = 4) -> str:
     return f"{shown} (+{len(names) - limit})" if len(names) > limit else shown
 
 
-def _gaps(by_target: Iterable[tuple[str, Sequence[Gap]]], several: bool, words: Words) -> list[str]:
-    listed: dict[str, list[str]] = {"check.not_seen": [], "check.expected_gaps": [], "check.complete_gaps": []}
+def _gaps(by_target: Iterable[tuple[str, Sequence[Gap]]], several: bool, words: Words, style: Style) -> list[str]:
+    """What was not seen, each once: one cause (a password that is refused) may hide many targets."""
+    alike: dict[Gap, list[str]] = {}
     for target, gaps in by_target:
         for gap in gaps:
-            title = "not_seen" if gap.counts else "complete_gaps" if gap.complete else "expected_gaps"
-            listed[f"check.{title}"].append("\n".join(_gap(target if several else "", gap, words)))
+            alike.setdefault(gap, []).append(target)
+    listed: dict[str, list[str]] = {"check.not_seen": [], "check.expected_gaps": [], "check.complete_gaps": []}
+    for gap, targets in alike.items():
+        title = "not_seen" if gap.counts else "complete_gaps" if gap.complete else "expected_gaps"
+        names = in_short(targets, whole=style.verbose) if several else ""
+        listed[f"check.{title}"].append("\n".join(_gap(names, gap, words)))
     return [line for title, lines in listed.items() if lines for line in (words(title), *lines)]
 
 
-def _gap(target: str, gap: Gap, words: Words) -> Iterable[str]:
+def _gap(targets: str, gap: Gap, words: Words) -> Iterable[str]:
     label = one_line(gap.what, 200)
-    if target:
-        label = f"{visible(target)}  {label}"
+    if targets:
+        label = f"{targets}  {label}"
     detail = one_line(gap.detail)
     cause = words(f"cause.{gap.cause}")
     yield entry(label, f"{cause}: {detail}" if detail else cause)
@@ -197,23 +202,31 @@ def _target_block(target: TargetDrift, words: Words, style: Style) -> Iterable[s
         yield f"    auditor history {shlex.quote(one_line(str(since_agreed[0].address)))}"
 
 
-def _unseen(target: TargetDrift, words: Words, style: Style) -> Iterable[str]:
-    counts = any(gap.counts for gap in target.gaps) or not target.gaps
+def _unseen(targets: Sequence[TargetDrift], words: Words, style: Style) -> Iterable[str]:
+    """Targets that were not seen for the same reasons."""
+    gaps = targets[0].gaps
+    counts = any(gap.counts for gap in gaps) or not gaps
     state = paint(words("drift.not_seen"), "high", on=style.colour) if counts else words("drift.expected")
-    head = f"{visible(target.target)}  {state}"
-    causes = [one_line(gap.detail) or words(f"cause.{gap.cause}") for gap in target.gaps]
+    head = f"{in_short([one.target for one in targets], whole=style.verbose)}  {state}"
+    causes = [one_line(gap.detail) or words(f"cause.{gap.cause}") for gap in gaps]
     yield paragraph(f"{head}: {causes[0]}", 0, 2) if causes else head
-    for gap in target.gaps:
+    for gap in gaps:
         if expected := outline.expected_text(gap, words):
             yield paragraph(expected, 6, 8)
         else:
             yield from advice(words.said(gap.next_step), 6)
 
 
+def _alike(targets: Iterable[TargetDrift]) -> Iterable[list[TargetDrift]]:
+    found: dict[tuple[Gap, ...], list[TargetDrift]] = {}
+    for target in targets:
+        found.setdefault(target.gaps, []).append(target)
+    return found.values()
+
+
 def _summary(report: DriftReport, same: Sequence[TargetDrift], words: Words, style: Style) -> Iterable[str]:
     for text, targets in outline.unchanged(same):
-        names = [visible(target.target) for target in targets]
-        listed = ", ".join(names) if style.verbose or len(names) <= 6 else f"{names[0]} … {names[-1]} ({len(names)})"
+        listed = in_short([target.target for target in targets], whole=style.verbose)
         yield paragraph(pad(listed, 1) + "  " + words(text), 0, 2)
     seen, everything = outline.coverage(report)
     yield words("drift.coverage", seen=words.number(seen), all=words.number(everything))

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from auditor.errors import CollectError, InputError
 from auditor.model.target import IloEndpoint
+from auditor.report.sentences import said
 from auditor.surfaces.ilo.client import Credentials, IloClient, credentials_of
 from auditor.surfaces.ilo.simulator import spoiling
 from auditor.surfaces.ilo.simulator.certificate import make_certificates
@@ -216,6 +217,9 @@ def test_every_fault_has_its_cause_and_the_session_is_closed(fault: FaultKind, c
                 await ours.get(SNMP)
             assert caught.value.cause == cause
             assert "/SnmpService" in str(caught.value)
+            advice = caught.value.next_step or ""
+            assert bool(advice) == (cause not in ("absent", "licence"))
+            assert not advice or said(advice, "ja") != advice
             assert (await ours.get(MANAGER)).ok
         assert ilo.sessions == {}
 

@@ -62,8 +62,9 @@ def test_of_sixteen_at_once_one_is_tried_with_a_wrong_password() -> None:
         for n, ilo in enumerate(ilos):
             [gap] = gaps[f"web{n}"]
             assert (gap.what, gap.cause) == ("whole target", "refused")
-            told = "the log-in was refused" if n == tried else f"not tried to log in, since {ilos[tried].url} refused"
-            assert gap.detail.startswith(f"{ilo.url}: {told}")
+            refused = f"{ilo.url}: the log-in was refused"
+            told = refused if n == tried else f"not tried to log in, since {ilos[tried].url} refused"
+            assert gap.detail.startswith(told)
             assert "AUDITOR_ILO_PASSWORD" in gap.next_step
             assert "out-of-date" not in repr(gap)
 

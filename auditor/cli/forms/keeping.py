@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from auditor.report.escape import one_line, visible
 from auditor.report.interface import Style
 from auditor.report.json import address_json, gap_json, source_json, value_json, waiting_json, write
-from auditor.report.layout import advice, entry, paint, paragraph
+from auditor.report.layout import advice, entry, in_short, paint, paragraph
 from auditor.report.messages import Words
 from auditor.report.outline import expected_text, source_text, value_text
 from auditor.report.waiting import waiting_block
@@ -48,10 +48,10 @@ def show_snapshot(report: SnapshotReport, style: Style) -> str:
     words = Words(style.lang)
     shown = [one for one in report.targets if style.verbose or one.status != "unchanged" or one.gaps]
     lines: list[str] = []
-    for target in shown:
-        lines.append(_target_line(target, words, style))
-        lines += _documents(target, style)
-        lines += _gap_lines(target.gaps, words)
+    for targets in _alike(shown):
+        lines.append(_target_line(targets, words, style))
+        lines += _documents(targets[0], words, style)
+        lines += _gap_lines(targets[0].gaps, words)
     same = sum(one.status == "unchanged" for one in report.targets)
     if report.unchanged:
         part = "snapshot.identical_in_part" if report.seen else "snapshot.unseen"
@@ -66,7 +66,17 @@ def show_snapshot(report: SnapshotReport, style: Style) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _target_line(target: TargetWritten, words: Words, style: Style) -> str:
+def _alike(targets: Iterable[TargetWritten]) -> Iterable[list[TargetWritten]]:
+    """The targets one by one, but those together that were not seen for the same reasons."""
+    found: dict[object, list[TargetWritten]] = {}
+    for target in targets:
+        unseen = target.status == "not seen" and not target.documents
+        found.setdefault(target.gaps if unseen else target.target, []).append(target)
+    return found.values()
+
+
+def _target_line(targets: Sequence[TargetWritten], words: Words, style: Style) -> str:
+    target = targets[0]
     status = words(f"snapshot.{target.status}")
     if target.status == "not seen":
         status = paint(status, "high", on=style.colour)
@@ -74,18 +84,22 @@ def _target_line(target: TargetWritten, words: Words, style: Style) -> str:
         status = f"{status}, {words.count('document', target.documents)}"
     if target.agreed:
         status = f"{status}, {words('snapshot.agreed')}"
-    return f"{visible(target.target)}  {status}"
+    return f"{in_short([one.target for one in targets], whole=style.verbose)}  {status}"
 
 
-def _documents(target: TargetWritten, style: Style) -> Iterable[str]:
+def _documents(target: TargetWritten, words: Words, style: Style) -> Iterable[str]:
     if target.status != "changed" and not style.verbose:
         return
-    marked = [("+", one) for one in target.added]
-    marked += [("~", one) for one in target.changed]
-    marked += [("-", one) for one in target.removed]
+    unsure = any(not gap.complete for gap in target.gaps)  # then what is missing may only not have been seen
+    marked = [("+", one_line(one)) for one in target.added]
+    marked += [("~", one_line(one)) for one in target.changed]
+    marked += [
+        ("?", words("snapshot.unsure", name=one_line(one))) if unsure else ("-", one_line(one))
+        for one in target.removed
+    ]
     shown = marked if style.verbose else marked[:_FEW]
     for mark, name in shown:
-        yield f"  {mark} {one_line(name)}"
+        yield f"  {mark} {name}"
     if len(marked) > len(shown):
         yield f"    +{len(marked) - len(shown)}; --verbose"
 
@@ -98,7 +112,7 @@ def _gap_lines(gaps: Iterable[Gap], words: Words) -> Iterable[str]:
         if expected := expected_text(gap, words):
             yield paragraph(expected, 6, 8)
         else:
-            yield from advice(gap.next_step, 6)
+            yield from advice(words.said(gap.next_step), 6)
 
 
 def snapshot_json(report: SnapshotReport, style: Style) -> str:

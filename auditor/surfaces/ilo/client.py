@@ -33,9 +33,9 @@ from auditor.surfaces.ilo.body import Body, link, path_of
 from auditor.surfaces.ilo.bounded import BoundedResponse, TooLargeError
 from auditor.surfaces.ilo.failures import (
     changed,
+    failed,
     is_expired,
     is_refusal,
-    named,
     no_session,
     not_tried,
     not_trusted,
@@ -165,10 +165,10 @@ class IloClient:
         if not answer.ok:
             raise unsuccessful(self.endpoint.url, uri, answer)
         if answer.error:
-            raise CollectError(f"{named(self.endpoint.url, uri)}: {answer.error}", cause="malformed")
+            raise failed(self.endpoint.url, uri, answer.error, "malformed")
         if not answer.is_resource:  # a success without a resource: nothing was seen
             what = f"no resource in the answer{listed(answer.messages)}" if answer.body else "an empty answer"
-            raise CollectError(f"{named(self.endpoint.url, uri)}: {what}", cause="malformed")
+            raise failed(self.endpoint.url, uri, what, "malformed")
         return answer
 
     @property
@@ -278,9 +278,7 @@ class IloClient:
         except RedfishError as error:
             failure = await self._failed(uri, error)
         except ValueError as error:  # a header or status line that no client can make sense of
-            failure = CollectError(
-                f"{named(self.endpoint.url, uri)}: no HTTP answer ({str(error)[:120]})", cause="malformed"
-            )
+            failure = failed(self.endpoint.url, uri, f"no HTTP answer ({str(error)[:120]})", "malformed")
         raise failure  # on its own: aiohttp's errors hold the request with its token
 
     def _widen(self) -> None:
@@ -409,11 +407,11 @@ class IloClient:
     # -- failures -----------------------------------------------------------------------------------------------------
 
     async def _failed(self, uri: str, error: RedfishError) -> CollectError:
-        under, where = error.__cause__, named(self.endpoint.url, uri)
+        under = error.__cause__
         if isinstance(error, RedfishTimeoutError):
-            return CollectError(f"{where}: no answer within {self._request_s:g} s", cause="timed out")
+            return failed(self.endpoint.url, uri, f"no answer within {self._request_s:g} s", "timed out")
         if isinstance(under, TooLargeError):
-            return CollectError(f"{where}: the body holds {under}", cause="too large")
+            return failed(self.endpoint.url, uri, f"the body holds {under}", "too large")
         if isinstance(under, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
             return await self._not_trusted(under)
         if isinstance(error, RedfishConnectionError) and isinstance(under, aiohttp.ClientConnectorError):
@@ -423,8 +421,10 @@ class IloClient:
                 next_step="Check name, port and network.",
             )
         if isinstance(under, aiohttp.ClientResponseError):
-            return CollectError(f"{where}: no HTTP answer ({reason(under)})", cause="malformed")
-        return CollectError(f"{where}: the connection failed ({reason(under or error)})", cause="unreachable")
+            return failed(self.endpoint.url, uri, f"no HTTP answer ({reason(under)})", "malformed")
+        if isinstance(under, aiohttp.ClientPayloadError):
+            return failed(self.endpoint.url, uri, "the answer ended before it was whole", "unreachable")
+        return failed(self.endpoint.url, uri, f"the connection failed ({reason(under or error)})", "unreachable")
 
     def _trusted(self) -> ssl.SSLContext | aiohttp.Fingerprint:
         """What the iLO's certificate is held against: the pinned one itself, or authorities."""

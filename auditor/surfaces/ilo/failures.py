@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from auditor.surfaces.ilo.pins import Pin
     from auditor.surfaces.ilo.trust import Certificate
 
+LOAD: Final = "Look at the iLO's load and the network, then run it again."
+LOOK: Final = "Look at the iLO itself, whether it works as it should."
+_LATE: Final = ("timed out", "unreachable")
 _REFUSED: Final = (400, 401, 403)
 _NOT_THE_ACCOUNT: Final = ("PasswordChangeRequired", "LicenseKeyRequired", "NoValidSession")
 
@@ -75,7 +78,7 @@ def not_tried(endpoint: IloEndpoint, refused_by: str) -> CollectError:
     """Another machine refused these credentials in this run."""
     names = f"{endpoint.username_env} and {endpoint.password_env}"
     return CollectError(
-        f"{endpoint.url}: not tried to log in, since {refused_by} refused the same credentials. Not read.",
+        f"not tried to log in, since {refused_by} refused the same credentials. Not read.",
         cause="refused",
         next_step=f"Put {names} right, then run again. Where {refused_by} alone has another account, name variables of "
         "its own: username_env and password_env of its ilo in auditor.yaml.",
@@ -85,17 +88,26 @@ def not_tried(endpoint: IloEndpoint, refused_by: str) -> CollectError:
 def unsuccessful(base: str, uri: str, answer: Answer) -> CollectError:
     """A read that was answered with a status that is no success."""
     cause: Cause = "unreachable"
+    told, do = f"status {answer.status}{listed(answer.messages)}", LOOK
     if answer.status in (400, 402, 403) and answer.says("LicenseKeyRequired"):
-        cause = "licence"
+        cause, do = "licence", ""
     elif answer.status in (404, 410):
-        cause = "absent"
+        cause, do = "absent", ""
     elif answer.status == 403 or answer.says("InsufficientPrivilege"):
-        cause = "not permitted"
+        cause, do = "not permitted", f"See what the account lacks:  auditor doctor {address_of(base)}"
     elif answer.status == 401:
-        cause = "refused"
+        cause, do = "refused", ""
     elif 300 <= answer.status < 400:
-        cause = "unsupported"
-    return CollectError(f"{named(base, uri)}: status {answer.status}{listed(answer.messages)}", cause=cause)
+        cause, do = "unsupported", "See what stands in between: a proxy, or another address than the iLO's own."
+        told += ": it sends the reader elsewhere, which is not followed"
+    elif answer.status == 503:
+        told, do = f"busy ({told}), also when asked again", "Run it again when the iLO has less to do."
+    return CollectError(f"{named(base, uri)}: {told}", cause=cause, next_step=do)
+
+
+def failed(base: str, uri: str, what: str, cause: Cause) -> CollectError:
+    """A resource that was asked for and of which no answer came that could be read."""
+    return CollectError(f"{named(base, uri)}: {what}", cause=cause, next_step=LOAD if cause in _LATE else LOOK)
 
 
 def not_trusted(base: str, detail: str, verdict: str) -> CollectError:

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Final
 
 from auditor.model.snapshot import Gap
+from auditor.surfaces.ilo.failures import LOAD
 
 UNUSABLE: Final = "the link cannot be followed"
 _NAMED: Final = 8
@@ -40,7 +41,7 @@ def late(what: str, deadline_s: float, read: int) -> Gap:
         what,
         "timed out",
         f"not read within {deadline_s:g} s; {read} resources were",
-        "Look at the iLO's load and the network, or allow more time.",
+        LOAD,
     )
 
 

@@ -34,3 +34,19 @@ def test_nothing_changed_is_said_of_what_was_seen_alone() -> None:
 def test_advice_fits_80_columns(lang: str) -> None:
     for line in _shown(SEEN, UNSEEN, lang=lang).splitlines():
         assert width_of(line) <= 80
+
+
+def test_one_cause_that_hides_many_targets_is_told_once() -> None:
+    gap = Gap("whole target", "refused", "not tried to log in", LONG)
+    shown = _shown(*(TargetWritten(f"web{number}/ilo", "not seen", gaps=(gap,)) for number in range(1, 31)))
+    assert shown.count("not tried to log in") == 1
+    assert "web1/ilo … web30/ilo (30)  NOT SEEN" in shown
+
+
+def test_a_document_that_may_only_not_have_been_seen_is_not_told_as_gone() -> None:
+    names = ("redfish/v1/managers/1/snmpservice.json",)
+    gone = TargetWritten("web1/ilo", "changed", removed=names)
+    unsure = TargetWritten("web1/ilo", "changed", removed=names, gaps=(Gap("SnmpService", "malformed"),))
+    assert f"  - {names[0]}" in _shown(gone)
+    assert f"  - {names[0]}" not in _shown(unsure)
+    assert f"  ? {names[0]}  gone, or not seen" in _shown(unsure)

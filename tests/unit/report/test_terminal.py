@@ -149,3 +149,32 @@ def test_fixed_texts_of_attributions_are_said_in_the_language_of_the_report() ->
             said = form.render_drift(report, Style(lang="ja"))
             assert hand.text not in said
             assert "該当する変更計画なし" in said or "パッケージの変更" in said
+
+
+REFUSED = Gap("whole target", "refused", "not tried to log in", "Put the password right.")
+MANY = tuple(f"web{number}/ilo" for number in range(1, 31))
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_one_cause_that_hides_many_targets_is_told_once(verbose: bool) -> None:
+    checks = tuple(TargetCheck(name, "ilo", (), (REFUSED,)) for name in MANY)
+    drifts = tuple(TargetDrift(name, "ilo", seen=False, gaps=(REFUSED,)) for name in MANY)
+    style = Style(verbose=verbose)
+    for text in (
+        terminal.render_check(CheckReport(checks, 0, False), style),
+        terminal.render_drift(DriftReport(drifts, False), style),
+    ):
+        assert text.count("not tried to log in") == text.count("Put the password right.") == 1
+        assert ("web1/ilo … web30/ilo (30)" in text) != verbose
+        assert all(name in text for name in MANY) == verbose
+
+
+def test_targets_that_were_not_seen_for_different_reasons_stay_apart() -> None:
+    other = msgspec.structs.replace(REFUSED, detail="no answer")
+    drifts = (
+        TargetDrift("a/ilo", "ilo", seen=False, gaps=(REFUSED,)),
+        TargetDrift("b/ilo", "ilo", seen=False, gaps=(other,)),
+    )
+    text = terminal.render_drift(DriftReport(drifts, False), Style())
+    assert "a/ilo  NOT SEEN: not tried" in text
+    assert "b/ilo  NOT SEEN: no answer" in text
