@@ -46,8 +46,8 @@ class SshTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
     ``host`` is a name or address, or a ``Host`` of ssh_config; ``user`` and ``port`` are left to ssh_config where they
     are empty. ``path`` is absolute there; empty: find it. ``sudo`` reads as root, by ``sudo -n``. ``config`` is an
-    ssh_config to use instead of the user's own. The rest is as for a :class:`LocalTree`; ``server`` and its
-    ``environment`` are those of that machine.
+    ssh_config to use instead of the user's own. The rest is as for a :class:`LocalTree`; ``server``, its
+    ``environment`` and ``state_dir`` are those of that machine, and ``probe`` is asked from here.
     """
 
     host: str
@@ -62,6 +62,8 @@ class SshTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     defines: tuple[str, ...] = ()
     httpd_version: str = ""
     built_in: tuple[str, ...] = ()
+    state_dir: str = ""
+    probe: str = ""
 
 
 class StoredSnapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="snapshot"):

@@ -12,7 +12,9 @@ from auditor.errors import ApplyError
 from auditor.model.plan import Cohort, Direction, DirectiveEdit, Origin, Plan, Step, Wave
 from auditor.model.target import LocalTree, Target
 from auditor.plan.journal import FileJournal
-from auditor.surfaces.httpd.carry_out.server import Running, Verdict
+from auditor.surfaces.httpd.carry_out.local import LocalMachine
+from auditor.surfaces.httpd.carry_out.running import Running
+from auditor.surfaces.httpd.carry_out.server import Verdict
 from auditor.surfaces.httpd.carry_out.transaction import HttpdTransaction
 from auditor.surfaces.httpd.secrets import seal_text
 from auditor.surfaces.interface import ActOptions
@@ -46,7 +48,7 @@ class FakeServer:
                 found[path.relative_to(self.root).as_posix()] = bound.get(real, real).read_bytes()
         return found
 
-    def check(self, bound: Sequence[tuple[Path, Path]] = (), extra: Sequence[str] = ()) -> Verdict | None:
+    async def check(self, bound: Sequence[tuple[Path, Path]] = (), extra: Sequence[str] = ()) -> Verdict | None:
         self.calls.append("check")
         if bound and not self.private_mounts:
             return None
@@ -57,17 +59,17 @@ class FakeServer:
             return Verdict(False, "Invalid command 'Nonsense'")
         return Verdict(True, "", tuple(str(self.root / name) for name in content))
 
-    def running(self) -> Running | None:
+    async def running(self) -> Running | None:
         if not self.up:
             return None
         children, addresses = frozenset({(self.generation, "1")}), (("127.0.0.1", 80),)
         return Running(self.pid, "1", children, addresses, frozenset(), self.generation)
 
-    def reload(self) -> None:
+    async def reload(self) -> None:
         self.calls.append("reload")
         self._load()
 
-    def start(self) -> None:
+    async def start(self) -> None:
         self.calls.append("start")
         self.up = True
         self._load()
@@ -78,7 +80,7 @@ class FakeServer:
         if any(self.deadly in one for one in self.loaded.values()):
             self.up = False
 
-    def probe(self) -> str:
+    async def probe(self) -> str:
         return self.unprobed
 
     def boot(self) -> None:
@@ -129,21 +131,13 @@ class World:
         return FileJournal(self.folder / "journal.jsonl", PLAN, "web1/httpd", direction, acts or Acts())
 
     def transaction(self, journal: FileJournal, acts: Acts | None = None) -> HttpdTransaction:
-        target = self.target
-        assert isinstance(target.location, LocalTree)
         wave, cohort = Wave("all", ("web1/httpd",)), Cohort(("web1/httpd",), self.steps, ())
         plan = Plan("r", "a", "", "", Origin("set", ()), (wave,), (cohort,))
-        return HttpdTransaction(
-            target,
-            target.location,
-            "httpd.conf",
-            self.steps,
-            journal.direction,
-            ActOptions(plan, PLAN, journal, SEALER),
-            self.server,
-            survey,
-            acts or Acts(),
-        )
+        target = self.target
+        assert isinstance(target.location, LocalTree)
+        options = ActOptions(plan, PLAN, journal, SEALER)
+        machine = LocalMachine(target, target.location, "httpd.conf", options, self.server, acts or Acts())
+        return HttpdTransaction(target, self.steps, journal.direction, options, machine, survey)
 
     def state(self) -> dict[str, tuple[object, ...]]:
         """Names, kinds, modes, owners and bytes of the whole tree, and the state of the server."""

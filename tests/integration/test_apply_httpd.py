@@ -102,8 +102,8 @@ def test_a_server_that_ends_a_second_after_the_reload_is_noticed_and_brought_bac
     ended: list[int] = []
     original = server.HttpdServer.reload
 
-    def reload(self: server.HttpdServer) -> None:
-        original(self)
+    async def reload(self: server.HttpdServer) -> None:
+        await original(self)
         if not ended:
             ended.append(int((site.folder / "httpd.pid").read_text()))
             threading.Timer(1.2, os.kill, (ended[0], 15)).start()
@@ -210,7 +210,7 @@ def test_an_ended_run_is_taken_back_by_the_next_command(site: Site) -> None:
     original = transaction.HttpdTransaction.prepare
 
     async def prepare(self: transaction.HttpdTransaction) -> tuple[str, ...]:
-        self.acts = Ended(10_000)
+        self.machine.acts = Ended(10_000)  # type: ignore[attr-defined]
         return await original(self)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -467,7 +467,7 @@ def test_a_disk_that_fails_under_a_real_server_is_taken_back(site: Site, number:
 
     def with_acts(found: CountingActs | FailingAt) -> object:
         async def prepare(self: transaction.HttpdTransaction) -> tuple[str, ...]:
-            self.acts = found
+            self.machine.acts = found  # type: ignore[attr-defined]
             acts.append(found)
             return await original(self)
 

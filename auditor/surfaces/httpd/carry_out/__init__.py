@@ -20,6 +20,7 @@ def begin(target: Target, steps: tuple[Step, ...], direction: Direction, options
         RefusedError: the target is no tree of this machine, or the inventory names no server for it.
     """
     from auditor.surfaces.httpd.carry_out import server
+    from auditor.surfaces.httpd.carry_out.local import LocalMachine
     from auditor.surfaces.httpd.carry_out.survey import main_file_of, survey
     from auditor.surfaces.httpd.carry_out.transaction import HttpdTransaction
 
@@ -41,13 +42,13 @@ def begin(target: Target, steps: tuple[Step, ...], direction: Direction, options
             untouched="Nothing was changed.",
             next_step="Say how it is started:  server: [/usr/sbin/httpd]",
         )
+    main_file = main_file_of(tree)
+    machine = LocalMachine(target, tree, main_file, options, server.HttpdServer(tree, server.SETTLE_S))
     return HttpdTransaction(
         target=target,
-        tree=tree,
-        main_file=main_file_of(tree),
         steps=steps,
         direction=direction,
         options=options,
-        server=server.HttpdServer(tree, server.SETTLE_S),
+        machine=machine,
         survey=lambda: survey(target, tree, options.sealer),
     )

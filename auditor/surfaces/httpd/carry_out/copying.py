@@ -47,7 +47,7 @@ async def copy(target: Target, steps: Sequence[Step], folder: Path) -> Copy:
     root = Path(tree.path).resolve()
     await asyncio.to_thread(_copy, root, folder / "tree")
     enter = ("sh", "-c", _ENTER, "sh", str(folder / "tree"), str(root))
-    verdict = HttpdServer(tree).check()
+    verdict = await HttpdServer(tree).check()
     said = verdict.text if verdict is not None and not verdict.passed else ""
     return Copy(
         f"a copy of {root}, in a private mount at its own place, checked by {tree.server[0]}",

@@ -46,7 +46,7 @@ def write_stage(folder: Path, files: Sequence[tuple[LiveFile, bytes]], acts: Act
     return staged
 
 
-def check_stage(
+async def check_stage(
     folder: Path, root: Path, main_file: str, staged: Mapping[Path, Path], *, server: Server, acts: Acts
 ) -> Checked:
     """The server's own check on the tree as it will be.
@@ -55,17 +55,17 @@ def check_stage(
         RefusedError: the check fails, or the server does not read a file that is to be changed.
     """
     if os.geteuid() == 0:
-        verdict = server.check(bound=[(new, live) for live, new in staged.items()])
+        verdict = await server.check(bound=[(new, live) for live, new in staged.items()])
         if verdict is not None:
             _believe(verdict, [str(live) for live in staged], staged)
             return Checked("private mount", "the server's own check passes on the staged tree (private mount)")
     copy = folder / "tree"
     _copy(root, copy, root, staged, acts)
-    verdict = server.check(extra=["-d", str(copy), "-f", str(copy / main_file)])
+    verdict = await server.check(extra=["-d", str(copy), "-f", str(copy / main_file)])
     if verdict is not None and verdict.passed and _read_staged(verdict.files, staged):
         return Checked("staged copy", "the server's own check passes on the staged tree (a copy)")
     if verdict is not None and not verdict.passed:
-        live = server.check()
+        live = await server.check()
         if live is not None and live.passed and _mentions(verdict.text, copy):
             raise RefusedError(f"the server refuses the staged tree: {verdict.text}", untouched="Nothing was changed.")
     return Checked("nowhere", "the server reads absolute paths here: its own check follows before the reload")

@@ -554,7 +554,7 @@ def test_the_server_has_to_read_what_is_changed(tmp_path: Path) -> None:
     world = make_world(tmp_path)
 
     class Elsewhere(FakeServer):
-        def check(self, bound=(), extra=()):  # type: ignore[no-untyped-def]
+        async def check(self, bound=(), extra=()):  # type: ignore[no-untyped-def]
             from auditor.surfaces.httpd.carry_out.server import Verdict
 
             return Verdict(True, "", ("/srv/other/httpd.conf",))

@@ -1,0 +1,115 @@
+"""What is seen of a running server: its processes, where it listens, and who answers there. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final
+
+Address = tuple[str, int]
+
+_SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
+_GENERATION: Final = re.compile(rb"^ParentServerConfigGeneration: (\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running server: its parent process with its start time, its children, addresses, and which of these answer."""
+
+    pid: int
+    started: str
+    children: frozenset[tuple[int, str]]
+    addresses: tuple[Address, ...]
+    answering: frozenset[Address]
+    generation: int | None
+    unprobed: str = ""
+    """Why the inventory's probe fails already, so that its failing afterwards is none of the change's."""
+
+    def serves_the_same_as(self, other: Running) -> bool:
+        """Whether it cannot have read its files between the two looks: nobody started or reloaded it."""
+        if (self.pid, self.started) != (other.pid, other.started):
+            return False
+        if self.generation is not None and other.generation is not None:
+            return self.generation == other.generation
+        return self.children == other.children
+
+
+@dataclass(frozen=True)
+class Process:
+    """The parent process as the system shows it: nothing of it has been asked yet."""
+
+    pid: int
+    started: str
+    children: frozenset[tuple[int, str]]
+    addresses: tuple[Address, ...]
+
+
+PROCESSES: Final = r"""
+p=
+read -r p 2>/dev/null <"$1"
+case $p in '' | *[!0-9]*) p=$3 ;; esac
+[ -n "$p" ] || exit 0
+w=$(command -v "$2") && readlink -f "$w" || echo
+echo "$p"
+cat /proc/[0-9]*/stat 2>/dev/null
+echo fd; ls -l "/proc/$p/fd" 2>/dev/null
+echo tcp; cat "/proc/$p/net/tcp" "/proc/$p/net/tcp6" 2>/dev/null
+echo end
+"""
+"""Tells of the process whose PidFile is ``$1`` and program ``$2``, or of process ``$3`` while the PidFile is empty
+or gone (a reload writes it anew); nothing where there is neither."""
+
+
+def process_of(said: bytes) -> Process | None:
+    """The server's parent process, or None where the process of that id is none of its program, or none lives.
+
+    Errors:
+        ValueError: the answer is not whole.
+    """
+    lines = said.decode("latin-1").split("\n")
+    if lines == [""]:
+        return None
+    if lines[-2:] != ["end", ""]:
+        raise ValueError("the machine's answer about its processes is not whole")
+    program, pid = lines[0].rpartition("/")[2][:15], int(lines[1])
+    fd, tcp = lines.index("fd"), len(lines) - 1 - lines[::-1].index("tcp")
+    known = {one: fields for one, fields in map(_stat, lines[2:fd]) if fields}
+    parent = known.get(pid)
+    if parent is None or parent[0] != program or parent[1] in "ZX":
+        return None
+    children = frozenset(
+        (one, fields[20])
+        for one, fields in known.items()
+        if fields[2] == str(pid) and fields[0] == program and fields[1] not in "ZX"
+    )
+    inodes = {match[1] for line in lines[fd + 1 : tcp] if (match := _SOCKET.search(line))}
+    return Process(pid, parent[20], children, _listening(lines[tcp + 1 : -2], inodes))
+
+
+def generation_of(answer: bytes) -> int | None:
+    """The generation that mod_status tells, where the answer is its."""
+    match = _GENERATION.search(answer)
+    return int(match[1]) if match else None
+
+
+def _stat(line: str) -> tuple[int, list[str]]:
+    """A process's id, and its name and the fields after it (of proc(5), the state is field 3)."""
+    pid, _, rest = line.partition(" (")
+    name, closed, fields = rest.rpartition(") ")
+    words = [name, *fields.split()]
+    return (int(pid), words) if closed and pid.isdigit() and len(words) > 20 else (0, [])
+
+
+def _listening(lines: list[str], inodes: set[str]) -> tuple[Address, ...]:
+    rows = (line.split() for line in lines)
+    return tuple(sorted({_address(row[1]) for row in rows if len(row) > 9 and row[3] == "0A" and row[9] in inodes}))
+
+
+def _address(text: str) -> Address:
+    """An address of ``/proc/net/tcp``; "any" is asked on loopback."""
+    host, _, port = text.partition(":")
+    raw = bytes.fromhex(host)
+    words = b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))
+    name = str(IPv4Address(words) if len(words) == 4 else IPv6Address(words))
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name), int(port, 16)  # noqa: S104 - read, not bound
