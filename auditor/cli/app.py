@@ -34,6 +34,7 @@ PARTS: Final = (
     (
         "Change",
         (
+            ("what-if", "What else changes if a setting becomes another; no plan is written."),
             ("plan", "Propose a change plan; nothing is changed."),
             ("show", "Show a change plan and its approvals."),
             ("rehearse", "Try a plan forward, back and forward again on copies."),
@@ -77,7 +78,7 @@ class LazyGroup(TyperGroup):
         """The command, its module imported now; None where there is none."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"auditor.cli.commands.{cmd_name}")
+        module = importlib.import_module(f"auditor.cli.commands.{cmd_name.replace('-', '_')}")
         return typer.main.get_command(module.app)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from auditor.errors import (
     EXIT_FINDINGS,
@@ -18,6 +18,9 @@ from auditor.errors import (
 from auditor.model.drift import DriftReport
 from auditor.model.finding import CheckReport
 from auditor.model.policy import SEVERITIES, Severity
+
+if TYPE_CHECKING:
+    from auditor.services.what_if import WhatIf
 
 Threshold = Severity | Literal["never"]
 
@@ -60,4 +63,15 @@ def exit_code_of_drift(report: DriftReport, fail_on: Threshold) -> int:
     codes = [EXIT_OK if report.complete else EXIT_INCOMPLETE]
     if fail_on != "never" and any(target.changes or target.text_changes for target in report.targets):
         codes.append(EXIT_FINDINGS)
+    return most_serious(codes)
+
+
+def exit_code_of_what_if(answers: Iterable[WhatIf]) -> int:
+    """4 where something that is asked for would be refused, else 3 where an answer may be another, else 0."""
+    codes = [EXIT_OK]
+    for answer in answers:
+        if answer.proposal.refusals:
+            codes.append(EXIT_REFUSED)
+        if not answer.complete:
+            codes.append(EXIT_INCOMPLETE)
     return most_serious(codes)

@@ -11,6 +11,7 @@ from auditor.report.gap_texts import TEXTS as _GAPS
 from auditor.report.interface import Language
 from auditor.report.sentences import said
 from auditor.report.trust_texts import TEXTS as _TRUST
+from auditor.report.what_if_texts import TEXTS as _WHAT_IF
 
 _TEXTS: Final[dict[str, tuple[str, str]]] = {
     # counted things: singular|plural
@@ -420,6 +421,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     **_DOCTOR,
     **_GAPS,
     **_TRUST,
+    **_WHAT_IF,
 }
 
 

@@ -188,6 +188,53 @@ _JAPANESE: Final[dict[str, str]] = {
     "the read time-out may also be {seconds}: {cause}": "読取タイムアウトは {seconds} の可能性もあります: {cause}",
     "the virtual host may also be {name}: {cause}": "仮想ホストは {name} の可能性もあります: {cause}",
     "the answer is not certain: {cause}": "答えは確定できません: {cause}",
+    # what-if: what is refused, and what could not be decided
+    "{address}: is locked while {setting}.": "{address}: {setting} の間は変更できません。",
+    "{address}: is locked always.": "{address}: 常に変更できません。",
+    "{address}: is read-only.": "{address}: 読み取り専用です。",
+    "{address}: must be one of {values}.": "{address}: 設定できる値は {values} です。",
+    "{address}: must be between {least} and {most}.": "{address}: {least} から {most} の値でなければなりません。",
+    "{address}: must be a whole number.": "{address}: 整数でなければなりません。",
+    "{address}: this machine has no such setting.": "{address}: この装置にこの設定はありません。",
+    "{address}: {registry} has no such attribute.": "{address}: {registry} にこの属性はありません。",
+    "{address}: {registry} has no such attribute; did you mean {name}?": (
+        "{address}: {registry} にこの属性はありません。{name} ではありませんか。"
+    ),
+    "{address}: may be set to nothing: the registry {says}": (
+        "{address}: 設定できる値がありません (レジストリーの記述: {says})"
+    ),
+    "{address}: is set to {value} by another of these settings.": (
+        "{address}: 同時に指定した別の設定により {value} になります。"
+    ),
+    "{address}: is an order to the BIOS, not a setting: it cannot be read back.": (
+        "{address}: BIOS への指示であり、設定ではないため、読み戻せません。"
+    ),
+    "{address}: is this machine's own and is not changed by a plan.": (
+        "{address}: 装置固有の値であり、変更計画では変更しません。"
+    ),
+    "already so: {address} is {value}": "変更不要: {address} はすでに {value} です",
+    "depends on {names}, which this machine does not show": "この装置が示さない {names} によります",
+    "depends on {names}, whose value is not known as what it is compared with": (
+        "{names} によりますが、その値は比較できません"
+    ),
+    "whether it becomes {value} depends on {names}, which this machine does not show": (
+        "{value} になるかどうかは、この装置が示さない {names} によります"
+    ),
+    "whether it becomes {value} depends on {names}, whose value is not known as what it is compared with": (
+        "{value} になるかどうかは {names} によりますが、その値は比較できません"
+    ),
+    "the registry contradicts itself": "レジストリーの記述が矛盾しています",
+    "the registry's dependencies do not come to rest: {values}": "レジストリーの依存関係が収束しません: {values}",
+    "it would be {value} while {setting}": "{setting} の間は {value} になるはずです",
+    "the registry sets it to {value}, and says that it {why}": (
+        "レジストリーは {value} に設定しますが、その値を許していません"
+    ),
+    "a dependency has no such form as is known here": "依存関係の形式が不明です",
+    "a dependency sets {property} to {value}": "依存関係が {property} を {value} に設定しますが、その意味は不明です",
+    "a condition is {condition}": "条件 {condition} の意味は不明です",
+    "a condition looks at {property}": "条件が {property} を参照しており、その値は不明です",
+    "whether its form is right is not tried here: {pattern}": "形式が正しいかどうかはここでは検査しません: {pattern}",
+    "its type {type} is not known here": "型 {type} は不明です",
     # doctor
     "no server runs this tree": "このツリーで稼働中のサーバーはありません",
     "sudo -n is refused": "sudo -n は拒否されます",

@@ -14,14 +14,14 @@ from auditor.model.resource import Address, AttributeSpec, KindSpec, parse_addre
 from auditor.model.value import Value
 
 
-def parse_setting(text: str, kinds: Sequence[KindSpec]) -> Wish:
+def parse_setting(text: str, kinds: Sequence[KindSpec], *, target_needed: bool = True) -> Wish:
     """The wish that ``ADDRESS=VALUE`` states; ``null`` as value asks for the absence of what stands there.
 
     Errors:
-        InputError: no address, no target in it, an attribute that its kind does not have or that no plan may set, or a
-            value of another type.
+        InputError: no address, no target in it where one is needed, an attribute that its kind does not have or that no
+            plan may set, or a value of another type.
     """
-    address, value = _split(text)
+    address, value = split_setting(text, target_needed=target_needed)
     spec = _spec(address, kinds)
     if value == "null":
         return Wish(address, None)
@@ -73,8 +73,12 @@ def by_target(wishes: Iterable[Wish]) -> Mapping[str, tuple[Wish, ...]]:
     return {target: tuple(listed) for target, listed in found.items()}
 
 
-def _split(text: str) -> tuple[Address, str]:
-    """The address and the value; a name may hold ``=``, so the first that makes an address counts."""
+def split_setting(text: str, *, target_needed: bool = True) -> tuple[Address, str]:
+    """The address and the value as written; a name may hold ``=``, so the first that makes an address counts.
+
+    Errors:
+        InputError: there is no address with an attribute, and with a target where one is needed.
+    """
     at = text.find("=")
     while at >= 0:
         try:
@@ -82,11 +86,11 @@ def _split(text: str) -> tuple[Address, str]:
         except InputError:
             at = text.find("=", at + 1)
             continue
-        if not address.attribute or not address.target:
+        if not address.attribute or (target_needed and not address.target):
             break
         return address, text[at + 1 :].strip()
     raise InputError(
-        f"{text!r} is not ADDRESS=VALUE with a target and an attribute",
+        f"{text!r} is not ADDRESS=VALUE with {'a target and ' if target_needed else ''}an attribute",
         next_step="It looks like  'web1/httpd:httpd.route[\"shop.example:443 /api\"].read_timeout=60s'",
     )
 

@@ -8,30 +8,34 @@ import re
 import msgspec
 import pytest
 
-from auditor.cli.forms import changes, explain, rehearsal
+from auditor.cli.forms import changes, explain, rehearsal, what_if
 from auditor.model.plan import (
     ApplyReport,
     Cohort,
     DirectiveEdit,
     Effect,
+    Limit,
     NoUndo,
     Origin,
     OutcomeOf,
     Plan,
+    Proposal,
     RedfishPatch,
     Step,
+    Undecided,
     Wave,
 )
 from auditor.model.rehearsal import Rehearsal, RehearsedTarget
 from auditor.model.resource import Address
-from auditor.model.snapshot import Waiting
+from auditor.model.snapshot import Gap, Waiting
 from auditor.model.source import FileSource
-from auditor.model.value import Duration, Text
+from auditor.model.value import Boolean, Duration, Number, Text, Undetermined
 from auditor.report.interface import LANGUAGES, Style
 from auditor.report.layout import width_of
 from auditor.services.changes.propose import Proposed
 from auditor.services.changes.show import ShownPlan, SignerOf
 from auditor.services.explain import Answers, OwnTimeout
+from auditor.services.what_if import Asked, WhatIf
 from auditor.surfaces.httpd.answer import Answer, ChainEntry, Governed, OnTimeout
 from tests.fakes.reports import HOSTILE
 
@@ -103,6 +107,27 @@ def outcomes(text: str = "it failed") -> ApplyReport:
     return ApplyReport("7c1e9a00" * 8, "forward", (found, OutcomeOf("web2/httpd", "applied", "", ((text, True),))))
 
 
+def foretold(text: str) -> tuple[WhatIf, ...]:
+    place = Address("", "ilo.bios", text, "BootMode")
+    limits = (
+        Limit(place, "locked", Boolean(False), Boolean(True), text),
+        Limit(place, "hidden", Boolean(False), Undetermined(text)),
+        Limit(place, "most", None, Number(5)),
+    )
+    proposal = Proposal(
+        "web1/ilo", plan(text).cohorts[0].steps, plan(text).cohorts[0].effects, (), (text,), limits, (),
+        (Undecided(place, "value", text),),
+    )  # fmt: skip
+    asked = Asked(place, Text(text), Text("Uefi"), "Uefi", text)
+    gap = Gap(text, "timed out", text, text)
+    refused = Proposal("web1/ilo", (), (), (text,))
+    return (
+        WhatIf("web1/ilo", True, (asked,), proposal, (gap,), True),
+        WhatIf("web2/ilo", True, (asked,), refused),
+        WhatIf("web3/ilo", False, (asked,), Proposal("web3/ilo", (), ()), (gap,)),
+    )
+
+
 def _tables(text: str, style: Style) -> list[str]:
     return [
         explain.show_explain(answers(text), style),
@@ -110,6 +135,7 @@ def _tables(text: str, style: Style) -> list[str]:
         changes.show_proposed(Proposed("7c1e9a00" * 8, plan(text), "/fleet/plans/x", True, (text,)), style),
         changes.show_outcomes(outcomes(text), style),
         rehearsal.show_rehearsal(rehearsal_of(text), style),
+        what_if.show_what_if(foretold(text), style),
     ]
 
 
@@ -120,6 +146,7 @@ def _documents(text: str) -> list[str]:
         changes.proposed_json(Proposed("7c1e9a00" * 8, plan(text), "/fleet/plans/x", True, (text,)), Style()),
         changes.outcomes_json(outcomes(text), Style()),
         rehearsal.rehearsal_json(rehearsal_of(text), Style()),
+        what_if.what_if_json(foretold(text), Style()),
     ]
 
 
@@ -220,3 +247,25 @@ def test_a_command_is_shown_with_all_that_it_changes_and_only_where_it_does_what
     many = msgspec.structs.replace(own, others=tuple(f"a /{n}" for n in range(9)))
     assert "and 4 more" in explain.show_explain(msgspec.structs.replace(found, own=(many,)), Style())
     assert "auditor plan" not in explain.show_explain(msgspec.structs.replace(found, own=(None,)), Style())
+
+
+def test_what_if_names_all_that_is_open_and_counts_what_is_alike() -> None:
+    whole, refused, unseen = foretold("its reason")
+    effects = tuple(
+        Effect(Address("", "httpd.route", f"shop {n}", "read_timeout"), Duration(300), Duration(60), False)
+        for n in range(9)
+    )
+    many = msgspec.structs.replace(whole, proposal=msgspec.structs.replace(whole.proposal, effects=effects))
+    text = what_if.show_what_if((many, refused, unseen), Style())
+    assert "6 alike; --verbose lists them" in text
+    assert "6 alike" not in what_if.show_what_if((many,), Style(verbose=True))
+    assert "BootMode  at most: any → 5" in text
+    assert "BootMode  locked: its reason" in text
+    assert "hidden or shown: not decided" in text
+    assert "BootMode, its value: its reason" in text
+    assert "It takes: reboot" in text
+    assert """auditor plan --set 'web1/ilo:ilo.bios["its reason"].BootMode=Uefi'""" in text
+    assert text.count("auditor plan") == 1
+    sure = msgspec.structs.replace(whole, proposal=msgspec.structs.replace(whole.proposal, effects=(), undecided=()))
+    assert "Nothing else is known to change." in what_if.show_what_if((sure,), Style())
+    assert "Nothing else changes." in what_if.show_what_if((msgspec.structs.replace(sure, gaps=()),), Style())

@@ -30,9 +30,9 @@ def test_help_fits_80_columns(words: list[str], option: str, capsys: pytest.Capt
 
 def test_the_overview_names_every_command_module() -> None:
     there = {module.name for module in pkgutil.iter_modules(commands.__path__)}
-    assert there == set(COMMANDS)
+    assert there == {name.replace("-", "_") for name in COMMANDS}
     assert sum(len(part) for _, part in PARTS) == len(COMMANDS)
-    for name in COMMANDS:
+    for name in there:
         assert importlib.import_module(f"auditor.cli.commands.{name}").app is not None
 
 
