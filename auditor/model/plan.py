@@ -130,6 +130,19 @@ class Wave(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pause_s: int = 0
 
 
+class Commands(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The site's own commands around the change of each target (drain it, silence its alarms), each with arguments.
+
+    ``{host}``, ``{target}``, ``{plan}`` and ``{direction}`` in arguments are filled in. A ``before`` that fails keeps
+    the target from being changed; ``after`` runs where ``before`` was begun and the target is as planned or as before.
+    ``deadline_s`` bounds each, in seconds.
+    """
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    deadline_s: int = 300
+
+
 class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the plan came from: the way and its arguments, and the states it was made against.
 
@@ -170,7 +183,13 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     introduces: tuple[FindingRef, ...] = ()
     irreversible_consents: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    commands: Commands | msgspec.UnsetType = msgspec.UNSET  # left out where there are none
     format: Literal["auditor.plan/v1"] = "auditor.plan/v1"
+
+    @property
+    def around(self) -> Commands:
+        """The commands around each change; empty ones where the plan has none."""
+        return Commands() if self.commands is msgspec.UNSET else self.commands
 
 
 class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -256,12 +275,16 @@ TargetOutcome = Literal["applied", "already", "refused", "taken back", "incomple
 
 
 class OutcomeOf(msgspec.Struct, frozen=True):
-    """What became of one target, with a sentence and the checks that were made (text, whether it held)."""
+    """What became of one target, with a sentence and the checks that were made (text, whether it held).
+
+    ``left`` says what a person still has to do there although the target itself is as ``outcome`` says.
+    """
 
     target: str
     outcome: TargetOutcome
     text: str = ""
     checks: tuple[tuple[str, bool], ...] = ()
+    left: str = ""
 
 
 class ApplyReport(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -14,6 +14,7 @@ from auditor.model.plan import (
     DISRUPTIONS,
     AttributeIs,
     Cohort,
+    Commands,
     Condition,
     Disruption,
     Effect,
@@ -23,8 +24,8 @@ from auditor.model.plan import (
     Plan,
     Proposal,
     Step,
-    Wave,
 )
+from auditor.plan.waves import Waves
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,18 @@ class PlanRequest:
     introduces: tuple[FindingRef, ...] = ()
     consents: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    waves: tuple[Wave, ...] = field(default=())
+    waves: Waves = Waves()  # noqa: RUF009 - it holds no state
+    commands: Commands = Commands()  # noqa: RUF009 - it holds no state
 
 
 def build_plan(proposals: Sequence[Proposal], request: PlanRequest) -> Plan:
     """One plan of what was proposed for each target. Targets whose steps and effects are the same share a cohort.
 
-    Without waves of its own the plan changes one target first, then the others; any failure stops it.
+    Unless asked otherwise the plan changes one target first, then the others; any failure stops it.
 
     Errors:
         RefusedError: nothing to do, or a step that cannot be taken back without a consent to it.
-        InputError: the reason or author is empty, steps share an id, waves and targets differ.
+        InputError: the reason or author is empty, steps share an id, a size of a wave is none.
     """
     _check_request(request)
     with_steps = [one for one in proposals if one.steps]
@@ -77,7 +79,8 @@ def build_plan(proposals: Sequence[Proposal], request: PlanRequest) -> Plan:
         created=stamp(created),
         expires=stamp(created + timedelta(hours=request.expiry_hours)),
         origin=request.origin,
-        waves=_waves(targets, request.waves),
+        waves=request.waves.of(targets),
+        commands=request.commands if request.commands != Commands() else msgspec.UNSET,
         cohorts=cohorts,
         fixes=tuple(sorted(request.fixes, key=lambda ref: (ref.rule, ref.address))),
         introduces=tuple(sorted(request.introduces, key=lambda ref: (ref.rule, ref.address))),
@@ -209,14 +212,3 @@ def _check_steps(cohorts: Sequence[Cohort], consents: Sequence[str]) -> None:
                     untouched="Nothing was changed.",
                     next_step=f"Consent to it by itself, if you must:  auditor plan … --consent {step.id}",
                 )
-
-
-def _waves(targets: tuple[str, ...], wanted: tuple[Wave, ...]) -> tuple[Wave, ...]:
-    if wanted:
-        named = [target for wave in wanted for target in wave.targets]
-        if sorted(named) != sorted(targets):
-            raise InputError("the waves do not name the targets of the plan, each once")
-        return wanted
-    if len(targets) == 1:
-        return (Wave("all", targets),)
-    return (Wave("canary", targets[:1]), Wave("all", targets[1:]))

@@ -11,10 +11,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import msgspec
+
 from auditor.errors import AuditorError, IncompleteError, RefusedError, StoreError, TakenBackError
 from auditor.model.plan import ApplyReport, Condition, Direction, OutcomeOf, Plan, Step, TargetOutcome
 from auditor.model.secret import Sealer
 from auditor.model.value import show
+from auditor.plan.around import RunCommand, run_after, run_before
 from auditor.plan.build import cohort_of
 from auditor.plan.conditions import Held, Seen, changed, examine, stale, unlisted, value_at, values_of
 from auditor.plan.journal import FileJournal
@@ -30,12 +33,13 @@ class Reach:
 
     ``begin`` makes a transaction of steps; ``look`` collects and interprets anew. ``traces`` are (kind, name,
     attribute) that every change leaves by itself (a file's digest, the verdict of the last POST); an empty name means
-    every resource of the kind.
+    every resource of the kind. ``command`` runs the site's own commands around the change, where the plan has any.
     """
 
     begin: Callable[[tuple[Step, ...], Direction, Journal], Transaction]
     look: Callable[[], Awaitable[Seen]]
     traces: frozenset[tuple[str, str, str]] = frozenset()
+    command: RunCommand | None = None
 
 
 @dataclass
@@ -78,7 +82,7 @@ class Machine:
                 failed += outcome.outcome in ("refused", "taken back", "incomplete")
                 if self._interrupted:
                     stopped = "the run was interrupted"
-                elif outcome.outcome == "incomplete" or failed > wave.stop_after:
+                elif outcome.outcome == "incomplete" or outcome.left or failed > wave.stop_after:
                     stopped = f"stopped after {target}"
             if not stopped and wave.pause_s and number + 1 < len(self.plan.waves):
                 self.observe(f"waiting {wave.pause_s} s before the next wave")
@@ -161,11 +165,11 @@ class Machine:
                     stale = self._stale(target, before)
                     if stale:
                         text = stale.text if isinstance(stale, OutcomeOf) else "; ".join(stale)
-                        return self._end(journal, OutcomeOf(target, "refused", f"changed meanwhile: {text}"))
+                        return await self._end(journal, OutcomeOf(target, "refused", f"changed meanwhile: {text}"))
                 transaction = reach.begin(cohort.steps, self.direction, journal)
             except (Exception, asyncio.CancelledError, KeyboardInterrupt) as error:
                 self._note_interruption(error)
-                return self._end(journal, OutcomeOf(target, "refused", _refusal(error)))
+                return await self._end(journal, OutcomeOf(target, "refused", _refusal(error)))
             try:
                 return await self._carry_out(target, transaction, journal, before)
             finally:
@@ -177,10 +181,11 @@ class Machine:
         self, target: str, transaction: Transaction, journal: FileJournal, before: Seen | None
     ) -> OutcomeOf:
         try:
-            checks = _said(await transaction.prepare())
+            checks = _said(await run_before(self.reach[target].command, journal))
+            checks += _said(await transaction.prepare())
         except (Exception, asyncio.CancelledError, KeyboardInterrupt) as error:
             self._note_interruption(error)
-            return self._end(journal, OutcomeOf(target, "refused", _refusal(error)))
+            return await self._end(journal, OutcomeOf(target, "refused", _refusal(error)))
         for text, _ in checks:
             self.observe(f"{target}: {text}")
         try:
@@ -192,7 +197,7 @@ class Machine:
             self.observe(f"{target}: failed, taking back: {_sentence(error)}")
             return await self._take_back(target, transaction, journal, before, _sentence(error), self.direction)
         outcome: TargetOutcome = "applied" if self.direction == "forward" else "rolled back"
-        return self._end(journal, OutcomeOf(target, outcome, "; ".join(done), checks))
+        return await self._end(journal, OutcomeOf(target, outcome, "; ".join(done), checks))
 
     async def _verify(self, target: str, before: Seen | None) -> Checks:
         """Looks again. Going forward, everything must be as the plan says and nothing else may differ.
@@ -243,18 +248,18 @@ class Machine:
             done = await _whole(transaction.take_back())
         except Exception as error:
             text = f"{why}; and taking back failed: {_sentence(error)}"
-            return self._end(journal, OutcomeOf(target, "incomplete", text))
+            return await self._end(journal, OutcomeOf(target, "incomplete", text))
         checks = _said(done)
         try:
             seen = await _whole(_awaited(self.reach[target].look()))
         except Exception as error:
             text = f"{why}; taken back, but it cannot be read to verify that: {_sentence(error)}"
-            return self._end(journal, OutcomeOf(target, "incomplete", text, checks))
+            return await self._end(journal, OutcomeOf(target, "incomplete", text, checks))
         wrong = self._not_as_before(target, before, seen, direction)
         if wrong:
             text = f"{why}; taken back, yet not as before: {'; '.join(wrong[:10])}"
-            return self._end(journal, OutcomeOf(target, "incomplete", text, checks))
-        return self._end(journal, OutcomeOf(target, "taken back", why, (*checks, ("as before", True))))
+            return await self._end(journal, OutcomeOf(target, "incomplete", text, checks))
+        return await self._end(journal, OutcomeOf(target, "taken back", why, (*checks, ("as before", True))))
 
     def _not_as_before(self, target: str, before: Seen | None, seen: Seen, direction: Direction) -> list[str]:
         reach, cohort = self.reach[target], cohort_of(self.plan, target)
@@ -269,10 +274,19 @@ class Machine:
     def _examine(self, conditions: Sequence[Condition], seen: Seen) -> tuple[Held, ...]:
         return examine(conditions, seen, self.sealer)
 
-    def _end(self, journal: FileJournal, outcome: OutcomeOf) -> OutcomeOf:
-        """Writes the outcome, on disk before anybody is told."""
+    async def _end(self, journal: FileJournal, outcome: OutcomeOf) -> OutcomeOf:
+        """Puts the target back into service, then writes the outcome, on disk before anybody is told.
+
+        A target that is neither as planned nor as before stays out of service: a person decides.
+        """
+        text = outcome.text
+        if outcome.outcome != "incomplete":
+            done, left = await _whole(run_after(self.reach[outcome.target].command, journal))
+            checks = ((done or left, not left),) if done or left else ()
+            outcome = msgspec.structs.replace(outcome, checks=(*outcome.checks, *checks), left=left)
+            text = f"{text}; {left}" if left else text
         try:
-            journal.end(outcome.outcome, outcome.text[:2000])
+            journal.end(outcome.outcome, text[:2000])
         except StoreError as error:
             text = f"{outcome.text}; and the journal could not be ended: {error.what}"
             return OutcomeOf(outcome.target, "incomplete", text, outcome.checks)
@@ -310,6 +324,12 @@ def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | Refuse
     stand = [one.target for one in (*by_outcome.get("applied", ()), *by_outcome.get("rolled back", ()))]
     still = f" {', '.join(stand)}: changed and verified." if stand else ""
     short = report.plan[:8]
+    if left := [one for one in report.outcomes if one.left]:
+        return IncompleteError(
+            "; ".join(f"{one.target}: {one.left}" for one in left[:10]) + f".{still}",
+            untouched="The targets themselves are as told above.",
+            next_step=f"Put {', '.join(one.target for one in left[:10])} back into service by hand.",
+        )
     if incomplete := by_outcome.get("incomplete"):
         return IncompleteError(
             f"{_listed(incomplete)}.{still}",

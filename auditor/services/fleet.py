@@ -16,6 +16,7 @@ from auditor.model.target import Archive, IloEndpoint, LocalTree, Location, SshT
 from auditor.policy.document import Item, load_document, suggestion
 from auditor.services.alert_settings import AlertSettings, read_alerts
 from auditor.services.ansible import AnsibleInventory, read_inventory
+from auditor.services.apply_settings import ApplySettings, read_apply
 from auditor.services.declarations import read_declared, together
 from auditor.services.expected_gaps import Expectation, read_expected
 from auditor.services.fleet_place import FILE_NAME, find_fleet
@@ -43,7 +44,7 @@ class Fleet:
     ``ssh_config`` is used instead of the user's own; empty: that one. An iLO whose last full read is
     ``full_read_hours`` old is read in full again, whatever it says of its changes. ``alerts`` says how alerts are
     tested. ``expected_gaps`` are what is known not to be there to be seen. ``rehearsal_required``: a plan is applied
-    only where every target of it was rehearsed.
+    only where every target of it was rehearsed. ``apply`` are the waves and commands that plans are made with.
     """
 
     root: Path
@@ -70,6 +71,7 @@ class Fleet:
     full_read_hours: int = 24
     expected_gaps: tuple[Expectation, ...] = ()
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    apply: ApplySettings = field(default_factory=ApplySettings)
 
     @property
     def plans_path(self) -> Path:
@@ -140,6 +142,7 @@ class _Reader(ValueReader):
             "declared",
             "reading",
             "alerts",
+            "apply",
         ]
         parts = self.members(top, known)
         written = self.text(parts.get("format"), "")
@@ -190,6 +193,7 @@ class _Reader(ValueReader):
             full_read_hours=self.count(reading.get("full_read_hours"), 24, 0, 24 * 31),
             expected_gaps=read_expected(self, parts.get("expected_gaps"), targets, FILE_NAME),
             alerts=read_alerts(self, parts.get("alerts")),
+            apply=read_apply(self, parts.get("apply")),
         )
         if "id" not in fleet:
             self.wrong(parts.get("fleet", top), "fleet.id is missing", "It names the fleet's key; see auditor init.")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import EXIT_PERSON_NEEDED, IncompleteError
+from auditor.plan.folder import read_plan
 from auditor.plan.journal import OUTCOME, journal_path
 from auditor.plan.machine import failure_of
 from auditor.services.changes import Judged, SetWay, apply_plan, approve_plan, propose_plan, rollback_plan
@@ -88,5 +89,40 @@ def test_a_host_that_cannot_be_taken_back_stops_only_what_concerns_it(
             report = await rollback_plan(fleet.fleet.desk(), both)
             assert [(out.target, out.outcome) for out in report.outcomes] == [("web1/ilo", "taken back")]
             assert one.state.get(SNMP)["Location"] == before[0]
+
+    asyncio.run(story())
+
+
+def test_waves_and_the_sites_own_commands_stand_in_the_plan_and_run_around_each_change(
+    tmp_path: Path, ssh_keygen: str
+) -> None:
+    async def story() -> None:
+        async with VirtualIlo("ilo5", USERNAME, PASSWORD) as one, VirtualIlo("ilo6", USERNAME, PASSWORD) as two:
+            fleet = Fleet(tmp_path, {"web1": one, "web2": two})
+            tool = fleet.fleet.root / "drain"
+            tool.write_text(f'#!/bin/sh\necho "$@ password:${{AUDITOR_ILO_PASSWORD-unset}}" >> {tmp_path}/ran\n')
+            tool.chmod(0o755)
+            file = fleet.fleet.root / "auditor.yaml"
+            file.write_text(
+                f"{file.read_text()}\napply:\n  waves: [1, 100%]\n  stop_after: 1\n"
+                "  before: [./drain, '{host}', '{direction}']\n  after: [./drain, back, '{target}']\n"
+            )
+            plan = await fleet.plan("web1", "web2")
+            stored = read_plan(fleet.fleet.root / "plans", plan).plan
+            assert [(wave.targets, wave.stop_after) for wave in stored.waves] == [
+                (("web1/ilo",), 1),
+                (("web2/ilo",), 1),
+            ]
+            assert stored.around.after[1:] == ("back", "{target}")
+            tool.write_text(tool.read_text() + "test $1 != web2\n")
+            report = await apply_plan(fleet.fleet.desk(), plan)
+            assert [out.outcome for out in report.outcomes] == ["applied", "refused"]
+            assert "ended with exit code 1" in report.outcomes[1].text
+            assert two.state.get(SNMP)["Location"] != "rack 7"
+            ran = (tmp_path / "ran").read_text().splitlines()
+            assert ran == [
+                f"{words} password:unset"
+                for words in ("web1 forward", "back web1/ilo", "web2 forward", "back web2/ilo")
+            ]
 
     asyncio.run(story())

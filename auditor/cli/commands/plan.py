@@ -16,6 +16,7 @@ from auditor.cli.run import Job
 from auditor.errors import InputError
 
 if TYPE_CHECKING:
+    from auditor.plan.waves import Waves
     from auditor.services.changes.propose import Way
     from auditor.services.fleet import Fleet
 
@@ -72,6 +73,29 @@ def app(
             "--consent", metavar="STEP", help="Accept that this step cannot be taken back.", show_default=False
         ),
     ] = None,
+    waves: Annotated[
+        str,
+        typer.Option(
+            "--waves",
+            metavar="SIZE,SIZE…",
+            help="How many targets at a time, by number or share: 1,10%,100%. The last is repeated.",
+            show_default=False,
+        ),
+    ] = "",
+    stop_after: Annotated[
+        int | None,
+        typer.Option(
+            "--stop-after",
+            metavar="N",
+            min=0,
+            help="Stop once more than N targets of a wave failed.",
+            show_default=False,
+        ),
+    ] = None,
+    pause: Annotated[
+        int | None,
+        typer.Option("--pause", metavar="SECONDS", min=0, max=86_400, help="Wait between waves.", show_default=False),
+    ] = None,
     policies: option.Policies = None,
     waivers: option.WaiversFile = None,
     formats: option.PlainFormats = None,
@@ -107,6 +131,7 @@ def app(
                     judged_by=judged_by,
                     key=key.expanduser() if key else None,
                     consents=tuple(consents or ()),
+                    waves=_waves(fleet, waves, stop_after, pause),
                 )
             )
         forms = {"table": show_proposed, "json": proposed_json}
@@ -114,6 +139,18 @@ def app(
         return 0
 
     return job
+
+
+def _waves(fleet: Fleet, sizes: str, stop_after: int | None, pause_s: int | None) -> Waves:
+    """The fleet's waves, but for what the arguments say."""
+    from auditor.plan.waves import Waves
+
+    usual = fleet.apply
+    return Waves(
+        tuple(one.strip() for one in sizes.split(",")) if sizes else usual.waves,
+        usual.stop_after if stop_after is None else stop_after,
+        usual.pause_s if pause_s is None else pause_s,
+    )
 
 
 class _Asked:

@@ -20,6 +20,7 @@ from auditor.model.plan import (
     Plan,
     RedfishPatch,
     Step,
+    Wave,
 )
 from auditor.plan.folder import SHORT
 from auditor.report.escape import one_line, visible
@@ -143,12 +144,28 @@ def _plan(identity: str, plan: Plan, words: Words, style: Style) -> Iterable[str
     if len(plan.waves) > 1:
         yield ""
         for wave in plan.waves:
-            yield paragraph(f"{one_line(wave.name)}: {', '.join(visible(one) for one in wave.targets)}", 2, 4)
+            yield paragraph(f"{one_line(wave.name)}: {_listed(wave.targets, style)}{_limits(wave, words)}", 2, 4)
+    for key, command in (("plan.before", plan.around.before), ("plan.after", plan.around.after)):
+        if command:
+            yield paragraph(f"{words(key)} {one_line(' '.join(command))}", 2, 4)
     for key, found in (("plan.fixes", plan.fixes), ("plan.introduces", plan.introduces)):
         if found:
             rules = ", ".join(dict.fromkeys(visible(one.rule) for one in found))
             yield paragraph(f"{words(key)} {rules}", 2, 4)
     yield from (paragraph(one_line(words.said(note)), 2, 4) for note in plan.notes)
+
+
+def _listed(targets: Sequence[str], style: Style) -> str:
+    few = targets if style.verbose or len(targets) <= _NAMES else targets[:_NAMES]
+    more = f", … ({len(targets)})" if len(few) < len(targets) else ""
+    return ", ".join(visible(one) for one in few) + more
+
+
+def _limits(wave: Wave, words: Words) -> str:
+    """What else a wave says: how many may fail, and how long is waited after it."""
+    said = [words("plan.stop_after", n=wave.stop_after)] if wave.stop_after else []
+    said += [words("plan.pause", seconds=wave.pause_s)] if wave.pause_s else []
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _cohort(cohort: Cohort, words: Words, style: Style) -> Iterable[str]:

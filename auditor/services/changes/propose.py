@@ -19,6 +19,7 @@ from auditor.plan.document import plan_id
 from auditor.plan.folder import write_plan, write_signature
 from auditor.plan.foreseen import foreseen
 from auditor.plan.waits import waiting_notes
+from auditor.plan.waves import Waves
 from auditor.services.changes.desk import Desk, moment, plan_event, told
 from auditor.services.changes.restore import restore_files, restore_values
 from auditor.services.changes.wishes import by_target, parse_setting, wishes_of_rule
@@ -85,10 +86,12 @@ async def propose_plan(
     judged_by: Judged,
     key: Path | None = None,
     consents: tuple[str, ...] = (),
+    waves: Waves | None = None,
 ) -> Proposed:
     """Writes a plan below ``plans/`` and, with a key, the author's signature beside it.
 
-    ``judged_by`` are the rules that say which findings the plan is expected to fix, and which to introduce.
+    ``judged_by`` are the rules that say which findings the plan is expected to fix, and which to introduce. ``waves``
+    are used instead of the fleet's.
 
     Errors:
         InputError: what is wanted cannot be understood, or a target is not in the inventory.
@@ -111,6 +114,8 @@ async def propose_plan(
         fixes=fixes,
         introduces=introduces,
         consents=consents,
+        waves=waves or _waves_of(desk),
+        commands=desk.fleet.apply.commands,
     )
     plan = build_plan([proposal for _, proposal in made.proposals], request)
     identity = plan_id(plan)
@@ -122,6 +127,11 @@ async def propose_plan(
         write_signature(folder, "author", signature, desk.acts)
     desk.append(plan_event("planned", identity, plan, moment(desk), actor=author, text=plan.reason))
     return Proposed(identity, plan, str(folder), signature is not None, warnings)
+
+
+def _waves_of(desk: Desk) -> Waves:
+    settings = desk.fleet.apply
+    return Waves(settings.waves, settings.stop_after, settings.pause_s)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from auditor.plan.journal import (
 )
 from auditor.plan.machine import Machine, Reach
 from auditor.plan.rehearsal import objections
+from auditor.services.changes.around import command_for
 from auditor.services.changes.desk import Desk, moment, plan_event, target_event, told, traces_of
 from auditor.services.observe import Observed
 from auditor.surfaces.interface import ActOptions, Journal, Transaction
@@ -207,7 +208,8 @@ class PlanRun:
             )
             return surface(target.surface).begin(target, steps, direction, options)
 
-        return Reach(begin, partial(self.desk.look, target), traces_of(plan, target))
+        command = command_for(self.desk, plan, plan_id, target, self.direction)
+        return Reach(begin, partial(self.desk.look, target), traces_of(plan, target), command)
 
     def _forget(self, target: Target) -> None:
         """What is remembered of a target ends with a change of it: the next look is a whole one."""

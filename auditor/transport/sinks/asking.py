@@ -6,17 +6,15 @@ import asyncio
 import contextlib
 import hashlib
 import mailbox
-import os
-import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from auditor.errors import InputError
+from auditor.transport.commands import run_command
 from auditor.transport.sinks.inbox import Inbox
 from auditor.transport.sinks.mail_content import LARGEST, mail_texts
 
-_MOST_OUTPUT: Final = 65_536
 _MOST_MAILS: Final = 20_000
 _MOST_MBOX: Final = 64 * 1024 * 1024
 ANSWER_S: Final = 30.0
@@ -31,43 +29,10 @@ async def asked(command: tuple[str, ...], words: Mapping[str, str], environment:
     Errors:
         InputError: it cannot be run, ends in another way, or gives no answer within 30 s.
     """
-    arguments = [_filled(one, words) for one in command]
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=dict(environment),
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        raise InputError(f"{arguments[0]} cannot be run: {getattr(error, 'strerror', None) or error}") from error
-    assert process.stdout is not None  # noqa: S101 - asked for above
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            output = await process.stdout.read(_MOST_OUTPUT)
-            while await process.stdout.read(_MOST_OUTPUT):
-                pass
-            code = await process.wait()
-    except TimeoutError:
-        raise InputError(f"{arguments[0]} gave no answer within {ANSWER_S:g} s") from None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)  # with all that it started
-            process._transport.close()  # type: ignore[attr-defined]  # what left the group may hold the pipe open
-            await process.wait()
-    if code not in (0, 1):
-        raise InputError(f"{arguments[0]} ended with exit code {code}")
-    text = output.decode("utf-8", "replace").strip()
-    return text if code == 0 and text else None
-
-
-def _filled(text: str, words: Mapping[str, str]) -> str:
-    for name, value in words.items():
-        text = text.replace("{" + name + "}", value)
-    return text
+    ended = await run_command(command, words, environment, ANSWER_S)
+    if ended.code not in (0, 1):
+        raise InputError(f"{command[0]} ended with exit code {ended.code}")
+    return ended.output if ended.code == 0 and ended.output else None
 
 
 class Mailbox:

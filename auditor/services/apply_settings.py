@@ -1,0 +1,44 @@
+"""What ``auditor.yaml`` says below ``apply:``: waves, and the site's own commands around each change."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from auditor.model.plan import Commands
+from auditor.plan.waves import USUAL, check_size
+from auditor.policy.document import Item
+from auditor.services.fleet_values import ValueReader
+
+_LONGEST_S: Final = 24 * 3600
+
+
+class ApplySettings(msgspec.Struct, frozen=True):
+    """Sizes of waves (a number or a share), failures that a wave may have, the pause after it in seconds, commands."""
+
+    waves: tuple[str, ...] = USUAL
+    stop_after: int = 0
+    pause_s: int = 0
+    commands: Commands = Commands()
+
+
+def read_apply(reader: ValueReader, item: Item | None) -> ApplySettings:
+    """Reads the settings; mistakes are noted with the reader."""
+    parts = reader.members(item, ["waves", "stop_after", "pause_s", "before", "after", "command_s"])
+    sizes: list[str] = []
+    for one in reader.items(parts.get("waves")):
+        text = reader.text(one, "")
+        if problem := check_size(text):
+            reader.wrong(one, problem, "Write them as  waves: [1, 10%, 100%]")
+        sizes.append(text)
+    return ApplySettings(
+        waves=tuple(sizes) or USUAL,
+        stop_after=reader.count(parts.get("stop_after"), 0, 0, 100_000),
+        pause_s=reader.count(parts.get("pause_s"), 0, 0, _LONGEST_S),
+        commands=Commands(
+            reader.command(parts.get("before")),
+            reader.command(parts.get("after")),
+            reader.count(parts.get("command_s"), 300, 1, _LONGEST_S),
+        ),
+    )
