@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import mailbox
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -316,23 +319,30 @@ def test_a_command_gets_none_of_our_credentials() -> None:
     assert proof.state == "arrived"
 
 
-def test_a_mail_that_reaches_a_maildir_is_proof_and_one_that_lay_there_is_not(tmp_path: object) -> None:
-    import mailbox
-
-    box = mailbox.Maildir(str(tmp_path / "box"))  # type: ignore[operator]
+@pytest.mark.parametrize("form", ["Maildir", "mbox"])
+def test_a_mail_that_reaches_a_mailbox_is_proof_and_one_that_lay_there_is_not(form: str, tmp_path: Path) -> None:
+    place = tmp_path / "box"
     old = b"From: sim-web1-ilo@example\r\nSubject: sim-web1-ilo: test alert\r\n\r\nold\r\n"
-    box.add(old)
-    ask: dict[Channel, Ask] = {"mail": Ask(mailbox=box._path)}  # type: ignore[attr-defined]
+
+    def deliver(content: bytes) -> None:
+        with contextlib.closing(getattr(mailbox, form)(str(place))) as box:
+            box.add(content)
+
+    deliver(old)
+    ask: dict[Channel, Ask] = {"mail": Ask(mailbox=str(place))}
     ilo = virtual()
     ilo.alerts.lies = True
-    assert (
-        by_channel(run(ilo, ProofOptions(settings(2, ask=ask), ("mail",), ENVIRONMENT)))["mail"].state == "not arrived"
-    )
+    proofs = by_channel(run(ilo, ProofOptions(settings(2, ask=ask), ("mail",), ENVIRONMENT)))
+    assert proofs["mail"].state == "not arrived"
     ilo = virtual()
     ilo.alerts.lies = True
-    deliver = lambda ports: (point_at(ilo, ports), asyncio.get_running_loop().call_later(1.0, box.add, old + b"new"))  # noqa: E731
-    options = ProofOptions(settings(20, ask=ask), ("mail",), ENVIRONMENT)
-    assert by_channel(run(ilo, options, on_listening=deliver))["mail"].state == "arrived"
+
+    def listening(ports: Mapping[Channel, int]) -> None:
+        point_at(ilo, ports)
+        asyncio.get_running_loop().call_later(1.0, deliver, old + b"new")
+
+    proofs = by_channel(run(ilo, ProofOptions(settings(20, ask=ask), ("mail",), ENVIRONMENT), on_listening=listening))
+    assert proofs["mail"].state == "arrived"
 
 
 def test_a_port_that_is_taken_stops_the_run_before_anything_is_sent() -> None:

@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 import pytest
+from pyasn1.codec.ber import encoder
+from pysnmp.proto import api
 
 from auditor.errors import InputError
 from auditor.model.alert import CHANNELS, Channel
@@ -69,6 +71,27 @@ def test_nonsense_on_the_snmp_port_is_counted_and_a_trap_after_it_still_arrives(
     assert len(inbox.received) == 1
     assert "web1-ilo" in inbox.received[0].texts
     assert inbox.unreadable["snmp", HERE] >= 5
+
+
+def test_a_v2c_trap_of_any_community_is_read_and_an_inform_or_a_question_is_no_alert() -> None:
+    def datagram(kind: str, *texts: str) -> bytes:
+        protocol = api.PROTOCOL_MODULES[api.SNMP_VERSION_2C]
+        pdu = getattr(protocol, kind)()
+        protocol.apiPDU.set_defaults(pdu)
+        protocol.apiPDU.set_varbinds(pdu, [("1.3.6.1.2.1.1.5.0", protocol.OctetString(text)) for text in texts])
+        message = protocol.Message()
+        protocol.apiMessage.set_defaults(message)
+        protocol.apiMessage.set_community(message, "any community")
+        protocol.apiMessage.set_pdu(message, pdu)
+        return bytes(encoder.encode(message))
+
+    async def act(sink: Sink, inbox: Inbox) -> None:
+        send_udp(sink.port, datagram("GetRequestPDU", "web8-ilo"), datagram("SNMPv2TrapPDU", "web9-ilo"))
+        await until(inbox, lambda: bool(inbox.received))
+
+    (received,) = with_sink("snmp", act).received
+    assert received.texts == ("web9-ilo",)
+    assert (received.channel, received.source) == ("snmp", HERE)
 
 
 @pytest.mark.parametrize("wrong", [2, 4])
