@@ -17,7 +17,10 @@ TARGET_HELP: Final = (
     "or a name, host or group of the inventory."
 )
 
-Targets = Annotated[list[str], typer.Argument(metavar="TARGET", help=TARGET_HELP, show_default=False)]
+ILO_HELP: Final = "ilo://HOST[:PORT], or a name, host or group of the inventory; all: every iLO of it."
+
+IloTargets = Annotated[list[str], typer.Argument(metavar="TARGET", help=ILO_HELP, show_default=False)]
+MaybeIloTargets = Annotated[list[str] | None, typer.Argument(metavar="TARGET", help=ILO_HELP, show_default=False)]
 MaybeTargets = Annotated[
     list[str] | None,
     typer.Argument(metavar="TARGET", help=f"{TARGET_HELP} Without any: the whole inventory.", show_default=False),

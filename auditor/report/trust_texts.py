@@ -42,5 +42,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "trust.none": ("Nothing is pinned in {folder}.", "{folder} に固定された証明書はありません。"),
     "trust.removed": ("removed: {path}", "削除: {path}"),
     "trust.by": ("since {since}, {by}", "{since} から、{by}"),
+    "trust.from": ("since {since}", "{since} から"),
     "trust.expired": ("expired on {end}; a pin counts all the same", "{end} に期限切れ。固定は有効です"),
 }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from auditor.surfaces.ilo.client import IloClient
 
 AT_ONCE: Final = 16
+_WRITE: Final = "Run as the user that owns the store, or set store.path in auditor.yaml."
 
 
 async def run_doctor(fleet: Fleet | None, targets: Sequence[Target], options: CollectOptions) -> Diagnosis:
@@ -90,7 +91,9 @@ def _of_fleet(fleet: Fleet, options: CollectOptions) -> list[DoctorCheck]:
         checks.append(_failed("key", error))
     try:
         with Store.open(fleet.store_path):
-            checks.append(DoctorCheck("store", "ok", str(fleet.store_path)))
+            written = os.access(fleet.store_path, os.W_OK)
+        told = str(fleet.store_path) if written else f"{fleet.store_path} cannot be written to"
+        checks.append(DoctorCheck("store", "ok" if written else "missing", told, "" if written else _WRITE))
     except AuditorError as error:
         checks.append(_failed("store", error))
     return checks

@@ -38,7 +38,7 @@ def alerts() -> None:
 
 @app.command("test", cls=PlainCommand)
 def send_tests(
-    targets: option.Targets,
+    targets: option.IloTargets,
     channels: Annotated[
         list[str] | None,
         typer.Option(

@@ -33,7 +33,7 @@ _EXITS: Mapping[str, int] = {
 
 @command_app("trust")
 def app(
-    targets: option.MaybeTargets = None,
+    targets: option.MaybeIloTargets = None,
     fingerprint: Annotated[
         str, typer.Option("--fingerprint", metavar="SHA256:…", help="The certificate must have it; for one iLO.")
     ] = "",

@@ -112,7 +112,9 @@ def show_kept(kept: Iterable[Kept], folder: Path, today: str, style: Style) -> s
             continue
         certificate = one.pin.certificate
         lines += _certificate(certificate, words)
-        lines.append(f"  {words('trust.by', since=one.pin.since or '?', by=visible(one.pin.by) or '?')}")
+        if one.pin.since:
+            told = "trust.by" if one.pin.by else "trust.from"
+            lines.append(f"  {words(told, since=one.pin.since, by=visible(one.pin.by))}")
         if certificate.valid_until and certificate.valid_until < today:
             lines.append(f"  {words('trust.expired', end=certificate.valid_until)}")
         lines.append("")

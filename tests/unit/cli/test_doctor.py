@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,21 @@ def test_foreign_text_is_made_harmless() -> None:
     evil = Diagnosis((DoctorCheck("git", "ok", "\x1b[31mred\n"),), ())
     assert "\x1b" not in show_diagnosis(evil, Style())
     assert "\x1b" not in diagnosis_json(evil, Style())
+
+
+def test_a_store_that_cannot_be_written_to_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["init", str(tmp_path / "fleet")]) == 0
+    capsys.readouterr()
+
+    def store() -> tuple[int, dict[str, str]]:
+        code = main(["doctor", "--fleet", str(tmp_path / "fleet"), "--format", "json"])
+        return code, next(one for one in json.loads(capsys.readouterr().out)["here"] if one["name"] == "store")
+
+    assert store()[1]["state"] == "ok"
+    may = os.access  # a test may run as root, whom no permission keeps from writing
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and may(path, mode))
+    code, found = store()
+    assert (code, found["state"]) == (3, "missing")
+    assert "cannot be written to" in json.dumps(found)
