@@ -148,3 +148,43 @@ def _location(folder: Path) -> Path:
         "  what: Shows the location.\n  rationale: For the test.\n"
     )
     return file
+
+
+BASELINE = """\
+format: auditor.baseline/v1
+name: servers
+groups: [all]
+resources:
+  - kind: ilo.snmp
+    name: "1"
+    values: {location: rack 7, contact: night shift}
+  - kind: ilo.bios
+    values: {BootMode: {one_of: [LegacyBios, Uefi]}, AsrTimeoutMinutes: {one_of: [Timeout5, Timeout15]}}
+  - kind: ilo.manager
+    values: {generation: iLO 9}
+"""
+
+
+def test_a_plan_makes_a_target_as_its_baseline_agrees_and_says_what_it_leaves(tmp_path: Path, ssh_keygen: str) -> None:
+    async def story() -> None:
+        async with VirtualIlo("ilo5", USERNAME, PASSWORD) as ilo:
+            auditor = Commands(tmp_path, ilo)
+            (auditor.fleet.root / "baselines").mkdir(exist_ok=True)
+            (auditor.fleet.root / "baselines/servers.yaml").write_text(BASELINE)
+            ilo.state.set(SNMP, "/Contact", "night shift")
+            asked = ("plan", "--baseline", "fleet", "web1/ilo", "--reason", "as agreed")
+            text = await auditor(*asked, "--key", str(auditor.fleet.key("ops1")))
+            said = " ".join(text.split())
+            assert "/Location" in said
+            assert "/Contact" not in said, "it is as agreed"
+            assert 'ilo.bios["1"].AsrTimeoutMinutes is not as servers agrees' in said
+            assert "has to be chosen with --set" in said
+            assert 'ilo.manager["1"].generation is not as' in said
+            plan = text.split()[1]
+            await auditor("approve", plan, "--key", str(auditor.fleet.key("lead1")))
+            await auditor("apply", plan)
+            assert ilo.state.get(SNMP)["Location"] == "rack 7"
+            assert "nothing can be planned" in await auditor(*asked, code=4)
+            assert "in one way" in await auditor("plan", "--baseline", "fleet", "--rule", "X", code=2)
+
+    asyncio.run(story())

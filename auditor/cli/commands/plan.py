@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,10 +18,13 @@ from auditor.errors import InputError
 
 if TYPE_CHECKING:
     from auditor.plan.waves import Waves
-    from auditor.services.changes.propose import Way
+    from auditor.services.changes.propose import BaselineWay, Way
     from auditor.services.fleet import Fleet
 
-_WAYS = "Say what is wanted, in one way:  --set ADDRESS=VALUE   --rule RULE TARGET   --to REV TARGET   --refresh ID"
+_WAYS = (
+    "Say what is wanted, in one way:  --set ADDRESS=VALUE   --rule RULE TARGET   --baseline FILE TARGET   "
+    "--to REV TARGET   --refresh ID"
+)
 
 
 @command_app("plan")
@@ -29,7 +33,7 @@ def app(
         list[str] | None,
         typer.Argument(
             metavar="TARGET",
-            help="For --rule and --to: targets of the inventory; without any, all.",
+            help="For --rule, --baseline and --to: targets of the inventory; without any, all.",
             show_default=False,
         ),
     ] = None,
@@ -46,6 +50,15 @@ def app(
         str,
         typer.Option("--rule", metavar="RULE", help="Make a rule's findings go, by its remedy.", show_default=False),
     ] = "",
+    baselines: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--baseline",
+            metavar="FILE|NAME",
+            help="Make it as a baseline agrees; may be repeated. fleet: the fleet's own.",
+            show_default=False,
+        ),
+    ] = None,
     to: Annotated[
         str, typer.Option("--to", metavar="REV|DATE", help="As it was then, by the store.", show_default=False)
     ] = "",
@@ -117,7 +130,7 @@ def app(
         style = option.style_of(lang, verbose=verbose)
         wanted = reporting.outputs(formats, quiet=quiet, formats=reporting.PLAIN)
         fleet = work.fleet_of(fleet_folder)
-        asked = _Asked(tuple(settings or ()), rule, to, refresh, tuple(targets or ()))
+        asked = _Asked(tuple(settings or ()), rule, tuple(baselines or ()), to, refresh, tuple(targets or ()))
         way, why = asked.way(fleet)
         judged_by = Judged(rules.policy_for(policies, fleet, ("httpd", "ilo")), rules.waivers_for(waivers, fleet))
         with streams.Progress(quiet=quiet) as progress:
@@ -156,9 +169,18 @@ def _waves(fleet: Fleet, sizes: str, stop_after: int | None, pause_s: int | None
 class _Asked:
     """What the arguments ask for: exactly one way."""
 
-    def __init__(self, settings: tuple[str, ...], rule: str, to: str, refresh: str, targets: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        settings: tuple[str, ...],
+        rule: str,
+        baselines: tuple[Path, ...],
+        to: str,
+        refresh: str,
+        targets: tuple[str, ...],
+    ) -> None:
         self._settings = settings
         self._rule = rule
+        self._baselines = baselines
         self._to = to
         self._refresh = refresh
         self._targets = targets
@@ -171,7 +193,7 @@ class _Asked:
         """
         from auditor.services.changes.propose import RuleWay, SetWay, ToWay
 
-        if sum(map(bool, (self._settings, self._rule, self._to, self._refresh))) != 1:
+        if sum(map(bool, (self._settings, self._rule, self._baselines, self._to, self._refresh))) != 1:
             raise InputError("it is not said in one way what the plan is to do", next_step=_WAYS)
         if self._refresh:
             return self._again(fleet)
@@ -184,7 +206,19 @@ class _Asked:
             return SetWay(self._settings), ""
         if self._rule:
             return RuleWay(self._rule, self._targets or ("all",)), ""
+        if self._baselines:
+            return self._by_baseline(self._baselines, self._targets or ("all",), fleet), ""
         return ToWay(self._to, self._targets or ("all",)), ""
+
+    def _by_baseline(self, files: tuple[Path, ...], targets: tuple[str, ...], fleet: Fleet) -> BaselineWay:
+        """As baselines agree: those named, or the fleet's own."""
+        from auditor.services.changes.propose import BaselineWay
+
+        own = files == (Path("fleet"),)
+        found = rules.baselines_for(None if own else files, fleet)
+        if not found:
+            raise InputError("the fleet has no baseline", where=str(fleet.file), next_step="Name one:  --baseline FILE")
+        return BaselineWay(found, targets, tuple(f"--baseline={file}" for file in files))
 
     def _again(self, fleet: Fleet) -> tuple[Way, str]:
         """The way of an earlier plan, and its reason."""
@@ -198,6 +232,9 @@ class _Asked:
                 return SetWay(words), earlier.reason
             case "rule":
                 return RuleWay(words[0], words[1:]), earlier.reason
+            case "baseline":
+                files = tuple(Path(one.removeprefix("--baseline=")) for one in words if one.startswith("--baseline="))
+                return self._by_baseline(files, words[len(files) :], fleet), earlier.reason
             case "to":
                 return ToWay(words[0], words[1:]), earlier.reason
             case other:

@@ -3,13 +3,14 @@
 from auditor.services.changes.apply import apply_plan
 from auditor.services.changes.approve import Approved, approve_plan
 from auditor.services.changes.desk import Desk, open_desk
-from auditor.services.changes.propose import Judged, Proposed, RuleWay, SetWay, ToWay, propose_plan
+from auditor.services.changes.propose import BaselineWay, Judged, Proposed, RuleWay, SetWay, ToWay, propose_plan
 from auditor.services.changes.rehearse import rehearse_plan
 from auditor.services.changes.rollback import rollback_plan
 from auditor.services.changes.show import ShownPlan, show_plan
 
 __all__ = [
     "Approved",
+    "BaselineWay",
     "Desk",
     "Judged",
     "Proposed",

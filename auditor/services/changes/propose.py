@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from auditor.plan.folder import write_plan, write_signature
 from auditor.plan.foreseen import foreseen
 from auditor.plan.waits import waiting_notes
 from auditor.plan.waves import Waves
+from auditor.services.changes.by_baseline import wishes_of_baselines
 from auditor.services.changes.desk import Desk, moment, plan_event, told
 from auditor.services.changes.restore import restore_files, restore_values
 from auditor.services.changes.wishes import by_target, parse_setting, wishes_of_rule
@@ -29,7 +31,7 @@ from auditor.surfaces.interface import InterpretOptions
 from auditor.surfaces.registry import surface
 
 if TYPE_CHECKING:
-    from auditor.model.policy import Waiver
+    from auditor.model.policy import Baseline, Waiver
     from auditor.policy.rules import LoadedPolicy
 
 
@@ -49,6 +51,15 @@ class RuleWay:
 
 
 @dataclass(frozen=True)
+class BaselineWay:
+    """As these baselines agree, on these targets; ``names`` are the words by which the baselines were given."""
+
+    baselines: tuple[Baseline, ...]
+    targets: tuple[str, ...]
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ToWay:
     """As it was at a revision of the store, on these targets."""
 
@@ -56,7 +67,7 @@ class ToWay:
     targets: tuple[str, ...]
 
 
-Way: TypeAlias = SetWay | RuleWay | ToWay
+Way: TypeAlias = SetWay | RuleWay | BaselineWay | ToWay
 
 
 @dataclass(frozen=True)
@@ -150,6 +161,8 @@ async def _make(desk: Desk, way: Way, judged_by: Judged) -> _Made:
             return _Made(Origin("set", settings), await _proposals(desk, wishes))
         case RuleWay():
             return await _by_rule(desk, way, judged_by)
+        case BaselineWay():
+            return await _by_baseline(desk, way)
         case ToWay():
             return await _as_it_was(desk, way)
 
@@ -241,6 +254,27 @@ async def _by_rule(desk: Desk, way: RuleWay, judged_by: Judged) -> _Made:
     asked = by_target(wishes_of_rule(way.rule, judged_by.policy.rules, report))
     proposals = tuple((one, _proposed(desk, one, asked[one.target.name])) for one in seen if one.target.name in asked)
     return _Made(Origin("rule", (way.rule, *way.targets)), proposals)
+
+
+async def _by_baseline(desk: Desk, way: BaselineWay) -> _Made:
+    from auditor.policy.baselines import applies
+
+    targets = _targets(desk, way.targets)
+    concerned = [target for target in targets if any(applies(one, target) for one in way.baselines)]
+    if not concerned:
+        raise RefusedError(
+            "no baseline counts for any of these targets.",
+            untouched="No plan was written.",
+            next_step="A baseline counts for the groups and hosts that it names.",
+        )
+    proposals: list[tuple[Observed, Proposal]] = []
+    for target in concerned:
+        seen = await desk.observed(target)
+        wishes, refusals = wishes_of_baselines(way.baselines, seen, surface(target.surface).kinds)
+        made = _proposed(desk, seen, wishes) if wishes else Proposal(target.name, (), ())
+        proposals.append((seen, msgspec.structs.replace(made, refusals=(*made.refusals, *refusals))))
+    digest = hashlib.sha256("".join(one.digest for one in way.baselines).encode()).hexdigest()
+    return _Made(Origin("baseline", (*way.names, *way.targets), baseline=digest), tuple(proposals))
 
 
 async def _as_it_was(desk: Desk, way: ToWay) -> _Made:
