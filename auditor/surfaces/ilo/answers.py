@@ -95,6 +95,8 @@ def answer_of(status: int, content: bytes, header: Header) -> Answer:
 
 
 def _messages(body: Body) -> tuple[str, ...]:
+    if "error" not in body and "@Message.ExtendedInfo" not in body:
+        return ()
     listed: list[Json] = []
     for pointer in ("/error/@Message.ExtendedInfo", "/@Message.ExtendedInfo"):
         found = at(body, pointer)

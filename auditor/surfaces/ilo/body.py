@@ -39,7 +39,8 @@ def decode(raw: bytes) -> Body:
         raise MalformedError(f"no JSON: {str(error)[:120]}") from error
     if not isinstance(decoded, dict):
         raise MalformedError("no JSON object")
-    _measure(decoded)
+    if len(raw) > MAX_NODES or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:  # else it cannot be beyond the bounds
+        _measure(decoded)
     return decoded
 
 

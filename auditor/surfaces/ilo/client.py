@@ -44,6 +44,7 @@ from auditor.surfaces.ilo.failures import (
     unsuccessful,
 )
 from auditor.surfaces.ilo.pins import Pin, read_pin
+from auditor.surfaces.ilo.places import Places
 from auditor.surfaces.ilo.trust import shown_certificate, tls_context
 from auditor.transport.log_ins import LogIn, LogIns
 
@@ -114,8 +115,7 @@ class IloClient:
         self._credentials = credentials
         self._log_ins = log_ins or LogIns()
         self._request_s = request_s
-        self._spare = _CONNECTIONS - _AT_FIRST
-        self._places = asyncio.Semaphore(_AT_FIRST)  # waiting for one must not count as the iLO's slowness
+        self._places = Places(_AT_FIRST, _CONNECTIONS, slow_s=min(_SLOW_S, request_s / 4), late_s=request_s)
         self._renewing = asyncio.Lock()
         self._renewed = False
         self._refused: CollectError | None = None
@@ -130,7 +130,7 @@ class IloClient:
             connector=aiohttp.TCPConnector(ssl=trusted, limit_per_host=_CONNECTIONS, limit=_CONNECTIONS),
             response_class=BoundedResponse,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._request_s, sock_connect=min(10.0, self._request_s)),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(10.0, self._request_s)),
             trust_env=False,
         )
         # aiohttp has no public word for it, and would send a DELETE again whose answer was lost.
@@ -248,9 +248,11 @@ class IloClient:
         if raw.status == 308 and (slashed := with_slash(path, raw.getheader("Location"), self.endpoint.url)):
             path = slashed
             raw = await self._send(client, method, path, body, headers)
-        if is_expired(_answer(raw)) and await self._renew(client):
+        answer = _answer(raw)
+        if is_expired(answer) and await self._renew(client):
             raw = await self._send(self._client(), method, path, body, headers)
-        return _answer(raw), pause_of(raw.getheader("Retry-After"))
+            answer = _answer(raw)
+        return answer, pause_of(raw.getheader("Retry-After"))
 
     async def _send(
         self,
@@ -262,30 +264,25 @@ class IloClient:
     ) -> AsyncRestResponse:
         uri, _, query = path.partition("?")
         args = dict([query.split("=", 1)]) if query else None
+
+        async def ask() -> AsyncRestResponse:
+            if method == "GET":
+                return await client.get(uri, args=args, headers=headers)
+            if method == "PATCH":
+                return await client.patch(uri, body=body, headers=headers)
+            if method == "POST":
+                return await client.post(uri, body=body, headers=headers)
+            return await client.delete(uri, headers=headers)
+
         try:
-            async with self._places:
-                late = asyncio.get_running_loop().call_later(min(_SLOW_S, self._request_s / 4), self._widen)
-                try:
-                    if method == "GET":
-                        return await client.get(uri, args=args, headers=headers)
-                    if method == "PATCH":
-                        return await client.patch(uri, body=body, headers=headers)
-                    if method == "POST":
-                        return await client.post(uri, body=body, headers=headers)
-                    return await client.delete(uri, headers=headers)
-                finally:
-                    late.cancel()
+            return await self._places.run(ask)
+        except TimeoutError:
+            failure = self._late(uri)
         except RedfishError as error:
             failure = await self._failed(uri, error)
         except ValueError as error:  # a header or status line that no client can make sense of
             failure = failed(self.endpoint.url, uri, f"no HTTP answer ({str(error)[:120]})", "malformed")
         raise failure  # on its own: aiohttp's errors hold the request with its token
-
-    def _widen(self) -> None:
-        """Lets one more request run at once: what takes long, or hangs, holds the others up no longer."""
-        if self._spare:
-            self._spare -= 1
-            self._places.release()
 
     # -- the session --------------------------------------------------------------------------------------------
 
@@ -408,8 +405,8 @@ class IloClient:
 
     async def _failed(self, uri: str, error: RedfishError) -> CollectError:
         under = error.__cause__
-        if isinstance(error, RedfishTimeoutError):
-            return failed(self.endpoint.url, uri, f"no answer within {self._request_s:g} s", "timed out")
+        if isinstance(error, RedfishTimeoutError):  # connecting alone took too long
+            return self._late(uri)
         if isinstance(under, TooLargeError):
             return failed(self.endpoint.url, uri, f"the body holds {under}", "too large")
         if isinstance(under, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
@@ -425,6 +422,9 @@ class IloClient:
         if isinstance(under, aiohttp.ClientPayloadError):
             return failed(self.endpoint.url, uri, "the answer ended before it was whole", "unreachable")
         return failed(self.endpoint.url, uri, f"the connection failed ({reason(under or error)})", "unreachable")
+
+    def _late(self, uri: str) -> CollectError:
+        return failed(self.endpoint.url, uri, f"no answer within {self._request_s:g} s", "timed out")
 
     def _trusted(self) -> ssl.SSLContext | aiohttp.Fingerprint:
         """What the iLO's certificate is held against: the pinned one itself, or authorities."""
