@@ -65,6 +65,7 @@ async def observe(
     from auditor.transport.executor import run_bounded
 
     asked = tuple(targets)
+    collect_options = _keeping(collect_options, fleet)
     with ExitStack() as stack:
         opened: list[Store] = []
 
@@ -98,6 +99,13 @@ async def observe(
 def _declared(fleet: Fleet | None, target: Target) -> bool:
     """Whether somebody declared gaps of the target: that it is not there is then no slip of the pen."""
     return fleet is not None and any(one.concerns(target) for one in fleet.expected_gaps)
+
+
+def _keeping(options: CollectOptions, fleet: Fleet | None) -> CollectOptions:
+    """The options of a run that keeps reference data beside the fleet, authenticated with the fleet's own key."""
+    if fleet is None or options.keep is not None or options.sealer.key_id != fleet.key_id:
+        return options
+    return msgspec.structs.replace(options, keep=fleet.state_path)
 
 
 def remembering(options: CollectOptions, fleet: Fleet) -> CollectOptions:

@@ -14,6 +14,7 @@ import msgspec
 
 from auditor.model.declared import Declaration
 from auditor.transport.log_ins import LogIns
+from auditor.transport.shared import Shared
 from auditor.transport.ssh.logins import Logins
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class CollectOptions(msgspec.Struct, frozen=True):
     the whole run. ``whole_state`` asks also what the running server has loaded and whether packages are as delivered,
     which an answer about the configuration alone can do without. ``remember`` is the folder in which a surface may
     keep what spares it requests the next time, and use what it kept there; None: all is read. All is read anyway once
-    the last full read is ``full_after_s`` old.
+    the last full read is ``full_after_s`` old. ``shared`` holds reference data that the run's targets have in common;
+    ``keep`` is the folder in which a surface may keep it from one run to the next, also where all is read.
     """
 
     sealer: Sealer
@@ -51,6 +53,8 @@ class CollectOptions(msgspec.Struct, frozen=True):
     remember: Path | None = None
     full_after_s: float = 86_400.0
     log_ins: LogIns = msgspec.field(default_factory=LogIns)
+    shared: Shared = msgspec.field(default_factory=Shared)
+    keep: Path | None = None
 
 
 class InterpretOptions(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, get_args
 
 import msgspec
@@ -22,6 +23,7 @@ from auditor.surfaces.ilo.directory import directory_of, listed_etags
 from auditor.surfaces.ilo.documents import as_documents
 from auditor.surfaces.ilo.expanded import taken_apart
 from auditor.surfaces.ilo.gaps import UNUSABLE, late, no_turn, together
+from auditor.surfaces.ilo.kept_registries import is_shared, shared_registry
 from auditor.surfaces.ilo.links import (
     LINKS,
     MAX_OWNERS,
@@ -356,11 +358,21 @@ class _Walk:
                     why = "the BIOS's attribute registry is not offered"
                     self.gaps.append(Gap(name, "absent", why, "", ("ilo.bios",), uri is None and whole))
                 continue
-            body = await self._read(place, ("ilo.bios",))
+            etag = self.recall.listed.get(key_of(place), "")
+            if self.recall.holds(place) or not is_shared(name):
+                body, _ = await self._registry(place)
+            else:
+                body = await shared_registry(name, etag, self._options, partial(self._registry, place))
             if body is not None:
-                if not isinstance(at(body, "/RegistryEntries/Attributes"), list):
-                    self.gaps.append(Gap(place, "malformed", "it is no attribute registry", "", ("ilo.bios",)))
-                self.bodies[key_of(place)] = (place, compact(body))
+                self.bodies[key_of(place)] = (place, body)
+                self._etags.setdefault(key_of(place), etag)
+
+    async def _registry(self, place: str) -> tuple[Body | None, str]:
+        """An attribute registry as it is kept, and the ETag that it bears."""
+        body = await self._read(place, ("ilo.bios",))
+        if body is not None and not isinstance(at(body, "/RegistryEntries/Attributes"), list):
+            self.gaps.append(Gap(place, "malformed", "it is no attribute registry", "", ("ilo.bios",)))
+        return None if body is None else compact(body), self._etags.get(key_of(place), "")
 
     # -- the result -----------------------------------------------------------------------------------------------
 

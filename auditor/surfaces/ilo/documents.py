@@ -8,7 +8,7 @@ from auditor.model.secret import Sealer
 from auditor.model.snapshot import Document, Gap
 from auditor.surfaces.ilo.body import Body, canonical, key_of, store_path_of
 from auditor.surfaces.ilo.registry import read_registry
-from auditor.surfaces.ilo.secrets import Enumerated, seal_body
+from auditor.surfaces.ilo.secrets import Enumerated, is_secret_name, seal_body
 from auditor.surfaces.ilo.volatile import split
 
 
@@ -39,14 +39,18 @@ def as_documents(
 
 
 def _enumerated(bodies: Iterable[Body]) -> Enumerated | None:
-    """Whether a BIOS attribute's value is one of a few words, as the registries say; None without a registry."""
+    """Whether a BIOS attribute's value is a word that the registries list for it; None without a registry.
+
+    A registry is another machine's word where it is shared, so that an attribute which is an enumeration is not enough.
+    """
     registries = [read_registry(body) for body in bodies if "RegistryEntries" in body]
     if not registries:
         return None
-    names = {
-        rule.name
+    words = {
+        (rule.name, value)
         for registry in registries
         for rule in registry.rules.values()
-        if rule.values and rule.type != "Password"
+        if rule.type != "Password" and is_secret_name(rule.name)
+        for value in rule.values or ()
     }
-    return names.__contains__
+    return lambda name, value: (name, value) in words

@@ -25,6 +25,8 @@ from auditor.surfaces.ilo.recall import Memory
 
 FORMAT: Final = "auditor.ilo-memory/v1"
 MAX_BYTES: Final = 32 * 1024 * 1024
+_MARK: Final = 256
+"""More than the line takes by which a file is authenticated."""
 _FOLDER: Final = "ilo"
 
 
@@ -34,14 +36,13 @@ class Shelf:
     def __init__(self, state: Path, target: str, endpoint: IloEndpoint, username: str, sealer: Sealer) -> None:
         self._sealer = sealer
         self._path = place_of(state, target)
-        told = "\0".join((target, endpoint.url, endpoint.cafile, str(endpoint.verify), username, _rules()))
+        told = "\0".join((target, endpoint.url, endpoint.cafile, str(endpoint.verify), username, rules()))
         self.whose = sealer.fingerprint(told.encode("utf-8", "surrogatepass"))
 
     def read(self) -> Memory | None:
         """What is remembered, or None where that is nothing or cannot be relied on."""
-        content = _content(self._path)
-        mark, _, payload = (content or b"").partition(b"\n")
-        if not payload or mark != self._sealer.fingerprint(payload).encode():
+        payload = read_sealed(self._path, self._sealer, MAX_BYTES)
+        if payload is None:
             return None
         try:
             memory = msgspec.msgpack.decode(payload, type=Memory)
@@ -56,20 +57,10 @@ class Shelf:
             OSError: the state folder cannot be written to.
         """
         payload = msgspec.msgpack.encode(memory)
-        content = self._sealer.fingerprint(payload).encode() + b"\n" + payload
-        if len(content) > MAX_BYTES:
+        if len(payload) > MAX_BYTES - _MARK:
             self._path.unlink(missing_ok=True)
             return
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self._path.parent)  # readable by its owner alone
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(name).replace(self._path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
+        write_sealed(self._path, self._sealer, payload)
 
 
 def place_of(state: Path, target: str) -> Path:
@@ -86,7 +77,31 @@ def forget(state: Path, target: str) -> None:
     place_of(state, target).unlink(missing_ok=True)
 
 
-def _content(path: Path) -> bytes | None:
+def read_sealed(path: Path, sealer: Sealer, limit: int) -> bytes | None:
+    """What :func:`write_sealed` wrote there with the same key; None where anything about the file is wrong."""
+    mark, _, payload = (_content(path, limit) or b"").partition(b"\n")
+    return payload if payload and mark == sealer.fingerprint(payload).encode() else None
+
+
+def write_sealed(path: Path, sealer: Sealer, payload: bytes) -> None:
+    """Replaces a file of the state folder, whole or not at all, authenticated with the key.
+
+    Errors:
+        OSError: the folder cannot be written to.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent)  # readable by its owner alone
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(sealer.fingerprint(payload).encode() + b"\n" + payload)
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _content(path: Path, limit: int) -> bytes | None:
     """The file's bytes where it is a regular file of this user that nobody else may write to."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -95,10 +110,10 @@ def _content(path: Path) -> bytes | None:
     try:
         about = os.fstat(handle)
         ours = about.st_uid == os.geteuid() and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-        if not stat.S_ISREG(about.st_mode) or not ours or about.st_size > MAX_BYTES:
+        if not stat.S_ISREG(about.st_mode) or not ours or about.st_size > limit:
             return None
         with os.fdopen(handle, "rb", closefd=False) as file:
-            return file.read(MAX_BYTES)
+            return file.read(limit)
     except OSError:
         return None
     finally:
@@ -106,7 +121,7 @@ def _content(path: Path) -> bytes | None:
 
 
 @cache
-def _rules() -> str:
+def rules() -> str:
     """What documents are made by: other links, catalogues or sealing would make other documents of the same bodies."""
     digest = hashlib.sha256(__version__.encode())
     for module in sorted(Path(__file__).parent.glob("*.py")):  # all of them: none can be forgotten so

@@ -49,14 +49,14 @@ _LOGS_IN: Final = frozenset({"Authentication", "SMTP"})
 """What holds the user as whom the iLO logs in to another server."""
 _NEVER: Final = frozenset({"@odata.id", "@odata.type", "@odata.context", "MessageId"})
 
-Enumerated = Callable[[str], bool]
+Enumerated = Callable[[str, str], bool]
 
 
 def seal_body(body: Body, sealer: Sealer, *, enumerated: Enumerated | None = None) -> Body:
     """The body with its secrets replaced; sealing twice equals once. The body given is not changed.
 
-    ``enumerated`` says whether a BIOS attribute's value is one of a few words (then it is no secret); without it, only
-    ``Enabled``, ``Disabled`` and the like are taken for one.
+    ``enumerated`` says whether a BIOS attribute's value is one of the few words that it may be (then it is no secret);
+    without it, only ``Enabled``, ``Disabled`` and the like are taken for one.
     """
     return _object(body, sealer, secret=False, enumerated=enumerated)
 
@@ -118,7 +118,7 @@ def _attributes(values: Body, sealer: Sealer, enumerated: Enumerated | None) -> 
         value = _as_text(name, value)
         if not isinstance(value, str):
             return _any(value, sealer, secret=is_secret_name(name), enumerated=enumerated)
-        chosen = enumerated(name) if enumerated else bool(_CHOICE.fullmatch(value))
+        chosen = enumerated(name, value) if enumerated else bool(_CHOICE.fullmatch(value))
         return _seal(value, sealer) if is_secret_name(name) and not chosen else seal_url(value, sealer)
 
     return {name: sealed(name, value) for name, value in values.items()}

@@ -98,7 +98,7 @@ def test_other_names_are_no_secrets(name: str) -> None:
 def test_numbers_flags_empty_texts_and_choices_stay_readable() -> None:
     body = {"MinPasswordLength": 8, "Password": None, "LicenseKey": "", "EnforcePasswordComplexity": True,
             "Attributes": {"PasswordPolicy": "Enabled", "AdminPassword": "open sesame"}}  # fmt: skip
-    sealed = seal_body(body, SEALER, enumerated=lambda name: name == "PasswordPolicy")
+    sealed = seal_body(body, SEALER, enumerated=lambda name, _: name == "PasswordPolicy")
     assert {**sealed, "Attributes": None} == {**body, "Attributes": None}
     assert sealed["Attributes"]["PasswordPolicy"] == "Enabled"
     assert sealed["Attributes"]["AdminPassword"].startswith("auditor-secret:")
@@ -146,9 +146,9 @@ def test_actions_and_default_choices_stay_readable_and_secrets_below_attributes_
         "Attributes": {"Nested": {"Password": ["open sesame"]}, "PasswordList": ["open sesame"], "BootMode": "Uefi"},
     }
     chosen = "UefiShellPhysicalPresenceKeystroke"
-    sealed: Any = seal_body(body, SEALER, enumerated=lambda name: name == chosen)  # type: ignore[arg-type]
+    sealed: Any = seal_body(body, SEALER, enumerated=lambda name, _: name == chosen)  # type: ignore[arg-type]
     assert sealed["Actions"]["#Bios.ChangePassword"]["target"] == "/redfish/v1/x"
     assert sealed["BaseConfigs"][0]["default"][chosen] == "Enabled"
     assert sealed["Attributes"]["BootMode"] == "Uefi"
     assert "open sesame" not in json.dumps(sealed)
-    assert seal_body(sealed, SEALER, enumerated=lambda name: name == chosen) == sealed
+    assert seal_body(sealed, SEALER, enumerated=lambda name, _: name == chosen) == sealed
