@@ -139,8 +139,8 @@ def source_text(source: Source | None, *, lines: bool = False) -> str:
 
 
 def value_text(value: Value | None, absent: str) -> str:
-    """The value as a person reads it, safe to show; ``absent`` where there is none."""
-    return absent if value is None else one_line(show(value))
+    """The value as a person reads it, safe to show; ``absent`` where there is none, ``""`` for an empty text."""
+    return absent if value is None else one_line(show(value)) or '""'
 
 
 def causes_and_effects(

@@ -44,7 +44,7 @@ _DRIFT_RULES: Final = (
 
 
 def render_check(report: CheckReport, style: Style) -> str:
-    """Findings as results, waived ones suppressed; gaps and rules not evaluated as notifications."""
+    """Findings as results, waived ones suppressed; gaps and what was not evaluated or licensed as notifications."""
     rules = _rules(report)
     index = {rule["id"]: number for number, rule in enumerate(rules)}
     results: list[Json] = []
@@ -56,6 +56,7 @@ def render_check(report: CheckReport, style: Style) -> str:
         notifications += [_gap(target.target, gap) for gap in target.gaps]
         notifications += [_waiting(one) for one in target.waiting]
     notifications += [_not_evaluated(result, reason, index) for result, reason in outline.not_evaluated(report)]
+    notifications += [_not_applicable(result, index) for result in outline.unlicensed(report)]
     notifications += [_notification("note", visible(note), level="note") for note in report.notes]
     if not outline.examined(report):
         notifications.append(_notification("nothing-examined", "Nothing was examined: this is no pass."))
@@ -252,6 +253,12 @@ def _not_evaluated(result: RuleResult, reason: str, index: dict[str, int]) -> Js
     text = f"{result.target}: {result.rule} could not be evaluated: {reason or 'no reason given'}"
     rule = {"id": result.rule, "index": index[result.rule]}
     return _notification("not-evaluated", visible(text)) | {"associatedRule": rule}
+
+
+def _not_applicable(result: RuleResult, index: dict[str, int]) -> Json:
+    text = f"{result.target}: {result.rule} does not apply: {result.reason}"
+    rule = {"id": result.rule, "index": index[result.rule]}
+    return _notification("not-applicable", visible(text), level="note") | {"associatedRule": rule}
 
 
 def _notification(kind: str, text: str, level: str = "warning") -> Json:

@@ -143,11 +143,14 @@ def test_a_v3_trap_with_another_passphrase_is_no_proof_and_says_why() -> None:
     assert not report.complete
 
 
-def test_without_the_passphrases_nothing_is_sent_that_could_not_be_verified() -> None:
+@pytest.mark.parametrize("unused", [None, "", "0.0.0.0"])
+def test_without_the_passphrases_nothing_is_sent_that_could_not_be_verified(unused: str | None) -> None:
     ilo = virtual()
     bare = {name: value for name, value in ENVIRONMENT.items() if "SNMP" not in name}
     chosen = ProofOptions(settings(), ("snmp",), bare)
-    report = run(ilo, chosen, lambda: ilo.state.remove(f"{DESTINATIONS}/1"))
+    first = f"{DESTINATIONS}/1"  # of v1, which needs no passphrase; it goes nowhere
+    gone = lambda: ilo.state.remove(first) if unused is None else ilo.state.set(first, "/AlertDestination", unused)  # noqa: E731
+    report = run(ilo, chosen, gone)
     assert by_channel(report)["snmp"].state == "not tested"
     assert "AUDITOR_SNMP_AUTH and AUDITOR_SNMP_PRIVACY not set" in by_channel(report)["snmp"].text
     assert posts(ilo) == []

@@ -12,6 +12,7 @@ from auditor.model.alert import CHANNELS, Channel
 from auditor.surfaces.ilo.body import Body, Json, at, path_of
 from auditor.surfaces.ilo.client import ROOT, IloClient
 from auditor.surfaces.ilo.links import expanded_members, links_of, member_uris, target_of
+from auditor.surfaces.ilo.values import EMPTY_ADDRESSES
 
 _ACTIONS: Final[dict[Channel, str]] = {
     "snmp": "SendSNMPTestAlert",
@@ -87,6 +88,7 @@ async def read_setup(client: IloClient) -> Setup:
         CollectError: the service root, a manager or a system cannot be read.
     """
     seen, hidden = await _read(client)
+    seen["snmp_destination"] = [one for one in seen.get("snmp_destination", ()) if _address(one, "AlertDestination")]
     marks = tuple(sorted({one for one in _marks(seen) if _SHORTEST_MARK <= len(one) <= _LONGEST_MARK} - _NO_MARKS))
     users = tuple(_users(seen))
     protocols = [str(one.get("SNMPAlertProtocol")) for one in seen.get("snmp_destination", ())]
@@ -202,6 +204,12 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _address(body: Body, name: str) -> str:
+    """Where alerts go, empty where the iLO writes that they go nowhere."""
+    text = _text(body.get(name)).strip()
+    return "" if text in EMPTY_ADDRESSES else text
+
+
 # -- ways -------------------------------------------------------------------------------------------------------------
 
 
@@ -247,7 +255,7 @@ def _destinations(channel: Channel, body: Body, seen: dict[str, list[Body]]) -> 
     head = "AlertMail" if channel == "mail" else "RemoteSyslog"
     settings = at(body, "/Oem/Hpe") or at(body, "/Oem/Hp") or {}
     settings = settings if isinstance(settings, dict) else {}
-    server = _text(settings.get("AlertMailSMTPServer" if channel == "mail" else "RemoteSyslogServer"))
+    server = _address(settings, "AlertMailSMTPServer" if channel == "mail" else "RemoteSyslogServer")
     port = settings.get("AlertMailSMTPPort" if channel == "mail" else "RemoteSyslogPort")
     targets = (f"{server}:{port}",) if server else ()
     if settings.get(f"{head}Enabled") is not True:
@@ -259,9 +267,8 @@ def _snmp(service: Body, seen: dict[str, list[Body]]) -> tuple[tuple[str, ...], 
     port = at(_first(seen, "network_protocol"), "/Oem/Hpe/SNMPTrapPort")
     tail = f":{port}" if isinstance(port, int) else ""
     found = tuple(
-        f"{_text(one.get('AlertDestination'))}{tail} {_text(one.get('SNMPAlertProtocol'))}".strip()
+        f"{_address(one, 'AlertDestination')}{tail} {_text(one.get('SNMPAlertProtocol'))}".strip()
         for one in seen.get("snmp_destination", ())
-        if _text(one.get("AlertDestination"))
     )
     if service.get("AlertsEnabled") is False:
         return found, "AlertsEnabled is off"

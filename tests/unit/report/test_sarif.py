@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from auditor.model.finding import CheckReport, TargetCheck
 from auditor.report import sarif
 from auditor.report.interface import Style
 from tests.fakes import reports
@@ -123,3 +124,15 @@ def test_a_file_outside_the_tree_is_relative_to_the_machine() -> None:
         "uri": "usr/share/a%20b.conf",
         "uriBaseId": "web1/httpd /",
     }
+
+
+def test_what_the_licence_lacks_is_a_note_of_its_rule() -> None:
+    lacking = reports.result("ILO-ALERT-003", "not applicable", reason="licence: mail cannot be had")
+    plain = reports.result("ILO-ALERT-004", "not applicable")
+    report = CheckReport((TargetCheck("web1/ilo", "ilo", (lacking, plain)),), 2, True)
+    (run,) = json.loads(sarif.render_check(report, Style()))["runs"]
+    notes = run["invocations"][0]["toolExecutionNotifications"]
+    (note,) = [one for one in notes if one["descriptor"]["id"] == "not-applicable"]
+    assert (note["level"], note["associatedRule"]["id"]) == ("note", "ILO-ALERT-003")
+    assert "licence: mail cannot be had" in note["message"]["text"]
+    assert run["invocations"][0]["executionSuccessful"] is True

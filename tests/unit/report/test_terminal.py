@@ -178,3 +178,12 @@ def test_targets_that_were_not_seen_for_different_reasons_stay_apart() -> None:
     text = terminal.render_drift(DriftReport(drifts, False), Style())
     assert "a/ilo  NOT SEEN: not tried" in text
     assert "b/ilo  NOT SEEN: no answer" in text
+
+
+def test_an_empty_text_is_shown_as_one() -> None:
+    address = Address("web1/ilo", "ilo.alert_mail", "1", "recipient")
+    change = AttributeChange(address, "changed", Text(""), Text("ops@example.com"))
+    text = terminal.render_drift(
+        DriftReport((TargetDrift("web1/ilo", "ilo", seen=True, changes=(change,)),), True), Style()
+    )
+    assert '"" → ops@example.com' in text
