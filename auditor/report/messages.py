@@ -313,6 +313,18 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "disruption.stop and start": ("stop and start", "停止と起動"),
     "disruption.iLO reset": ("iLO reset", "iLO リセット"),
     "disruption.reboot": ("reboot", "再起動 (本体)"),
+    "ledger.verified": ("The ledger is as it was written", "台帳は書き込まれたときのままです"),
+    "ledger.altered": ("The ledger was ALTERED", "台帳が改変されています"),
+    "ledger.unverified": ("The ledger could not be verified in full", "台帳を完全には検証できませんでした"),
+    "ledger.counted": (
+        "{n} entries, {sealed} of them sealed; {signatures} signatures verified",
+        "記録 {n} 件 (うち封印済み {sealed} 件)、検証済みの署名 {signatures} 件",
+    ),
+    "ledger.since": (
+        "It holds all that was verified here before, on {since}",
+        "前回 {since} にここで検証した内容をすべて含んでいます",
+    ),
+    "ledger.tip": ("Its last commit: {tip}", "最新のコミット: {tip}"),
     "rehearsal.title": ("Rehearsal of plan {plan}", "変更計画 {plan} のリハーサル"),
     "rehearsal.on": ("on {copy}", "対象の複製: {copy}"),
     "rehearsal.none": ("Not rehearsed", "リハーサル未実施"),

@@ -17,6 +17,7 @@ from auditor.services.observe import Observed
 if TYPE_CHECKING:
     from auditor.model.alert import ProofReport
     from auditor.model.event import Event
+    from auditor.model.secret import Sealer
     from auditor.model.snapshot import Interpretation
     from auditor.model.target import Target
     from auditor.services.fleet import Fleet
@@ -28,7 +29,7 @@ _DAY_S: Final = 86_400
 _STAMP: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def announce(fleet: Fleet, targets: Iterable[Target], now: datetime, actor: str) -> None:
+def announce(fleet: Fleet, targets: Iterable[Target], now: datetime, actor: str, sealer: Sealer | None = None) -> None:
     """Writes down, before anything is sent, that test alerts will be: a killed run leaves that trace.
 
     Errors:
@@ -36,10 +37,10 @@ def announce(fleet: Fleet, targets: Iterable[Target], now: datetime, actor: str)
         StoreError: the ledger could not be written to; then nothing may be sent.
     """
     names = tuple(sorted(one.name for one in targets))
-    _append(fleet, [_event(now, names, "test alerts are asked for", (("state", _ASKED),), actor)])
+    _append(fleet, [_event(now, names, "test alerts are asked for", (("state", _ASKED),), actor)], sealer)
 
 
-def record(fleet: Fleet, report: ProofReport, now: datetime, actor: str) -> ProofReport:
+def record(fleet: Fleet, report: ProofReport, now: datetime, actor: str, sealer: Sealer | None = None) -> ProofReport:
     """Writes down what became of each target's test alerts; gives the report that says so.
 
     Errors:
@@ -56,7 +57,7 @@ def record(fleet: Fleet, report: ProofReport, now: datetime, actor: str) -> Proo
             detail += [(f"{one.channel} via", one.via) for one in asked if one.state == "arrived"]
             told = "; ".join(f"{one.channel} {one.state}" for one in asked)
             events.append(_event(now, (target.target,), told, tuple(detail), actor))
-    _append(fleet, events)
+    _append(fleet, events, sealer)
     return msgspec.structs.replace(report, targets=tuple(done))
 
 
@@ -66,12 +67,12 @@ def _event(now: datetime, names: tuple[str, ...], text: str, detail: tuple[tuple
     return Event("alert tested", _stamp(now), actor=actor, targets=names, text=text, detail=detail)
 
 
-def _append(fleet: Fleet, events: Iterable[Event]) -> None:
+def _append(fleet: Fleet, events: Iterable[Event], sealer: Sealer | None) -> None:
     from auditor.store import Store
 
     with Store.open(fleet.store_path) as store:
         for event in events:
-            store.append_event(event)
+            store.append_event(event, sealer)
 
 
 def _stamp(moment: datetime) -> str:

@@ -12,13 +12,14 @@ import msgspec
 
 from auditor.errors import StoreError
 from auditor.model.event import FORMAT, Event
+from auditor.model.secret import Sealer
 from auditor.store import lock
 from auditor.store.importer import NOBODY
+from auditor.store.ledger_chain import LEDGER, seal_of
 from auditor.store.process import Repository
 from auditor.store.times import epoch
 from auditor.store.writer import tree_of
 
-LEDGER: Final = "refs/heads/ledger"
 _RANK: Final = {name: number for number, name in enumerate(("planned", "approved", "applied", "confirmed"))} | {
     "refused": 9
 }
@@ -44,8 +45,19 @@ def decode_event(content: bytes) -> Event:
     return msgspec.convert(body, Event)
 
 
-def append(repository: Repository, event: Event, wait_s: float) -> Event:
-    """Appends an event and gives it with its id. The same event twice is one event.
+def id_of(event: Event) -> str:
+    """An event's id: the first 12 hexadecimal digits of the SHA-256 of what it says."""
+    return hashlib.sha256(encode_event(msgspec.structs.replace(event, id=""))).hexdigest()[:12]
+
+
+def path_of(event: Event) -> tuple[str, ...]:
+    """Where an event's file stands: by month, its name ``TIME-KIND-ID.json``."""
+    compact = event.time.replace("-", "").replace(":", "")
+    return ("events", event.time[:4], event.time[5:7], f"{compact}-{event.kind.replace(' ', '-')}-{event.id}.json")
+
+
+def append(repository: Repository, event: Event, wait_s: float, sealer: Sealer | None = None) -> Event:
+    """Appends an event and gives it with its id. The same event twice is one event. ``sealer`` seals its commit.
 
     Errors:
         RefusedError: another process is writing.
@@ -53,21 +65,18 @@ def append(repository: Repository, event: Event, wait_s: float) -> Event:
     """
     if not _TIME.fullmatch(event.time):
         raise ValueError(f"an event's time is UTC in whole seconds with Z, not {event.time!r}")
-    bare = msgspec.structs.replace(event, id="")
-    event = msgspec.structs.replace(event, id=hashlib.sha256(encode_event(bare)).hexdigest()[:12])
-    content = encode_event(event)
-    year, month = event.time[:4], event.time[5:7]
-    compact = event.time.replace("-", "").replace(":", "")
-    path = ("events", year, month, f"{compact}-{event.kind.replace(' ', '-')}-{event.id}.json")
+    event = msgspec.structs.replace(event, id=id_of(event))
+    content, path = encode_event(event), path_of(event)
     with lock.writing(repository.path, wait_s), lock.importing(repository.path, wait_s):
         before = repository.tip(LEDGER)
         if before != NOBODY and repository.walk(bytes.fromhex(tree_of(repository, before)), path) is not None:
             return event
+        seal = seal_of(sealer, before, content) if sealer else ""
         importer = repository.importer()
         try:
             change = b"M 100644 inline %s\ndata %d\n%s\n" % ("/".join(path).encode("ascii"), len(content), content)
             date = epoch(datetime.strptime(event.time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC))
-            commit = importer.commit(1, parent=before, date=date, message=_message(event), changes=iter([change]))
+            commit = importer.commit(1, parent=before, date=date, message=_message(event, seal), changes=iter([change]))
             importer.finish()
         except BaseException:
             importer.abort()
@@ -76,9 +85,9 @@ def append(repository: Repository, event: Event, wait_s: float) -> Event:
     return event
 
 
-def _message(event: Event) -> str:
+def _message(event: Event, seal: str) -> str:
     subject = f"{event.kind}: plan {event.plan[:12]}" if event.plan else event.kind
-    return f"{subject}\n\nRun-At: {event.time}\nEvent: {event.id}\n"
+    return f"{subject}\n\nRun-At: {event.time}\nEvent: {event.id}\n" + (f"Seal: {seal}\n" if seal else "")
 
 
 def events(

@@ -9,10 +9,12 @@ from typing import Self
 
 from auditor.errors import InputError
 from auditor.model.event import Event
+from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected, Gap
-from auditor.store import ledger, maintenance, reader, revisions, writer
+from auditor.store import ledger, ledger_chain, maintenance, reader, revisions, writer
 from auditor.store.documents import build
 from auditor.store.importer import NOBODY
+from auditor.store.ledger_chain import Chain
 from auditor.store.names import target_path
 from auditor.store.process import Repository
 from auditor.store.reader import Snapshot
@@ -181,20 +183,26 @@ class Store:
 
     # Events
 
-    def append_event(self, event: Event) -> Event:
+    def append_event(self, event: Event, sealer: Sealer | None = None) -> Event:
         """Appends an event to the ledger, on disk when it returns, and gives it with its id.
+
+        ``sealer`` holds the fleet's key: without a seal the entry proves less.
 
         Errors:
             RefusedError: another process is writing.
             StoreError: the store could not be written to.
         """
-        return ledger.append(self._repository, event, self._wait_s)
+        return ledger.append(self._repository, event, self._wait_s, sealer)
 
     def events(
         self, *, plan: str = "", target: str = "", since: str = "", until: str = "", kind: str = ""
     ) -> tuple[Event, ...]:
         """The ledger's events in order of time, of a plan (an id or its start), a target, a kind, a span of stamps."""
         return tuple(ledger.events(self._repository, plan=plan, target=target, since=since, until=until, kind=kind))
+
+    def ledger_chain(self, sealer: Sealer | None, remembered: str = "") -> Chain:
+        """The ledger's commits, each checked; see :func:`auditor.store.ledger_chain.read_chain`."""
+        return ledger_chain.read_chain(self._repository, sealer, remembered)
 
     # Upkeep
 

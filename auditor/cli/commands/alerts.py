@@ -22,6 +22,7 @@ from auditor.model.alert import CHANNELS, Channel
 
 if TYPE_CHECKING:
     from auditor.model.alert import ProofReport
+    from auditor.model.secret import Sealer
     from auditor.model.target import Target
     from auditor.services.alert_settings import AlertSettings
     from auditor.services.fleet import Fleet
@@ -164,22 +165,32 @@ def _prove(
     from auditor.services.alert_proof import ProofOptions, prove
     from auditor.services.alert_record import announce, record
 
-    actor = _actor(os.environ)
+    actor, sealer = _actor(os.environ), _sealer(fleet)
     with streams.Progress(quiet=quiet) as progress:
         options = ProofOptions(settings, channels, dict(os.environ), progress, now=work.now)
         if fleet is not None:
 
             def announced(_: Mapping[Channel, int]) -> None:
-                announce(fleet, asked, work.now(), actor)
+                announce(fleet, asked, work.now(), actor, sealer)
 
             options = ProofOptions(settings, channels, dict(os.environ), progress, announced, now=work.now)
         report = asyncio.run(prove(asked, options))
     if fleet is None:
         return report, None
     try:
-        return record(fleet, report, work.now(), actor), None
+        return record(fleet, report, work.now(), actor, sealer), None
     except AuditorError as error:
         return report, error
+
+
+def _sealer(fleet: Fleet | None) -> Sealer | None:
+    """The fleet's key, where it is at hand: testing alerts needs none."""
+    from auditor.services.keys import sealer_for
+
+    try:
+        return sealer_for(fleet, os.environ) if fleet else None
+    except AuditorError:
+        return None
 
 
 def _actor(environment: Mapping[str, str]) -> str:

@@ -135,7 +135,7 @@ class Desk:
         from auditor.store import Store
 
         with Store.open(self.fleet.store_path) as store:
-            store.append_event(event)
+            store.append_event(event, self.sealer)
 
     def events(self, plan_id: str) -> tuple[Event, ...]:
         """The ledger's events of a plan.
