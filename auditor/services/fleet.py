@@ -292,7 +292,7 @@ class _Reader(ValueReader):
 
     def ssh_tree(self, parts: Mapping[str, Item]) -> SshTree | None:
         """A tree on another machine."""
-        here = {"archive", "root", "state_dir", "probe"}
+        here = {"archive", "root"}
         for name in parts.keys() & here:
             self.wrong(parts[name], f"{name} has no meaning for a tree that is read over SSH")
         try:
@@ -303,6 +303,9 @@ class _Reader(ValueReader):
         tree = self.text(parts.get("tree"), "")
         if tree and not tree.startswith("/"):
             self.wrong(parts["tree"], f"{tree!r}: a path on another machine starts with a slash")
+        state_dir = self.text(parts.get("state_dir"), "")
+        if state_dir and not state_dir.startswith("/"):
+            self.wrong(parts["state_dir"], f"{state_dir!r}: a path on another machine starts with a slash")
         return SshTree(
             host=place.host,
             path=posixpath.normpath(tree) if tree else "",
@@ -316,6 +319,8 @@ class _Reader(ValueReader):
             defines=self.defines(parts.get("defines")),
             httpd_version=self.matching(parts.get("httpd_version"), _VERSION, "", "a version such as 2.4.6"),
             built_in=self.texts(parts.get("built_in")),
+            state_dir=posixpath.normpath(state_dir) if state_dir else "",
+            probe=self.url(parts.get("probe"), ("http", "https")),
         )
 
     def ilo(self, item: Item) -> IloEndpoint | None:

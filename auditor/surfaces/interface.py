@@ -95,7 +95,8 @@ class Journal(Protocol):
 class ActOptions(msgspec.Struct, frozen=True):
     """What an act needs beside the target: the plan and its id, the journal, the sealer, credentials, an observer.
 
-    ``log_ins`` are those of the whole run.
+    ``log_ins`` are those of the whole run. ``holder`` names who locks a target, the same in every run of a fleet on one
+    controller, and of no other.
     """
 
     plan: Plan
@@ -105,6 +106,7 @@ class ActOptions(msgspec.Struct, frozen=True):
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)
     observe: Observe = ignore
     deadline_s: float = 900.0
+    holder: str = "another run"
     log_ins: LogIns = msgspec.field(default_factory=LogIns)
 
 

@@ -121,10 +121,10 @@ def test_an_ssh_config_of_the_fleets_own_is_used(
         assert json.loads(out)["answers"][0]["read_timeout_s"] == 300
 
 
-def test_a_change_is_refused_in_one_clear_sentence(
+def test_a_change_by_a_server_that_is_not_there_is_refused_in_one_clear_sentence(
     site: SshServer, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hosts = "  web1:\n    httpd: {ssh: web1, tree: /etc/httpd, server: [/usr/sbin/httpd]}\n"
+    hosts = "  web1:\n    httpd: {ssh: web1, tree: /etc/httpd, server: [/usr/sbin/no-httpd], state_dir: /opt/auditor}\n"
     fleet = TestFleet(tmp_path / "fleet", hosts).make()
     monkeypatch.chdir(fleet.root)
     assert run("snapshot")[0] == 0
@@ -139,6 +139,6 @@ def test_a_change_is_refused_in_one_clear_sentence(
     fleet.commit("approved")
     code, out, err = run("apply", plan)
     assert code == 4
-    assert "trees that are read over SSH can be audited, not applied to" in out + err
+    assert "the server /usr/sbin/no-httpd is not there" in out + err
     assert "Nothing was changed" in out + err
     assert site.here("/etc/httpd/conf.d/shop.conf").read_bytes() == before

@@ -6,7 +6,9 @@ import asyncio
 import urllib.request
 from pathlib import Path
 
-from auditor.model.plan import ApplyReport
+from auditor.model.plan import ApplyReport, DirectiveEdit, Origin, Proposal, Step
+from auditor.plan.build import PlanRequest, build_plan
+from auditor.plan.folder import read_plan, write_plan, write_signature
 from auditor.services.changes import (
     Judged,
     Proposed,
@@ -95,3 +97,19 @@ class Site:
     def snapshot(self) -> str:
         desk = self.fleet.desk()
         return asyncio.run(take_snapshot(desk.fleet, desk.fleet.targets, desk.collect_options())).revision
+
+
+def planned_line(site: Site, text: str) -> str:
+    """A signed plan that puts a line at the end of the main file, whatever it does."""
+    desk = site.fleet.desk()
+    main = site.root / "httpd.conf"
+    last = main.read_bytes().count(b"\n") + 1
+    change = DirectiveEdit("httpd.conf", last, last - 1, "", f"{text}\n")
+    undo = DirectiveEdit("httpd.conf", last, last + text.count("\n"), change.after, "")
+    proposal = Proposal("web1/httpd", (Step("1", "why", change, undo, "reload", (), ()),), ())
+    origin = Origin("diff", ("x",), key_id=desk.sealer.key_id)
+    plan = build_plan([proposal], PlanRequest("why", "ops1", origin, desk.clock()))
+    identity = write_plan(desk.fleet.plans_path, plan)
+    stored = read_plan(desk.fleet.plans_path, identity)
+    write_signature(stored.folder, "author", desk.keygen.sign(identity, site.fleet.key("ops1")))
+    return identity

@@ -12,6 +12,7 @@ from auditor.errors import ApplyError
 from auditor.model.plan import Cohort, Direction, DirectiveEdit, Origin, Plan, Step, Wave
 from auditor.model.target import LocalTree, Target
 from auditor.plan.journal import FileJournal
+from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.local import LocalMachine
 from auditor.surfaces.httpd.carry_out.running import Running
 from auditor.surfaces.httpd.carry_out.server import Verdict
@@ -101,7 +102,7 @@ class FakeSurvey:
     def seal(self, name: str, content: bytes) -> bytes:
         return seal_text(content, SEALER)
 
-    def preflight(self, new: Mapping[str, bytes]) -> tuple[str, ...]:
+    async def preflight(self, new: Sequence[tuple[LiveFile, bytes]], root: str) -> tuple[str, ...]:
         return ()
 
 

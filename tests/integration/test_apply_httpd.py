@@ -16,8 +16,6 @@ from types import SimpleNamespace
 import pytest
 
 from auditor.errors import RefusedError
-from auditor.model.plan import DirectiveEdit
-from auditor.plan.folder import read_plan
 from auditor.plan.journal import journal_path, read_entries
 from auditor.services.changes import (
     ToWay,
@@ -30,7 +28,7 @@ from auditor.transport.lock import hold
 from tests import servers
 from tests.fakes.acts import CountingActs, FailingAt, KilledAt
 from tests.fakes.acts import Killed as KilledError
-from tests.fakes.sites import ROUTE, Site
+from tests.fakes.sites import ROUTE, Site, planned_line
 
 pytestmark = pytest.mark.integration
 TIMEOUT = 'web1/httpd:httpd.server["main"].timeout'
@@ -240,7 +238,7 @@ def test_what_would_end_the_server_is_found_before_anything_is_touched(site: Sit
         held.bind(("127.0.0.1", 0))
         held.listen()
         new = line.format(taken=held.getsockname()[1], folder=site.folder)
-        made = _planned_line(site, new)
+        made = planned_line(site, new)
         site.approve(made)
         before = site.files()
         try:
@@ -288,7 +286,7 @@ def test_a_garbage_certificate_and_a_foreign_key_are_found(site: Site) -> None:
             f"SSLCertificateFile {site.folder}/{certificate_file}\nSSLCertificateKeyFile {site.folder}/{key_file}\n"
             "</VirtualHost>"
         )
-        made = _planned_line(site, block)
+        made = planned_line(site, block)
         site.approve(made)
         before = site.files()
         report = site.apply(made)
@@ -308,26 +306,6 @@ def test_as_it_was_then(site: Site) -> None:
     report = site.apply(made.id)
     assert report.outcomes[0].outcome == "applied", report
     assert site.files() == before
-
-
-def _planned_line(site: Site, text: str) -> str:
-    """A signed plan that puts a line at the end of the main file, whatever it does."""
-    from auditor.model.plan import Origin, Proposal, Step
-    from auditor.plan.build import PlanRequest, build_plan
-    from auditor.plan.folder import write_plan, write_signature
-
-    desk = site.fleet.desk()
-    main = site.root / "httpd.conf"
-    last = main.read_bytes().count(b"\n") + 1
-    change = DirectiveEdit("httpd.conf", last, last - 1, "", f"{text}\n")
-    undo = DirectiveEdit("httpd.conf", last, last + text.count("\n"), change.after, "")
-    proposal = Proposal("web1/httpd", (Step("1", "why", change, undo, "reload", (), ()),), ())
-    origin = Origin("diff", ("x",), key_id=desk.sealer.key_id)
-    plan = build_plan([proposal], PlanRequest("why", "ops1", origin, desk.clock()))
-    identity = write_plan(desk.fleet.plans_path, plan)
-    stored = read_plan(desk.fleet.plans_path, identity)
-    write_signature(stored.folder, "author", desk.keygen.sign(identity, site.fleet.key("ops1")))
-    return identity
 
 
 def test_the_private_mount_is_what_checks_here(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from auditor.errors import AuditorError, CollectError, InputError
 from auditor.model.event import Event, EventEffect, EventKind
 from auditor.model.plan import DirectiveEdit, OutcomeOf, Plan
 from auditor.model.secret import Sealer
-from auditor.model.target import LocalTree, Target
+from auditor.model.target import LocalTree, SshTree, Target
 from auditor.plan.approvals import Keygen, Verdict, judge
 from auditor.plan.build import cohort_of, stamp
 from auditor.plan.conditions import Seen
@@ -56,6 +57,11 @@ class Desk:
         """The login name of whoever runs this, as the environment says; empty where it does not."""
         names = (self.environment.get(name, "") for name in ("SUDO_USER", "LOGNAME", "USER"))
         return next((name for name in names if name), "")
+
+    @property
+    def holder(self) -> str:
+        """Who locks a target: this fleet on this machine, of which one run at a time is alive."""
+        return " ".join(f"{platform.node()}:{self.fleet.root.resolve()}".split())
 
     @property
     def keygen(self) -> Keygen:
@@ -209,6 +215,8 @@ def traces_of(plan: Plan, target: Target) -> frozenset[tuple[str, str, str]]:
     """
     found = {("ilo.bios", "", name) for name in ("pending", "verdict", "rejected")}
     found |= {("httpd.server", "", name) for name in ("changed_not_loaded", "restart_needed")}
+    if isinstance(target.location, SshTree):
+        return frozenset(found) | _traces_there(plan, target, target.location.path)
     if not isinstance(target.location, LocalTree):
         return frozenset(found)
     root = Path(target.location.path).resolve()
@@ -218,6 +226,13 @@ def traces_of(plan: Plan, target: Target) -> frozenset[tuple[str, str, str]]:
             name = real.relative_to(root).as_posix() if real.is_relative_to(root) else str(real)
             found |= {("httpd.file", one, "digest") for one in (name, step.change.file)}
     return frozenset(found)
+
+
+def _traces_there(plan: Plan, target: Target, root: str) -> frozenset[tuple[str, str, str]]:
+    """A plan names files of another machine by what they really are, so that no link need be followed."""
+    names = (step.change.file for step in cohort_of(plan, target.name).steps if isinstance(step.change, DirectiveEdit))
+    both = {one for name in names for one in (name, name.removeprefix(f"{root.rstrip('/')}/"))}
+    return frozenset(("httpd.file", one, "digest") for one in both)
 
 
 def moment(desk: Desk) -> str:

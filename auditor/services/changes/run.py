@@ -205,6 +205,7 @@ class PlanRun:
                 self.desk.environment,
                 self.desk.observe,
                 log_ins=self.desk.log_ins,
+                holder=self.desk.holder,
             )
             return surface(target.surface).begin(target, steps, direction, options)
 

@@ -1,1 +1,1 @@
-"""Reading another machine over SSH, with the system's OpenSSH client; nothing is installed or written there."""
+"""Another machine over SSH, by the system's OpenSSH client. Nothing is installed there; reading writes nothing."""

@@ -147,6 +147,18 @@ class SshConnection:
             )
         return output
 
+    async def hold(self, path: str, holder: str, deadline_s: float) -> str:
+        """Locks a file over there for as long as the connection lasts; gives who holds it where that is another.
+
+        Errors:
+            CollectError: the connection is lost, or the reply is not understood.
+        """
+        request = ("hold", *(encoded(one.encode("utf-8", "surrogateescape")) for one in (path, holder)))
+        (records,) = await self.ask([request], _ERRORS, deadline_s)
+        if [letter for letter, _ in records] != ["g"]:
+            raise CollectError(f"{self.address}: the far side's reply is not understood", cause="malformed")
+        return records[0][1].decode("utf-8", "replace").strip()
+
     async def close(self) -> None:
         """Ends the connection; nothing of it is left running here. Never raises."""
         process = self._process

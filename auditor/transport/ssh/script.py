@@ -1,16 +1,18 @@
 """The far side: a constant POSIX sh script that answers requests, and how requests and foreign text travel to it.
 
-It runs in dash, bash and busybox, with the tools of RHEL 7 (coreutils 8.22, findutils 4.5.11) or busybox; it writes
-no file. A request is one line of plain words and, after it, lines of data in which every byte that is not harmless
-is written as ``printf %b`` reads it: foreign text is never shell text. A reply is a row of records, ``MARK BODY LF``
-each, and ends with the record ``.``; the mark is a random word that travels by standard input alone, so nothing that
-is read over there can hold it.
+It runs in dash, bash and busybox, with the tools of RHEL 7 (coreutils 8.22, findutils 4.5.11) or busybox; it writes no
+file but the lock of a target that is changed, which the shell holds as long as the connection lasts. A request is one
+line of plain words and, after it, lines of data in which every byte that is not harmless is written as ``printf %b``
+reads it: foreign text is never shell text. A reply is a row of records, ``MARK BODY LF`` each, and ends with the
+record ``.``; the mark is a random word that travels by standard input alone, so nothing that is read over there can
+hold it.
 
 Records: ``e`` an entry (mode in hex, uid, user, gid, group, size, time, label and path, parted by slashes), ``l`` and
 ``t`` a link and its text, ``u`` a directory that may not be searched, ``!`` why something failed and its path, ``=``
 that the names were complete and find's exit status, ``p`` a path asked for and ``r`` where it leads, ``x`` why it
 leads nowhere, ``d`` a directory whose entries come next, ``k`` a file withheld, ``f``, ``z``, ``h`` and ``b`` files,
-their sizes, sums and bytes, ``o`` a script's output and ``s`` its exit status.
+their sizes, sums and bytes, ``o`` a script's output and ``s`` its exit status, ``g`` who holds a lock (nobody else:
+empty).
 """
 
 from __future__ import annotations
@@ -157,7 +159,7 @@ lacks=
 for t in TOOLS; do command -v "$t" >/dev/null 2>&1 || lacks="$lacks $t"; done
 exec 3<&0 4>&1 </dev/null
 printf '\n%s ready%s\n%s .\n' "$a_n" "$lacks" "$a_n"
-data() { IFS= read -r d <&3; }
+data() { IFS= read -r d <&3 || exit 0; }
 while IFS=' ' read -r verb one two three four <&3; do
     case $verb in
     walk)
@@ -194,6 +196,18 @@ while IFS=' ' read -r verb one two three four <&3; do
                 head -c "$one" >&4
         } 5>&1)
         printf '\n%s s%s\n' "$a_n" "$status"
+        ;;
+    hold)
+        data; p=$(printf %b. "$d"); p=${p%.}
+        data; who=$(printf %b. "$d"); who=${who%.}
+        if ! command -v flock >/dev/null 2>&1; then e='flock is missing there'
+        elif ! e=$( (: >>"$p") 2>&1 ); then e="nobody: it cannot be opened: ${e##*: }"
+        else
+            exec 9>>"$p"
+            if flock -n 9; then printf '%s %s\n' "$$" "$who" >"$p"; e=
+            else exec 9>&-; e=$(head -c 400 "$p"); e=${e:-another run}; fi
+        fi
+        printf '%s g%s\n' "$a_n" "$e"
         ;;
     esac
     printf '\n%s .\n' "$a_n"

@@ -170,6 +170,7 @@ MISTAKES = [
     ("hosts:\n  web1: {httpd: {ssh: -oProxyCommand=x}}\n", "4:23", "no host that is read over SSH"),
     ("hosts:\n  web1: {httpd: {ssh: 'ops:x@web1'}}\n", "4:23", "no credentials"),
     ("hosts:\n  web1: {httpd: {ssh: web1, tree: etc/httpd}}\n", "4:35", "starts with a slash"),
+    ("hosts:\n  web1: {httpd: {ssh: web1, tree: /a, state_dir: auditor}}\n", "4:50", "starts with a slash"),
     ("hosts:\n  web1: {httpd: {ssh: web1, archive: a.tar}}\n", "4:38", "no meaning for a tree that is read over SSH"),
     ("hosts:\n  web1: {httpd: {ssh: web1, sudo: maybe}}\n", "4:35", "true or false"),
     ("hosts:\n  web1: {httpd: {tree: /a, sudo: true}}\n", "4:34", "no meaning for a tree"),

@@ -42,9 +42,8 @@ def read_live(root: Path, name: str, links: tuple[str, ...] = (), *, kept: bool 
         RefusedError: it lies outside the tree, is missing, no regular file, has further names, or cannot be read; or
             one of the links does not lead to it.
     """
-    reached = _below(name) or (name.startswith("/") and (bool(links) or kept))
-    if not reached or not all(_below(link) for link in links):
-        raise _refused(name, "it lies outside the tree and cannot be changed from here")
+    if refusal := refusal_of_name(name, links, kept=kept):
+        raise refusal
     try:
         real = (root / name).resolve(strict=True)
         strayed = [link for link in links if (root / link).resolve(strict=True) != real]
@@ -69,6 +68,14 @@ def read_live(root: Path, name: str, links: tuple[str, ...] = (), *, kept: bool 
     finally:
         os.close(descriptor)
     return LiveFile(name, real, content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, xattrs, links)
+
+
+def refusal_of_name(name: str, links: tuple[str, ...], *, kept: bool) -> RefusedError | None:
+    """Why a file of this name, reached by these links, is none that may be changed; None where it may."""
+    reached = _below(name) or (name.startswith("/") and (bool(links) or kept))
+    if reached and all(_below(link) for link in links):
+        return None
+    return _refused(name, "it lies outside the tree and cannot be changed from here")
 
 
 def _below(name: str) -> bool:

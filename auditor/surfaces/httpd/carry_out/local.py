@@ -46,8 +46,12 @@ class LocalMachine:
     _staged: dict[Path, Path] = field(default_factory=dict)
 
     @property
-    def root(self) -> Path:
+    def root(self) -> str:
         """The tree, links followed."""
+        return str(self._root)
+
+    @property
+    def _root(self) -> Path:
         return Path(self.tree.path).resolve()
 
     @property
@@ -78,7 +82,7 @@ class LocalMachine:
         found: list[LiveFile | RefusedError] = []
         for name, links in names.items():
             try:
-                found.append(files.read_live(self.root, name, links, kept=kept))
+                found.append(files.read_live(self._root, name, links, kept=kept))
             except RefusedError as error:
                 found.append(error)
         return found
@@ -97,7 +101,7 @@ class LocalMachine:
         folder = self.folder / "stage"
         try:
             return await check_stage(
-                folder, self.root, self.main_file, self._staged, server=self.server, acts=self.acts
+                folder, self._root, self.main_file, self._staged, server=self.server, acts=self.acts
             )
         except OSError as error:
             raise self._not_staged(error) from error
@@ -119,7 +123,7 @@ class LocalMachine:
     async def replace(self, pairs: Pairs) -> None:
         """Replaces each file once it is seen to be as it was read."""
         for live, content in pairs:
-            if files.read_live(self.root, live.name, live.links, kept=True) != live:
+            if files.read_live(self._root, live.name, live.links, kept=True) != live:
                 raise ApplyError("it was changed by somebody else while the plan was applied.", where=live.name)
             with self._failing():
                 files.replace(live, content, self.options.plan_id, self.acts)
@@ -144,7 +148,7 @@ class LocalMachine:
         self.acts.remove_tree(self.folder / "stage")
         for name in names:
             with contextlib.suppress(OSError, RuntimeError):
-                temporary = files.temporary_for((self.root / name).resolve(strict=True), self.options.plan_id)
+                temporary = files.temporary_for((self._root / name).resolve(strict=True), self.options.plan_id)
                 if temporary.is_file():
                     self.acts.unlink(temporary)
 

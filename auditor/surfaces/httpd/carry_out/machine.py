@@ -28,6 +28,11 @@ class Machine(Protocol):
         """The server that reads the tree."""
         ...
 
+    @property
+    def root(self) -> str:
+        """Where the tree really stands, links followed."""
+        ...
+
     def reached(self, act: str) -> None:
         """Called before an act of the server's."""
         ...

@@ -6,17 +6,14 @@ match, a port in use, a missing program and a changed MPM all pass it, and end t
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import socket
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from auditor.errors import RefusedError
+from auditor.surfaces.httpd.carry_out.surroundings import Surroundings
 from auditor.surfaces.httpd.directive import Directive, Resolved
 from auditor.surfaces.httpd.words import as_path, split_words
 
@@ -26,10 +23,9 @@ _STOP_AND_START: Final = frozenset(
 _LOGS: Final = frozenset({"customlog", "errorlog", "transferlog", "globallog"})
 _CERTIFICATE: Final = "sslcertificatefile"
 _KEY: Final = "sslcertificatekeyfile"
-_LIMIT: Final = 1024 * 1024
 
 
-def preflight(before: Resolved, after: Resolved) -> tuple[str, ...]:
+async def preflight(before: Resolved, after: Resolved, machine: Surroundings) -> tuple[str, ...]:
     """What was looked at, a sentence each; nothing where the change touches none of it.
 
     Errors:
@@ -39,9 +35,9 @@ def preflight(before: Resolved, after: Resolved) -> tuple[str, ...]:
     gone = _added(after.directives, before.directives)
     _refuse_stop_and_start([*new, *gone])
     return (
-        *_ports(new, before.directives),
-        *_programs(new, after.server_root),
-        *_certificates([*new, *gone], after),
+        *await _ports(new, before.directives, machine),
+        *await _programs(new, after.server_root, machine),
+        *await _certificates([*new, *gone], after, machine),
     )
 
 
@@ -74,7 +70,7 @@ def _refuse_stop_and_start(changed: Sequence[Directive]) -> None:
             )
 
 
-def _ports(new: Sequence[Directive], before: Sequence[Directive]) -> tuple[str, ...]:
+async def _ports(new: Sequence[Directive], before: Sequence[Directive], machine: Surroundings) -> tuple[str, ...]:
     held = {_endpoint(one.arguments) for one in before if one.name.lower() == "listen"}
     said: list[str] = []
     for directive in new:
@@ -84,13 +80,8 @@ def _ports(new: Sequence[Directive], before: Sequence[Directive]) -> tuple[str, 
         if endpoint is None or any(other and other[1] == endpoint[1] for other in held):
             continue  # the server itself holds the port
         host, port = endpoint
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise _refused(directive, f"port {port} cannot be listened on: {error.strerror}") from error
+        if why := await machine.port(host, port):
+            raise _refused(directive, f"port {port} cannot be listened on: {why}")
         said.append(f"port {port} is free")
     return tuple(said)
 
@@ -103,7 +94,7 @@ def _endpoint(arguments: str) -> tuple[str, int] | None:
     return ("" if host in ("*", "0.0.0.0") else host.strip("[]")), int(port)  # noqa: S104 - read, not bound by choice
 
 
-def _programs(new: Sequence[Directive], server_root: str) -> tuple[str, ...]:
+async def _programs(new: Sequence[Directive], server_root: str, machine: Surroundings) -> tuple[str, ...]:
     said: list[str] = []
     for directive in new:
         if directive.name.lower() not in _LOGS:
@@ -116,14 +107,13 @@ def _programs(new: Sequence[Directive], server_root: str) -> tuple[str, ...]:
             continue  # the shell finds it
         program = (split_words(command) or ("",))[0]
         path = program if program.startswith("/") else str(Path(server_root, program)) if "/" in program else program
-        found = shutil.which(path, mode=os.X_OK, path="/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin")
-        if found is None:
+        if not await machine.has_program(path):
             raise _refused(directive, f"the program {program} that would take the log is not there")
         said.append(f"the log's program {program} is there")
     return tuple(said)
 
 
-def _certificates(changed: Sequence[Directive], after: Resolved) -> tuple[str, ...]:
+async def _certificates(changed: Sequence[Directive], after: Resolved, machine: Surroundings) -> tuple[str, ...]:
     """Each server whose certificate or key is touched: both must load, and belong together."""
     touched = {_server(one) for one in changed if one.name.lower() in (_CERTIFICATE, _KEY)}
     said: list[str] = []
@@ -133,7 +123,7 @@ def _certificates(changed: Sequence[Directive], after: Resolved) -> tuple[str, .
         keys = [one for one in own if one.name.lower() == _KEY]
         for number, certificate in enumerate(certificates):
             key = keys[number] if number < len(keys) else certificate
-            _refuse_pair(certificate, key, after.server_root)
+            await _refuse_pair(certificate, key, after.server_root, machine)
             said.append(f"certificate and key of {server or 'the main server'} belong together")
     return tuple(said)
 
@@ -142,33 +132,29 @@ def _server(directive: Directive) -> str:
     return next((one.arguments for one in directive.within if one.name.lower() == "virtualhost"), "")
 
 
-def _refuse_pair(certificate: Directive, key: Directive, server_root: str) -> None:
+async def _refuse_pair(certificate: Directive, key: Directive, server_root: str, machine: Surroundings) -> None:
     from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     try:
-        public = x509.load_pem_x509_certificate(_content(certificate, server_root)).public_key()
+        content = await machine.content(_path(certificate, server_root))
+    except ValueError as error:
+        raise _refused(certificate, str(error)) from error
+    try:
+        public = x509.load_pem_x509_certificate(content).public_key()
     except ValueError as error:
         raise _refused(certificate, "the certificate cannot be read: it is no PEM certificate") from error
     try:
-        private = load_pem_private_key(_content(key, server_root), password=None)
-    except TypeError as error:
-        raise _refused(key, "the key has a passphrase; whether it matches cannot be told before the reload") from error
+        told = await machine.public_key(_path(key, server_root))
     except ValueError as error:
-        raise _refused(key, "the key cannot be read: it is no PEM key") from error
-    shape = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if private.public_key().public_bytes(*shape) != public.public_bytes(*shape):
+        raise _refused(key, str(error)) from error
+    if told != public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo):
         raise _refused(key, "the key does not belong to the certificate")
 
 
-def _content(directive: Directive, server_root: str) -> bytes:
+def _path(directive: Directive, server_root: str) -> str:
     words = split_words(directive.arguments)
-    path = Path(server_root, as_path(words[0] if words else ""))
-    try:
-        with path.open("rb") as file:
-            return file.read(_LIMIT)
-    except OSError as error:
-        raise _refused(directive, f"{path} cannot be read: {error.strerror}") from error
+    return str(Path(server_root, as_path(words[0] if words else "")))
 
 
 def _refused(directive: Directive, why: str) -> RefusedError:

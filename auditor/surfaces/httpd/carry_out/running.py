@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
@@ -84,7 +85,8 @@ def process_of(said: bytes) -> Process | None:
         if fields[2] == str(pid) and fields[0] == program and fields[1] not in "ZX"
     )
     inodes = {match[1] for line in lines[fd + 1 : tcp] if (match := _SOCKET.search(line))}
-    return Process(pid, parent[20], children, _listening(lines[tcp + 1 : -2], inodes))
+    addresses = {_asked_at(one) for one in listening_of(lines[tcp + 1 : -2], inodes)}
+    return Process(pid, parent[20], children, tuple(sorted(addresses)))
 
 
 def generation_of(answer: bytes) -> int | None:
@@ -101,15 +103,21 @@ def _stat(line: str) -> tuple[int, list[str]]:
     return (int(pid), words) if closed and pid.isdigit() and len(words) > 20 else (0, [])
 
 
-def _listening(lines: list[str], inodes: set[str]) -> tuple[Address, ...]:
+def listening_of(lines: Sequence[str], inodes: Container[str] | None = None) -> set[Address]:
+    """The addresses of ``/proc/net/tcp`` that are listened on, those of given sockets alone where these are named."""
     rows = (line.split() for line in lines)
-    return tuple(sorted({_address(row[1]) for row in rows if len(row) > 9 and row[3] == "0A" and row[9] in inodes}))
+    whole = (row for row in rows if len(row) > 9 and row[3] == "0A")
+    return {_address(row[1]) for row in whole if inodes is None or row[9] in inodes}
 
 
 def _address(text: str) -> Address:
-    """An address of ``/proc/net/tcp``; "any" is asked on loopback."""
     host, _, port = text.partition(":")
     raw = bytes.fromhex(host)
     words = b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))
-    name = str(IPv4Address(words) if len(words) == 4 else IPv6Address(words))
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name), int(port, 16)  # noqa: S104 - read, not bound
+    return str(IPv4Address(words) if len(words) == 4 else IPv6Address(words)), int(port, 16)
+
+
+def _asked_at(address: Address) -> Address:
+    """Where an address is asked: "any" on loopback."""
+    host, port = address
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 - read, not bound

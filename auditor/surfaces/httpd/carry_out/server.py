@@ -137,7 +137,7 @@ class HttpdServer:
         if bound and _MOUNTED not in done.said:
             return None
         if done.status == 127:
-            raise ApplyError(f"there is no {self.tree.server[0]} here.")
+            raise ApplyError(f"the server {self.tree.server[0]} is not there.")
         if done.status:
             return Verdict(False, _reason(done))
         dump = await self._run([*wrap, *command, "-t", "-D", "DUMP_INCLUDES"])

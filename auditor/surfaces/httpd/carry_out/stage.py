@@ -8,7 +8,7 @@ the new files, and the server is started on that; the files that it says it read
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -28,6 +28,9 @@ class Checked:
 
     place: Place
     text: str
+
+
+NOWHERE: Final = Checked("nowhere", "the server reads absolute paths here: its own check follows before the reload")
 
 
 def write_stage(folder: Path, files: Sequence[tuple[LiveFile, bytes]], acts: Acts) -> dict[Path, Path]:
@@ -54,11 +57,8 @@ async def check_stage(
     Errors:
         RefusedError: the check fails, or the server does not read a file that is to be changed.
     """
-    if os.geteuid() == 0:
-        verdict = await server.check(bound=[(new, live) for live, new in staged.items()])
-        if verdict is not None:
-            _believe(verdict, [str(live) for live in staged], staged)
-            return Checked("private mount", "the server's own check passes on the staged tree (private mount)")
+    if os.geteuid() == 0 and (checked := await check_mounted(staged, server, _places)):
+        return checked
     copy = folder / "tree"
     _copy(root, copy, root, staged, acts)
     verdict = await server.check(extra=["-d", str(copy), "-f", str(copy / main_file)])
@@ -68,17 +68,37 @@ async def check_stage(
         live = await server.check()
         if live is not None and live.passed and _mentions(verdict.text, copy):
             raise RefusedError(f"the server refuses the staged tree: {verdict.text}", untouched="Nothing was changed.")
-    return Checked("nowhere", "the server reads absolute paths here: its own check follows before the reload")
+    return NOWHERE
 
 
-def _believe(verdict: Verdict, wanted: Sequence[str], staged: Mapping[Path, Path]) -> None:
+async def check_mounted(
+    staged: Mapping[Path, Path], server: Server, places: Callable[[Sequence[str]], Awaitable[Sequence[str]]]
+) -> Checked | None:
+    """The check with the new files bound over the live ones; None where no private mount can be made.
+
+    ``places`` gives where each path leads on the server's machine.
+
+    Errors:
+        RefusedError: the check fails, or the server does not read a file that is to be changed.
+    """
+    verdict = await server.check(bound=[(new, live) for live, new in staged.items()])
+    if verdict is None:
+        return None
+    _believe(verdict, frozenset(await places(verdict.files)), staged)
+    return Checked("private mount", "the server's own check passes on the staged tree (private mount)")
+
+
+async def _places(paths: Sequence[str]) -> list[str]:
+    return [str(Path(path).resolve()) for path in paths]
+
+
+def _believe(verdict: Verdict, read: frozenset[str], staged: Mapping[Path, Path]) -> None:
     if not verdict.passed:
         text = verdict.text
         for live, new in staged.items():
             text = text.replace(str(new), str(live))
         raise RefusedError(f"the server refuses the staged tree: {text}", untouched="Nothing was changed.")
-    read = {str(Path(name).resolve()) for name in verdict.files}
-    unread = [path for path in wanted if path not in read]
+    unread = [str(path) for path in staged if str(path) not in read]
     if read and unread:
         raise RefusedError(
             f"the server does not read {', '.join(unread)}.",

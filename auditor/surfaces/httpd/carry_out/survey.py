@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
+from auditor.errors import CollectError
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected
-from auditor.model.target import LocalTree, Target
+from auditor.model.target import LocalTree, SshTree, Target
+from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.preflight import preflight
-from auditor.surfaces.httpd.collect import collect
+from auditor.surfaces.httpd.carry_out.surroundings import Surroundings
+from auditor.surfaces.httpd.collect import WHOLE_TARGET, collect
 from auditor.surfaces.httpd.fileset import NOT_READ
 from auditor.surfaces.httpd.locate import MAIN_FILES
 from auditor.surfaces.httpd.resolving import resolve_collected
 from auditor.surfaces.httpd.secrets import learn, seal_text
-from auditor.surfaces.interface import CollectOptions, InterpretOptions
+from auditor.surfaces.interface import ActOptions, CollectOptions, InterpretOptions
+
+Tree: TypeAlias = LocalTree | SshTree
 
 
 class LiveSurvey:
-    """What was collected of the tree just now."""
+    """What was collected of the tree just now, and the machine that it stands on."""
 
-    def __init__(self, target: Target, tree: LocalTree, collected: Collected, sealer: Sealer) -> None:
-        self._target, self._tree, self._collected, self._sealer = target, tree, collected, sealer
+    def __init__(self, tree: Tree, collected: Collected, sealer: Sealer, machine: Surroundings) -> None:
+        self._tree, self._collected, self._sealer, self._machine = tree, collected, sealer, machine
         self._known = learn(one.content for one in collected.documents if one.content != NOT_READ)
 
     def seal(self, _: str, content: bytes) -> bytes:
         """A file's content as it would be collected."""
         return seal_text(content, self._sealer, self._known)
 
-    def preflight(self, new: Mapping[str, bytes]) -> tuple[str, ...]:
+    async def preflight(self, new: Sequence[tuple[LiveFile, bytes]], root: str) -> tuple[str, ...]:
         """What the server's own check skips, on the tree with the files' new bytes; see :mod:`.preflight`."""
-        real = {self._real_name(name): content for name, content in new.items()}
+        real = {_name_of(live.real, root): content for live, content in new}
         documents = tuple(
             msgspec.structs.replace(one, content=real[one.name]) if one.name in real else one
             for one in self._collected.documents
@@ -43,22 +49,29 @@ class LiveSurvey:
             defines=tuple((name, value) for name, _, value in (one.partition("=") for one in self._tree.defines)),
             environment=self._tree.environment,
         )
-        return preflight(resolve_collected(self._collected, options), resolve_collected(after, options))
-
-    def _real_name(self, name: str) -> str:
-        """The document that holds the bytes, where ``name`` is a symbolic link."""
-        root = Path(self._tree.path).resolve()
-        real = (root / name).resolve()
-        return real.relative_to(root).as_posix() if real.is_relative_to(root) else str(real)
+        return await preflight(
+            resolve_collected(self._collected, options), resolve_collected(after, options), self._machine
+        )
 
 
-async def survey(target: Target, tree: LocalTree, sealer: Sealer) -> LiveSurvey:
+def _name_of(real: Path, root: str) -> str:
+    """The document that holds the bytes."""
+    return real.relative_to(root).as_posix() if real.is_relative_to(root) else str(real)
+
+
+async def survey(target: Target, tree: Tree, options: ActOptions, machine: Surroundings) -> LiveSurvey:
     """Collects the tree anew.
 
     Errors:
         InputError: it is not there.
+        CollectError: it cannot be read.
     """
-    return LiveSurvey(target, tree, await collect(target, CollectOptions(sealer, whole_state=False)), sealer)
+    how = CollectOptions(options.sealer, options.environment, whole_state=False)
+    collected = await collect(target, how)
+    for gap in collected.gaps:
+        if gap.what == WHOLE_TARGET:
+            raise CollectError(f"{target.name}: {gap.detail}", cause=gap.cause, next_step=gap.next_step or None)
+    return LiveSurvey(tree, collected, options.sealer, machine)
 
 
 def main_file_of(tree: LocalTree) -> str:

@@ -34,7 +34,7 @@ class Survey(Protocol):
         """A file's content as it would be collected."""
         ...
 
-    def preflight(self, new: Mapping[str, bytes], /) -> tuple[str, ...]:
+    async def preflight(self, new: Pairs, root: str, /) -> tuple[str, ...]:
         """Looks at the files' new bytes for what the server's own check skips; gives what it checked, or refuses."""
         ...
 
@@ -67,7 +67,7 @@ class HttpdTransaction:
         await self.machine.stage(self._pairs)
         said = [self._found(), await self._check()]
         if survey:
-            said.extend(survey.preflight({live.name: content for live, content in self._pairs}))
+            said.extend(await survey.preflight(self._pairs, self.machine.root))
         self._running = await self._probed(await self.server.running())
         return tuple(said)
 

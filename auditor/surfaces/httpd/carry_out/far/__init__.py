@@ -1,0 +1,1 @@
+"""Changing a tree of another machine, over SSH."""
