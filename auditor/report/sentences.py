@@ -195,6 +195,9 @@ _JAPANESE: Final[dict[str, str]] = {
     "{address}: must be one of {values}.": "{address}: 設定できる値は {values} です。",
     "{address}: must be between {least} and {most}.": "{address}: {least} から {most} の値でなければなりません。",
     "{address}: must be a whole number.": "{address}: 整数でなければなりません。",
+    "{address}: is kept as a secret, which a plan can neither hold nor compare.": (
+        "{address}: 秘密として扱われるため、変更計画に含めることも比較することもできません。"
+    ),
     "{address}: this machine has no such setting.": "{address}: この装置にこの設定はありません。",
     "{address}: {registry} has no such attribute.": "{address}: {registry} にこの属性はありません。",
     "{address}: {registry} has no such attribute; did you mean {name}?": (

@@ -13,14 +13,16 @@ from auditor.model.plan import Disruption, Proposal, Wish
 from auditor.model.resource import Address
 from auditor.model.snapshot import Gap, hides
 from auditor.model.target import Target
-from auditor.model.value import Value
+from auditor.model.value import Secret, Value
 from auditor.plan.build import disruption_of
 from auditor.services.changes.wishes import parse_setting, split_setting
 from auditor.services.observe import Observed, interpret_options_for, observe
+from auditor.surfaces.ilo.secrets import is_secret_name
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
 from auditor.surfaces.registry import surface
 
 if TYPE_CHECKING:
+    from auditor.model.secret import Sealer
     from auditor.services.fleet import Fleet
 
 _SHORT: Final = re.compile(r"([A-Za-z]\w*)=(.*)", re.ASCII | re.DOTALL)
@@ -111,7 +113,8 @@ async def run_what_if(
     known = {one.name for one in fleet.targets} if fleet else set()
     async for seen in observe(asked, fleet, collect, interpret):
         answer = _answer(seen, wishes[seen.target.name], interpret_options_for(seen.target, interpret, fleet))
-        yield msgspec.structs.replace(answer, plannable=seen.target.name in known)
+        shown = tuple(_sealed(one, collect.sealer) for one in answer.asked)
+        yield msgspec.structs.replace(answer, asked=shown, plannable=seen.target.name in known)
 
 
 def _wish(text: str) -> tuple[Wish, str]:
@@ -155,6 +158,16 @@ def _asked(wanted: Wanted, seen: Observed, proposal: Proposal) -> Asked:
     now = next((one.value(address.attribute) for one in resources), None)
     allowed = next((one.text for one in proposal.allowed if one.address == address), "")
     return Asked(address, now, wanted.wish.value, wanted.written, allowed)
+
+
+def _sealed(asked: Asked, sealer: Sealer) -> Asked:
+    """What is asked for, sealed where it may be a secret: no listed word, of a BIOS attribute that is called as one."""
+    if asked.address.kind != "ilo.bios" or not is_secret_name(asked.address.attribute):
+        return asked
+    if asked.written in asked.allowed.split(", "):
+        return asked
+    secret = Secret(sealer.seal(asked.written.encode("utf-8", "surrogatepass")))
+    return msgspec.structs.replace(asked, then=secret, written="")
 
 
 def _with_name(wish: Wish, seen: Observed) -> Wish:

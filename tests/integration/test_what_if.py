@@ -100,6 +100,20 @@ def test_what_would_be_refused_says_why_and_ends_with_4(
     assert answer["changes"] == []
 
 
+def test_a_secret_on_the_command_line_is_not_told_again(ilo: VirtualIlo, capsys: pytest.CaptureFixture[str]) -> None:
+    place, registry = next((uri, ilo.state.get(uri)) for uri in ilo.state.uris() if "registrystore" in uri)
+    described = {"AttributeName": "AdminPassword", "Type": "String", "MaxLength": 32}
+    attributes = registry["RegistryEntries"]["Attributes"]  # type: ignore[index, call-overload]
+    ilo.state.set(place, "/RegistryEntries/Attributes", [*attributes, described])  # type: ignore[misc]
+    for uri in (BIOS, PENDING):
+        ilo.state.set(uri, "/Attributes/AdminPassword", "")
+    code, answer = asked(ilo, capsys, "AdminPassword=open-sesame")
+    assert code == 4
+    assert "is kept as a secret" in answer["refusals"][0]
+    assert answer["asked"][0]["after"]["type"] == "secret"
+    assert "open-sesame" not in json.dumps(answer)
+
+
 def test_what_is_not_decided_is_incomplete(ilo: VirtualIlo, capsys: pytest.CaptureFixture[str]) -> None:
     place, registry = next((uri, ilo.state.get(uri)) for uri in ilo.state.uris() if "registrystore" in uri)
     strange = {

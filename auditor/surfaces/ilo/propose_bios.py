@@ -29,6 +29,7 @@ from auditor.surfaces.ilo.kinds import STATE_OF_BIOS
 from auditor.surfaces.ilo.limits import allowed_of, changed_limits
 from auditor.surfaces.ilo.links import Found
 from auditor.surfaces.ilo.registry import Registry, Setting, alike
+from auditor.surfaces.ilo.secrets import is_secret_name
 from auditor.surfaces.ilo.wishes import RefusedWish, encode, near, wished_resource
 
 
@@ -123,8 +124,11 @@ def _bios_value(wish: Wish, registry: Registry, current: Mapping[str, Setting]) 
         raise RefusedWish(f"{address}: is what the iLO says of its settings, and none itself.")
     if name not in registry.rules:
         raise RefusedWish(f"{address}: {registry.id} has no such attribute{near(name, registry.rules)}")
-    if name not in current and not registry.rules[name].write_only:
+    rule = registry.rules[name]
+    if name not in current and not rule.write_only:
         raise RefusedWish(f"{address}: this machine has no such setting.")
+    if rule.values is None and rule.type not in ("Integer", "Boolean") and is_secret_name(name):
+        raise RefusedWish(f"{address}: is kept as a secret, which a plan can neither hold nor compare.")
     if isinstance(current.get(name), str) and SEALED.search(str(current[name]).encode()):
         raise RefusedWish(f"{address}: its present value is a secret, so it could not be taken back.")
     match wish.value:
@@ -138,7 +142,7 @@ def _bios_value(wish: Wish, registry: Registry, current: Mapping[str, Setting]) 
             raise RefusedWish(f"{address}: a BIOS attribute cannot be removed.")
         case other:
             raise RefusedWish(f"{address}: {show(other)} is no value of a BIOS attribute.")
-    if registry.rules[name].write_only:
+    if rule.write_only:
         raise RefusedWish(f"{address}: is an order to the BIOS, not a setting: it cannot be read back.")
     return value
 
