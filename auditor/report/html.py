@@ -72,7 +72,7 @@ def _page(template: str, words: Words, style: Style, **values: Any) -> str:
         whole = not change.address.attribute
         before = words("drift.removed") if whole and change.kind == "removed" else absent
         after = words("drift.added") if whole and change.kind == "added" else absent
-        return outline.value_text(change.before, before), outline.value_text(change.after, after)
+        return outline.both_values(change, before, after)
 
     page = (
         _environment()

@@ -184,9 +184,21 @@ def change_count(report: DriftReport) -> int:
     return sum(len(causes_and_effects(target)) or len(target.text_changes) for target in report.targets)
 
 
+def both_values(change: AttributeChange, before: str, after: str) -> tuple[str, str]:
+    """Both values, safe to show; ``before`` and ``after`` where there is none. Texts are quoted where both read alike."""
+    old, new = value_text(change.before, before), value_text(change.after, after)
+    if old != new or change.before is None or change.after is None:
+        return old, new
+    return _quoted(change.before, old), _quoted(change.after, new)
+
+
+def _quoted(value: Value, text: str) -> str:
+    return f'"{text}"' if isinstance(value, Text) else text
+
+
 def value_pair(change: AttributeChange, absent: str) -> tuple[str, str]:
     """Both values, safe to show; of two long texts only the words that differ (``…``: none there)."""
-    before, after = value_text(change.before, absent), value_text(change.after, absent)
+    before, after = both_values(change, absent, absent)
     if change.address.attribute == "digest":
         return _short_digest(before), _short_digest(after)
     if not (isinstance(change.before, Text) and isinstance(change.after, Text)) or len(before) + len(after) < 40:

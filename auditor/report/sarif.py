@@ -191,8 +191,7 @@ def _artifact(target: str, file: str) -> Json:
 
 
 def _change(change: AttributeChange) -> Json:
-    before = outline.value_text(change.before, "absent")
-    after = outline.value_text(change.after, "absent")
+    before, after = outline.both_values(change, "absent", "absent")
     said = f"{before} → {after}" if change.address.attribute or change.kind == "changed" else change.kind
     text = f"{visible(str(change.address))}: {said}"
     if change.attribution.hand != "unknown" or change.attribution.text:

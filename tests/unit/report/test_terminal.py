@@ -11,7 +11,7 @@ from auditor.model.finding import CheckReport, TargetCheck
 from auditor.model.resource import Address
 from auditor.model.snapshot import Gap
 from auditor.model.source import FileSource, RedfishSource
-from auditor.model.value import Many, Text
+from auditor.model.value import Many, Number, Text
 from auditor.report import html, terminal
 from auditor.report.interface import LANGUAGES, Style
 from auditor.report.layout import width_of, wrap
@@ -187,3 +187,10 @@ def test_an_empty_text_is_shown_as_one() -> None:
         DriftReport((TargetDrift("web1/ilo", "ilo", seen=True, changes=(change,)),), True), Style()
     )
     assert '"" → ops@example.com' in text
+
+
+def test_a_text_and_a_number_that_read_alike_are_told_apart() -> None:
+    address = Address("web1/ilo", "ilo.bios", "1", "SnoopResponseHoldOff")
+    change = AttributeChange(address, "changed", Text("9"), Number(9))
+    report = DriftReport((TargetDrift("web1/ilo", "ilo", seen=True, changes=(change,)),), True)
+    assert '"9" → 9' in terminal.render_drift(report, Style())

@@ -32,7 +32,10 @@ def load(source: str | Path | Mapping[str, Body]) -> dict[str, Body]:
             next_step="Give the folder that holds the bodies as JSON files.",
         )
     if not any(key_of(uri) == ROOT for uri in found):
-        raise InputError(f"{source if not isinstance(source, Mapping) else 'the snapshot'} holds no Redfish root")
+        raise InputError(
+            f"{source if not isinstance(source, Mapping) else 'the snapshot'} holds no Redfish root",
+            next_step="The root is the body of /redfish/v1: redfish/v1/index.json, or a JSON file that says so itself.",
+        )
     return found
 
 
