@@ -185,7 +185,7 @@ def change_count(report: DriftReport) -> int:
 
 
 def both_values(change: AttributeChange, before: str, after: str) -> tuple[str, str]:
-    """Both values, safe to show; ``before`` and ``after`` where there is none. Texts are quoted where both read alike."""
+    """Both values, safe to show; ``before`` and ``after`` where there is none. Texts are quoted if both read alike."""
     old, new = value_text(change.before, before), value_text(change.after, after)
     if old != new or change.before is None or change.after is None:
         return old, new
