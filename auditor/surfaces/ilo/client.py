@@ -30,7 +30,6 @@ from auditor.errors import CollectError
 from auditor.model.target import IloEndpoint
 from auditor.surfaces.ilo.answers import Answer, answer_of, base_url, listed, pause_of, with_slash
 from auditor.surfaces.ilo.body import Body, link, path_of
-from auditor.surfaces.ilo.bounded import BoundedResponse, TooLargeError
 from auditor.surfaces.ilo.failures import (
     changed,
     failed,
@@ -46,6 +45,7 @@ from auditor.surfaces.ilo.failures import (
 from auditor.surfaces.ilo.pins import Pin, read_pin
 from auditor.surfaces.ilo.places import Places
 from auditor.surfaces.ilo.trust import shown_certificate, tls_context
+from auditor.surfaces.ilo.wire import NoHttpError, TooLargeError, Wire
 from auditor.transport.log_ins import LogIn, LogIns
 
 ROOT: Final = "/redfish/v1/"
@@ -119,22 +119,15 @@ class IloClient:
         self._renewing = asyncio.Lock()
         self._renewed = False
         self._refused: CollectError | None = None
-        self._http: aiohttp.ClientSession | None = None
+        self._http: Wire | None = None
         self._redfish: AsyncRedfishClient | None = None
         self._session = ""
         self._pin: Pin | None = None
 
     async def __aenter__(self) -> Self:
-        trusted = self._trusted()
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=trusted, limit_per_host=_CONNECTIONS, limit=_CONNECTIONS),
-            response_class=BoundedResponse,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(10.0, self._request_s)),
-            trust_env=False,
+        self._http = Wire(
+            base_url(self.endpoint), self._trusted(), most=_CONNECTIONS, connect_s=min(10.0, self._request_s)
         )
-        # aiohttp has no public word for it, and would send a DELETE again whose answer was lost.
-        self._http._retry_connection = False
         try:
             await self._log_in()
         except BaseException:
@@ -417,7 +410,7 @@ class IloClient:
                 cause="unreachable",
                 next_step="Check name, port and network.",
             )
-        if isinstance(under, aiohttp.ClientResponseError):
+        if isinstance(under, NoHttpError):
             return failed(self.endpoint.url, uri, f"no HTTP answer ({reason(under)})", "malformed")
         if isinstance(under, aiohttp.ClientPayloadError):
             return failed(self.endpoint.url, uri, "the answer ended before it was whole", "unreachable")
