@@ -226,6 +226,9 @@ _JAPANESE: Final[dict[str, str]] = {
     "whether it becomes {value} depends on {names}, whose value is not known as what it is compared with": (
         "{value} になるかどうかは {names} によりますが、その値は比較できません"
     ),
+    "the registry sets it to {value} while {setting}: POST may do so again": (
+        "レジストリーは {setting} の間 {value} に設定します。POST で元に戻る可能性があります"
+    ),
     "the registry contradicts itself": "レジストリーの記述が矛盾しています",
     "the registry's dependencies do not come to rest: {values}": "レジストリーの依存関係が収束しません: {values}",
     "it would be {value} while {setting}": "{setting} の間は {value} になるはずです",

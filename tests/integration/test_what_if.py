@@ -254,7 +254,7 @@ def test_what_is_foretold_is_what_the_ilo_shows_after_the_reset(data: st.DataObj
     if foretold.refusals:
         assert is_["verdict"] != Text("applied")
         return
-    assert foretold.undecided == ()
+    assert {one.about for one in foretold.undecided} <= {"lock"}  # a virtual POST overrules nothing
     differs = {name: (was.get(name), is_[name]) for name in is_ if is_[name] != was.get(name) and name != "verdict"}
     assert differs == {one.address.attribute: (one.before, one.after) for one in foretold.effects
                        if one.address.kind == "ilo.bios"}  # fmt: skip

@@ -70,11 +70,12 @@ class Dependencies:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._forcing: dict[str, list[Map]] = {}  # by each attribute that they look at
+        self._forced: dict[str, list[Map]] = {}  # the same by the attribute that they force
         self._limiting: dict[str, list[Map]] = {}  # by the attribute that they limit
         self._limited: dict[str, set[str]] = {}  # what is limited, by each attribute that is looked at
         for one in registry.maps:
-            if one.property != "CurrentValue":
-                self._limiting.setdefault(one.attribute, []).append(one)
+            by_target = self._forced if one.property == "CurrentValue" else self._limiting
+            by_target.setdefault(one.attribute, []).append(one)
             for name in dict.fromkeys(condition.attribute for condition in one.conditions):
                 if one.property == "CurrentValue":
                     self._forcing.setdefault(name, []).append(one)
@@ -153,8 +154,17 @@ class Dependencies:
             return why, ()
         if now.locked:
             return f"is locked while {now.locked_by}" if now.locked_by else "is locked always", ()
+        doubts += tuple(self._overruled(name, value, values))
         form = untried(rule) if rule is not None else "the registry does not describe it"
         return "", (*doubts, Doubt(name, "form", form)) if form else doubts
+
+    def _overruled(self, name: str, value: Setting, values: Mapping[str, Setting]) -> Iterable[Doubt]:
+        """Maps that hold already and force another value: some are obeyed at the next POST, and some are not."""
+        for one in self._forced.get(name, ()):
+            own = any(condition.attribute == name for condition in one.conditions)
+            if not own and not alike(one.value, value) and applies(one, values):
+                why = f"the registry sets it to {one.value} while {spelled(one, values)}: POST may do so again"
+                yield Doubt(name, "lock", why)
 
     def _with_consequences(
         self, values: Mapping[str, Setting], name: str, value: Setting

@@ -184,6 +184,15 @@ def test_a_consequence_that_is_not_decided_is_a_doubt_and_none_where_nothing_it_
     assert settle(one, current, {"C": "1"}).doubts == ()
 
 
+def test_what_a_map_that_holds_already_forces_may_be_set_otherwise_and_may_be_overruled() -> None:
+    one = registry(when(("A", "EQU", "1"), then=("B", "CurrentValue", "1")))
+    settled = settle(one, {"A": "1", "B": "1"}, {"B": "2"})
+    assert (settled.values["B"], settled.refused) == ("2", {})
+    assert settled.doubts == (Doubt("B", "lock", "the registry sets it to 1 while A is 1: POST may do so again"),)
+    assert settle(one, {"A": "1", "B": "2"}, {"B": "1"}).doubts == ()
+    assert settle(one, {"A": "1", "B": "1"}, {"A": "2", "B": "2"}).doubts == ()
+
+
 def test_a_sealed_value_decides_nothing() -> None:
     from tests.virtual_ilo import SEALER
 
