@@ -8,16 +8,17 @@ from auditor.model.plan import AttributeIs, Condition, DirectiveEdit, DocumentIs
 from auditor.model.resource import Address
 from auditor.model.snapshot import Collected, Interpretation
 from auditor.model.value import Boolean, Duration, Number, Text, Undetermined, Value, show
+from auditor.surfaces.httpd.apart import apart
 from auditor.surfaces.httpd.edited_files import EditedFiles, Made
 from auditor.surfaces.httpd.governing import Model, build_model
 from auditor.surfaces.httpd.operations import undone
 from auditor.surfaces.httpd.refusals import features
 from auditor.surfaces.httpd.resolving import known_release, resolve_collected
 from auditor.surfaces.httpd.resources import interpret
-from auditor.surfaces.httpd.rewording import physical_lines, same_arguments
+from auditor.surfaces.httpd.rewording import WordingError, physical_lines, same_arguments
 from auditor.surfaces.httpd.versions import behaviours
 from auditor.surfaces.httpd.wanted import RefusedWish
-from auditor.surfaces.httpd.wishes import changes_for
+from auditor.surfaces.httpd.wishes import LineChange, changes_for
 from auditor.surfaces.httpd.worlds import worlds
 from auditor.surfaces.interface import InterpretOptions
 
@@ -35,7 +36,7 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
     fulfilled: list[Wish] = []
     for wish in wishes:
         try:
-            made = _fulfil(wish, state, before, options)
+            made = _fulfil(wish, _alike(wish, wishes), state, before, options)
         except RefusedWish as refusal:
             refusals.append(str(refusal))
             continue
@@ -63,12 +64,33 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
     return Proposal(collected.target, steps, effects, tuple(refusals), tuple(notes))
 
 
-def _fulfil(wish: Wish, state: Collected, before: Interpretation, options: InterpretOptions) -> list[Made]:
+def _alike(wish: Wish, wishes: tuple[Wish, ...]) -> frozenset[str]:
+    """The resources that the same is asked for: those may share what is changed."""
+    return frozenset(
+        one.address.name
+        for one in wishes
+        if (one.address.kind, one.address.attribute, one.value)
+        == (wish.address.kind, wish.address.attribute, wish.value)
+    )
+
+
+def _fulfil(
+    wish: Wish, alike: frozenset[str], state: Collected, before: Interpretation, options: InterpretOptions
+) -> list[Made]:
     """The edits for one wish, each against the state that the ones before leave."""
     if not _known(wish, before):
         return []
     model, files = _model(state, options), EditedFiles(state)
     changes = changes_for(model, wish, files.read)
+    made = _made(changes, state, model, wish)
+    if wish.address.kind != "httpd.route" or not (others := _others(alike, state, made, options)):
+        return made
+    return _apart(wish, state, model, made, others, options)
+
+
+def _made(changes: list[LineChange], state: Collected, model: Model, wish: Wish) -> list[Made]:
+    """The edits of changes that do not depend on each other."""
+    files = EditedFiles(state)
     # Two links to one file are one file, and a line of a macro that is used twice is one line.
     distinct = {(files.document(one.file).name, one.line, one.why): one for one in reversed(changes)}
     made: list[Made] = []
@@ -79,6 +101,43 @@ def _fulfil(wish: Wish, state: Collected, before: Interpretation, options: Inter
             made.append(one)
             state = _apply(state, one.edit)
     return made
+
+
+def _apart(
+    wish: Wish, state: Collected, model: Model, shared: list[Made], others: list[str], options: InterpretOptions
+) -> list[Made]:
+    """The edits that change no other route, where there are such; else those that do, with the reason as a note."""
+    try:
+        made: list[Made] = []
+        left = state
+        for change in apart(model, wish):
+            made.append(EditedFiles(left).make(change, model.resolved, wish))
+            left = _apply(left, made[-1].edit)
+        if _others(frozenset({wish.address.name}), state, made, options) or _missed(
+            wish, interpret(state, options), interpret(left, options)
+        ):
+            raise RefusedWish("what was tried changes others too")
+    except (RefusedWish, WordingError) as refusal:
+        named = ", ".join(others[:8]) + (f" and {len(others) - 8} more" if len(others) > 8 else "")
+        note = f"{wish.address.name} cannot be separated from {named}: {refusal}"
+        return [msgspec.structs.replace(shared[0], notes=(*shared[0].notes, note)), *shared[1:]]
+    note = f"{wish.address.name} gets a proxy worker of its own, so that no other route changes"
+    return [msgspec.structs.replace(made[0], notes=(*made[0].notes, note)), *made[1:]]
+
+
+def _others(asked: frozenset[str], state: Collected, made: list[Made], options: InterpretOptions) -> list[str]:
+    """The other routes whose time-outs or back ends the edits change, or that go or come by them."""
+    after = state
+    for one in made:
+        after = _apply(after, one.edit)
+    old, new = _routes(interpret(state, options)), _routes(interpret(after, options))
+    names = sorted(old.keys() | new.keys())
+    return [name for name in names if name not in asked and old.get(name) != new.get(name)]
+
+
+def _routes(interpretation: Interpretation) -> dict[str, tuple[Value | None, ...]]:
+    what = ("read_timeout", "connect_timeout", "back_end")
+    return {one.name: tuple(one.value(name) for name in what) for one in interpretation.of_kind("httpd.route")}
 
 
 def _known(wish: Wish, before: Interpretation) -> bool:

@@ -90,7 +90,7 @@ class _Asked(msgspec.Struct, frozen=True):
 
     def route(self) -> list[LineChange]:
         """A route's time-out, at each of its back ends."""
-        one = _find_route(self.model, self.wish.address.name)
+        one = find_route(self.model, self.wish.address.name)
         if one.route.excluded or not one.targets:
             raise RefusedWish(
                 f"{self.what}: {one.unclear or 'nothing is proxied here'}; there is no time-out to change"
@@ -349,7 +349,12 @@ def _shown(directive: Directive) -> str:
 # Places
 
 
-def _find_route(model: Model, name: str) -> VisibleRoute:
+def find_route(model: Model, name: str) -> VisibleRoute:
+    """The route of that name.
+
+    Errors:
+        RefusedWish: there is none.
+    """
     for server in model.servers:
         if name.startswith(f"{server.name} "):
             for one in visible_routes(model, server):

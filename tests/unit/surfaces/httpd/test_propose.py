@@ -70,7 +70,6 @@ def value_of(seen: Collected, address: str) -> str:
 @pytest.mark.parametrize(
     ("address", "value", "line", "before", "after"),
     [
-        ('httpd.route["a.example:80 /app"].read_timeout', Duration(30), 7, "timeout=300", "timeout=30"),
         ('httpd.route["a.example:80 /unit"].read_timeout', Duration(5), 16, "timeout=500ms", "timeout=5"),
         ('httpd.route["a.example:80 /own"].read_timeout', Duration(5), 9, "retry=5", "retry=5 timeout=5"),
         (
@@ -105,12 +104,20 @@ def test_one_line_changes_and_nothing_else(address: str, value: Value, line: int
     assert [effect.after for effect in proposal.effects if effect.asked] == [value]
 
 
-def test_every_other_route_that_changes_is_listed() -> None:
-    proposal, seen = proposed(wish('httpd.route["a.example:80 /api"].read_timeout', Duration(20)))
+SAME = TREE.replace("http://b.example/api timeout=60", "http://b.example/ timeout=60")
+AGAIN = 'httpd.route["a.example:80 /api"].read_timeout'
+APP = 'httpd.route["a.example:80 /app"].read_timeout'
+
+
+def test_where_two_routes_have_one_url_the_other_is_listed_and_why_they_cannot_be_separated() -> None:
+    proposal, seen = proposed(wish(AGAIN, Duration(20)), tree=SAME)
     others = {str(one.address): one.after for one in proposal.effects if not one.asked}
-    assert others['httpd.route["a.example:80 /app"].read_timeout'] == Duration(20)
-    assert proposal.notes == ("the read time-out of 1 other route changes too",)
-    before, after = (interpret(one, InterpretOptions()) for one in (collected(TREE), seen))
+    assert others[APP] == Duration(20)
+    assert proposal.notes == (
+        f"a.example:80 /api cannot be separated from a.example:80 /app: {MAIN}:8 has the same URL as {MAIN}:7",
+        "the read time-out of 1 other route changes too",
+    )
+    before, after = (interpret(one, InterpretOptions()) for one in (collected(SAME), seen))
     changed = {
         (new.kind, new.name, name)
         for old, new in zip(before.resources, after.resources, strict=True)
@@ -118,6 +125,57 @@ def test_every_other_route_that_changes_is_listed() -> None:
         if old.value(name) != new.value(name) and (new.kind, name) != ("httpd.file", "digest")
     }
     assert {(e.address.kind, e.address.name, e.address.attribute) for e in proposal.effects} == changed
+
+
+@pytest.mark.parametrize(("asked", "other", "kept"), [(AGAIN, APP, "300 s"), (APP, AGAIN, "300 s")])
+def test_a_route_that_shares_its_worker_gets_one_of_its_own_and_no_other_changes(
+    asked: str, other: str, kept: str
+) -> None:
+    proposal, seen = proposed(wish(asked, Duration(20)))
+    assert (value_of(seen, asked), value_of(seen, other)) == ("20 s", kept)
+    assert "gets a proxy worker of its own" in proposal.notes[0]
+    assert not [one for one in proposal.effects if not one.asked and one.address.attribute == "read_timeout"]
+    lines = seen.documents[0].content.decode("latin-1").splitlines()
+    (longer,) = (number for number, line in enumerate(lines) if "/api " in line)
+    assert longer < next(number for number, line in enumerate(lines) if "/app " in line)
+    back = seen
+    for step in reversed(proposal.steps):
+        assert isinstance(step.undo, DirectiveEdit)
+        back = applied(back, step.undo)
+    assert back == collected(TREE)
+
+
+def test_the_same_for_all_that_share_a_worker_is_one_change_of_it() -> None:
+    proposal, seen = proposed(wish(AGAIN, Duration(20)), wish(APP, Duration(20)))
+    assert len(proposal.steps) == 1
+    assert (value_of(seen, AGAIN), value_of(seen, APP)) == ("20 s", "20 s")
+
+
+def test_other_parameters_of_the_shared_worker_come_along() -> None:
+    tree = TREE.replace("timeout=300", "timeout=300 connectiontimeout=3 max=9")
+    _, seen = proposed(wish(AGAIN, Duration(20)), tree=tree)
+    assert value_of(seen, AGAIN.replace("read", "connect")) == "3 s"
+    assert b"/api http://b.example/api timeout=20 connectiontimeout=3 max=9" in seen.documents[0].content
+
+
+SECTION = "\t<Proxy http://b.example/>\n\tProxySet max=3\n\t</Proxy>\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("\tServerName a.example\n", f"\tServerName a.example\n{SECTION}", "makes the worker that they share"),
+        ("\tProxyPass /own", f"{SECTION}\tProxyPass /own", "section sets parameters"),
+        ("\tProxyPass /api http://b.example/api timeout=60\n",
+         "\t<Location /api>\n\tProxyPass http://b.example/api timeout=60\n\t</Location>\n", "no plain ProxyPass line"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_separated_is_changed_together_and_said(old: str, new: str, why: str) -> None:
+    proposal, seen = proposed(wish(AGAIN, Duration(20)), tree=TREE.replace(old, new))
+    assert any("cannot be separated from a.example:80 /app" in note and why in note for note in proposal.notes), (
+        proposal.notes
+    )
+    assert value_of(seen, APP) == "20 s"
 
 
 def test_a_balancers_members_are_changed_each_on_its_line() -> None:
@@ -128,9 +186,9 @@ def test_a_balancers_members_are_changed_each_on_its_line() -> None:
 
 def test_a_virtual_host_without_its_own_gets_a_line_at_its_head() -> None:
     first = wish('httpd.vhost["a.example:80"].timeout', Duration(20))
-    second = wish('httpd.route["a.example:80 /app"].read_timeout', Duration(30))
+    second = wish('httpd.route["a.example:80 /own"].read_timeout', Duration(30))
     proposal, seen = proposed(first, second)
-    assert [step.change.line for step in proposal.steps if isinstance(step.change, DirectiveEdit)] == [6, 8]
+    assert [step.change.line for step in proposal.steps if isinstance(step.change, DirectiveEdit)] == [6, 10]
     assert value_of(seen, 'httpd.vhost["a.example:80"].timeout') == "20 s"
     back = seen
     for step in reversed(proposal.steps):
