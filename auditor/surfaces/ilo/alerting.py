@@ -82,8 +82,9 @@ def _of_version(bodies: Bodies, found: Found, gaps: tuple[Gap, ...]) -> Iterable
     if service and (off or all(switch is True for switch in switches)):
         pointer = f"/{off[0] if off else needed[-1]}"
         yield Attribute("version_sent", Boolean(not off), place_of(bodies, service, pointer))
-    elif service and (unclear := [name for name in needed if not is_absent(service.body, f"/{name}")]):
-        why = Undetermined(f"{' or '.join(unclear)} is neither true nor false")
+    elif service:
+        unclear = [name for name in needed if service.body.get(name) is not True]
+        why = Undetermined(f"{' and '.join(unclear)} is not shown as on or off")
         yield Attribute("version_sent", why, place_of(bodies, service, f"/{unclear[0]}"))
     if "SNMPv3TrapEnabled" in needed:
         yield Attribute("user_known", user_known(bodies, found, gaps), place_of(bodies, found, "/SecurityName"))

@@ -41,7 +41,8 @@ def boots(bodies: Bodies) -> Iterable[Resource]:
 
 def attributes_at(body: Body) -> str:
     """The pointer of the object that holds the BIOS attributes: the whole body on iLO 4, which names no such object."""
-    return "" if "Attributes" not in body and "AttributeRegistry" in body else "/Attributes"
+    flat = "Attributes" not in body and text_at(body, "/Type").startswith("HpBios.")
+    return "" if flat else "/Attributes"
 
 
 def holds_attributes(body: Body) -> bool:

@@ -14,7 +14,7 @@ from auditor.surfaces.ilo.members import members_of
 _LICENSED: Final = AttributeSpec(
     "licensed",
     "boolean",
-    "The licence has this feature; false means that it cannot be switched on here. Absent where no licence was read.",
+    "The licence has this feature; false: it cannot be switched on here. Undetermined where the licence does not say.",
 )
 
 _COMPUTED: Final[dict[str, tuple[AttributeSpec, ...]]] = {

@@ -41,7 +41,7 @@ def interpret(collected: Collected, options: InterpretOptions) -> Interpretation
     bodies = Bodies(collected)
     strange = tuple(unrecognised(bodies))
     gaps = (*not_of(strange, collected.gaps), *bodies.gaps, *unverified(bodies), *strange)
-    waiting = (*bios_waiting(bodies), *_waiting_for_reset(bodies))
+    waiting = (*bios_waiting(bodies), *_waiting_for_reset(bodies, gaps))
     told = (msgspec.structs.replace(one, address=one.address.on(collected.target)) for one in waiting)
     return Interpretation(
         collected.target, "ilo", resources_of(bodies, gaps), gaps, tuple(sorted(told, key=lambda one: one.address))
@@ -99,7 +99,7 @@ def _manager(bodies: Bodies, manager: Found, name: str, gaps: tuple[Gap, ...]) -
         *update_attributes(bodies),
         Attribute("alert_channels", channels(bodies, manager.owner, gaps), None, "worked out from all alert settings"),
     ]
-    if (pending := _pending_reset(bodies, manager.owner)) is not None:
+    if (pending := _pending_reset(bodies, manager.owner, gaps)) is not None:
         attributes = [*(one for one in attributes if one.name != pending.name), pending]
     return resource_of(kind, name, attributes, place_of(bodies, manager))
 
@@ -113,7 +113,7 @@ _SAYS_PENDING: Final = (
 """Where an iLO says that settings wait for its reset, each of its own."""
 
 
-def _pending_reset(bodies: Bodies, owner: str) -> Attribute | None:
+def _pending_reset(bodies: Bodies, owner: str, gaps: tuple[Gap, ...]) -> Attribute | None:
     """Whether settings of a manager wait for its reset, said in any of the places; None where none says it."""
     said = [
         Attribute("some_pending_reset", _is_pending(at(found.body, pointer)), place_of(bodies, found, pointer))
@@ -121,6 +121,9 @@ def _pending_reset(bodies: Bodies, owner: str) -> Attribute | None:
         for found in bodies.of(role, owner)
         if not is_absent(found.body, pointer)
     ]
+    for gap in (one for kind in ("ilo.network_protocol", "ilo.time") for one in hides(gaps, kind)):
+        unread = Undetermined(f"{gap.what} could not be read ({gap.cause})")
+        said.append(Attribute("some_pending_reset", unread))
     doubtful = next((one for one in said if isinstance(one.value, Undetermined)), None)
     return next((one for one in said if one.value == Boolean(True)), doubtful or (said[0] if said else None))
 
@@ -132,11 +135,11 @@ def _is_pending(state: object) -> Value:
     return Undetermined("ConfigurationSettings is neither Current nor SomePendingReset")
 
 
-def _waiting_for_reset(bodies: Bodies) -> Iterable[Waiting]:
+def _waiting_for_reset(bodies: Bodies, gaps: tuple[Gap, ...]) -> Iterable[Waiting]:
     taken: set[str] = set()
     for manager in bodies.of("manager"):
         name = unique(taken, manager.owner)
-        said = _pending_reset(bodies, manager.owner)
+        said = _pending_reset(bodies, manager.owner, gaps)
         if said is not None and said.value == Boolean(True):
             yield Waiting(Address("", "ilo.manager", name, said.name), None, None, "iLO reset", said.source)
 
@@ -156,8 +159,8 @@ def _snmp(bodies: Bodies, owner: str, name: str, gaps: tuple[Gap, ...]) -> list[
     if isinstance(offered, bool):
         place = place_of(bodies, protocol, "/SNMP/ProtocolEnabled")
         attributes.append(Attribute("protocol_enabled", Boolean(offered), place))
-    elif protocol and not is_absent(protocol.body, "/SNMP/ProtocolEnabled"):
-        why = Undetermined("ProtocolEnabled of SNMP is neither true nor false")
+    elif protocol:
+        why = Undetermined("ProtocolEnabled of SNMP is not shown as true or false")
         attributes.append(Attribute("protocol_enabled", why, place_of(bodies, protocol, "/SNMP")))
     elif hidden := [gap for gap in hides(gaps, "ilo.network_protocol") if gap.kinds]:
         why = Undetermined(f"{hidden[0].what} could not be read ({hidden[0].cause})")

@@ -167,6 +167,31 @@ def test_a_licence_that_could_not_be_read_leaves_open_what_rests_on_it() -> None
     assert off.outcome == "not applicable"  # mail is off, whatever the licence says
 
 
+@pytest.mark.parametrize(("switch", "other"), [("SNMPv1TrapEnabled", True), ("SNMPv3TrapEnabled", False)])
+def test_a_trap_switch_that_is_not_shown_leaves_open_what_rests_on_it(switch: str, other: bool) -> None:
+    tree = bodies("ilo5", (SNMP, "/SNMPv1TrapEnabled", other), (SNMP, "/SNMPv3TrapEnabled", other))
+    del tree[SNMP][switch]
+    found = judged(collection(tree))
+    assert found["ILO-ALERT-007"].outcome == "not evaluated"
+    assert switch in " ".join(reason for _, reason in found["ILO-ALERT-008"].not_evaluated)
+
+
+@pytest.mark.parametrize("shown", [{}, {"Port": 161}])
+def test_snmp_among_the_services_without_its_switch_is_not_known_to_be_on(shown: dict[str, object]) -> None:
+    tree = bodies("ilo5")
+    tree[PROTOCOL]["SNMP"] = shown  # type: ignore[assignment]
+    assert judged(collection(tree))["ILO-ALERT-016"].outcome == "not evaluated"
+
+
+def test_what_waits_for_a_reset_where_it_could_not_be_read_is_not_known() -> None:
+    clock = f"{ROOT}/Managers/1/DateTime"  # a time zone waits there
+    gap = Gap(clock, "refused", "status 403", "", ("ilo.time",))
+    assert results()["ILO-ALERT-006"].outcome == "pass"
+    assert results((clock, "", None), gaps=(gap,))["ILO-ALERT-006"].outcome == "not evaluated"
+    waits = (f"{ROOT}/Managers/1", "/Oem/Hpe/ConfigurationSettings", "SomePendingReset")
+    assert results(waits, (clock, "", None), gaps=(gap,))["ILO-ALERT-006"].outcome == "fail"
+
+
 def test_users_and_destinations_are_resources_and_no_engine_id_is_in_clear() -> None:
     seen = interpreted()
     user = seen.find("ilo.snmp_user", "alerts")

@@ -397,3 +397,14 @@ def test_a_subscription_of_unknown_events_is_no_proof_of_alerts(name: str, odd: 
     assert manager is not None
     assert isinstance(subscription.value("alerts_included"), Undetermined)
     assert isinstance(manager.value("alert_channels"), Undetermined)
+
+
+@pytest.mark.parametrize("uri", [BIOS, f"{BIOS}settings/"])
+def test_a_bios_without_attributes_is_no_bios_of_which_nothing_waits(uri: str) -> None:
+    tree = bodies("ilo5")
+    del tree[uri]["Attributes"]
+    found = interpret(collection(tree), InterpretOptions())
+    assert "not recognised" in [gap.cause for gap in found.gaps if gap.kinds and "ilo.bios" in gap.kinds]
+    bios = found.find("ilo.bios", "1")
+    assert bios is not None
+    assert isinstance(bios.value("pending"), Undetermined)
