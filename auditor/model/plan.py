@@ -57,7 +57,31 @@ class BiosAttributes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     attributes: tuple[tuple[str, str], ...]
 
 
-Change: TypeAlias = DirectiveEdit | RedfishPatch | BiosAttributes
+class RedfishCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="ilo.create"):
+    """POSTs a member to a Redfish collection, unless one that says the same is there.
+
+    ``members`` are JSON pointers with JSON-encoded values, sorted. They are also what the member is known by
+    afterwards: where it stands is the iLO's choice, and stands in the journal.
+    """
+
+    collection: str
+    members: tuple[tuple[str, str], ...]
+
+
+class RedfishDelete(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="type", tag="ilo.delete"
+):
+    """DELETEs the one member of a Redfish collection that says this.
+
+    ``uri`` is where it stood when the plan was made; empty for one that the plan itself makes.
+    """
+
+    collection: str
+    members: tuple[tuple[str, str], ...]
+    uri: str = ""
+
+
+Change: TypeAlias = DirectiveEdit | RedfishPatch | BiosAttributes | RedfishCreate | RedfishDelete
 
 
 class NoUndo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="none"):
@@ -66,7 +90,7 @@ class NoUndo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     reason: str
 
 
-Undo: TypeAlias = DirectiveEdit | RedfishPatch | BiosAttributes | NoUndo
+Undo: TypeAlias = DirectiveEdit | RedfishPatch | BiosAttributes | RedfishCreate | RedfishDelete | NoUndo
 
 
 class DocumentIs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="document"):

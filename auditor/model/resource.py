@@ -129,16 +129,24 @@ class AttributeSpec(msgspec.Struct, frozen=True):
     licensed_by: str = ""
 
 
+PRESENT = AttributeSpec(
+    "present", "boolean", "It is there. A plan makes it by true, and removes it by false or null.", True
+)
+"""Of kinds whose resources a plan may make: no resource shows it."""
+
+
 class KindSpec(msgspec.Struct, frozen=True):
     """A kind of resource: which attributes it may have.
 
-    ``open`` kinds (a BIOS, whose attributes the machine's registry names) may have others too.
+    ``open`` kinds (a BIOS, whose attributes the machine's registry names) may have others too. ``made`` says that a
+    plan may make and remove such resources: :data:`PRESENT` stands for that in a wish.
     """
 
     name: str
     meaning: str
     attributes: tuple[AttributeSpec, ...]
     open: bool = False
+    made: bool = False
 
     def get(self, name: str) -> AttributeSpec | None:
         """The attribute's description, or None."""

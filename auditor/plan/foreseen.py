@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from auditor.model.plan import Effect
-from auditor.model.resource import Attribute, Resource, make_resource
+from auditor.model.plan import Cohort, Effect, RedfishCreate
+from auditor.model.resource import Attribute, KindSpec, Resource, make_resource
 from auditor.model.snapshot import Interpretation
 
 
@@ -43,3 +43,13 @@ def foreseen(now: Interpretation, effects: Iterable[Effect]) -> Interpretation:
 
 def _by_name(resource: Resource | None) -> dict[str, Attribute]:
     return {attribute.name: attribute for attribute in resource.attributes} if resource else {}
+
+
+def filled_in(cohort: Cohort, kinds: Iterable[KindSpec]) -> frozenset[tuple[str, str, str]]:
+    """Of members that a plan makes, or makes again on the way back: (kind, name, attribute) of what it does not say."""
+    makes = any(isinstance(one, RedfishCreate) for step in cohort.steps for one in (step.change, step.undo))
+    specs = {kind.name: kind for kind in kinds if kind.made}
+    told = {(one.address.kind, one.address.name, one.address.attribute) for one in cohort.effects}
+    members = {(kind, name) for kind, name, _ in told if makes and kind in specs}
+    open_ = {(kind, name, spec.name) for kind, name in members for spec in specs[kind].attributes}
+    return frozenset(open_ - told)

@@ -188,3 +188,49 @@ def test_a_plan_makes_a_target_as_its_baseline_agrees_and_says_what_it_leaves(tm
             assert "in one way" in await auditor("plan", "--baseline", "fleet", "--rule", "X", code=2)
 
     asyncio.run(story())
+
+
+DESTINATION = 'web1/ilo:ilo.snmp_destination["10.9.0.9"]'
+AGREED = """\
+format: auditor.baseline/v1
+name: alerting
+groups: [all]
+resources:
+  - kind: ilo.snmp_destination
+    name: 10.9.0.9
+    values: {protocol: SNMPv3Trap, security_name: alerts}
+"""
+
+
+def test_a_destination_that_a_baseline_names_is_made_and_one_with_a_community_needs_a_consent(
+    tmp_path: Path, ssh_keygen: str
+) -> None:
+    async def story() -> None:
+        async with VirtualIlo("ilo5", USERNAME, PASSWORD) as ilo:
+            auditor = Commands(tmp_path, ilo)
+            (auditor.fleet.root / "baselines").mkdir(exist_ok=True)
+            (auditor.fleet.root / "baselines/alerting.yaml").write_text(AGREED)
+            await auditor("snapshot")
+            asked = ("plan", "--baseline", "fleet", "web1/ilo", "--reason", "as agreed")
+            text = await auditor(*asked, "--key", str(auditor.fleet.key("ops1")))
+            assert '+ /AlertDestination = "10.9.0.9"' in text
+            plan = text.split()[1]
+            await auditor("approve", plan, "--key", str(auditor.fleet.key("lead1")))
+            await auditor("apply", plan)
+            assert _addresses(ilo) == ["10.9.0.4", "10.9.0.5", "10.9.0.9"]
+            assert "no change" in await auditor("drift")
+            there = await auditor("plan", "--set", f"{DESTINATION}.present=true", "--reason", "why", code=4)
+            assert "it is so already" in there
+            gone = 'web1/ilo:ilo.snmp_destination["10.9.0.4"].present=null'
+            refused = await auditor("plan", "--set", gone, "--reason", "why", code=4)
+            assert "its community is a secret" in refused
+            assert "--consent ilo-remove-snmp_destination-10.9.0.4" in refused
+            assert "as before, verified" in await auditor("rollback", plan)
+            assert _addresses(ilo) == ["10.9.0.4", "10.9.0.5"]
+
+    asyncio.run(story())
+
+
+def _addresses(ilo: VirtualIlo) -> list[str]:
+    head = f"{SNMP}/SNMPAlertDestinations/"
+    return sorted(str(ilo.state.get(uri)["AlertDestination"]) for uri in ilo.state.uris() if uri.startswith(head))

@@ -14,7 +14,7 @@ from auditor.plan.journal import OUTCOME, journal_path
 from auditor.plan.machine import failure_of
 from auditor.services.changes import Judged, SetWay, apply_plan, approve_plan, propose_plan, rollback_plan
 from auditor.services.check import default_policy
-from auditor.surfaces.ilo.carry_out import transaction
+from auditor.surfaces.ilo.carry_out import line
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
 from tests.fakes.fleets import TestFleet
 from tests.virtual_ilo import PASSWORD, SNMP, USERNAME
@@ -56,8 +56,8 @@ class Fleet:
 def test_a_host_that_cannot_be_taken_back_stops_only_what_concerns_it(
     tmp_path: Path, ssh_keygen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transaction, "_BACK_WITHIN_S", 0.5)
-    monkeypatch.setattr(transaction, "_SHOWN_WITHIN_S", 0.5)
+    monkeypatch.setattr(line, "BACK_WITHIN_S", 0.5)
+    monkeypatch.setattr(line, "SHOWN_WITHIN_S", 0.5)
 
     async def story() -> None:
         async with VirtualIlo("ilo5", USERNAME, PASSWORD) as one, VirtualIlo("ilo6", USERNAME, PASSWORD) as two:

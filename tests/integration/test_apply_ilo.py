@@ -13,22 +13,27 @@ from auditor.errors import RefusedError
 from auditor.model.plan import ApplyReport, Cohort, Direction, Origin, OutcomeOf, Plan, Step, Wave, Wish
 from auditor.model.resource import parse_address
 from auditor.model.value import Boolean, Number, Text, Value
-from auditor.plan.conditions import Seen
+from auditor.plan.conditions import Seen, changed, values_of
 from auditor.plan.journal import FileJournal, journal_path
 from auditor.plan.machine import Machine, Reach
+from auditor.services.changes.desk import traces_of
+from auditor.surfaces.ilo.answers import Answer
 from auditor.surfaces.ilo.body import find
-from auditor.surfaces.ilo.carry_out import transaction
+from auditor.surfaces.ilo.carry_out import bios, line
+from auditor.surfaces.ilo.carry_out.bios import BiosChange
+from auditor.surfaces.ilo.carry_out.line import Line
+from auditor.surfaces.ilo.carry_out.setting import Setting
 from auditor.surfaces.ilo.carry_out.transaction import IloTransaction
 from auditor.surfaces.ilo.collect import collect
 from auditor.surfaces.ilo.propose import propose
 from auditor.surfaces.ilo.resources import interpret
+from auditor.surfaces.ilo.simulator.faults import FaultKind
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
 from auditor.surfaces.interface import ActOptions, InterpretOptions, Journal
 from tests.virtual_ilo import PASSWORD, PENDING, PROTOCOL, SEALER, SNMP, USERNAME, options, target, with_ilo
 
 pytestmark = pytest.mark.integration
 PLAN = "ab" * 32
-TRACES = frozenset({("ilo.bios", "", name) for name in ("pending", "verdict", "rejected")})
 
 
 class Bench:
@@ -74,7 +79,7 @@ class Bench:
             plan_id=PLAN,
             direction=direction,
             sealer=SEALER,
-            reach={"web1/ilo": Reach(begin, self.look, TRACES)},
+            reach={"web1/ilo": Reach(begin, self.look, traces_of(self.plan, target(self.ilo)))},
             journal=lambda name, way: FileJournal(journal_path(self.folder, PLAN, name), PLAN, name, way),
             observe=self.told.append,
         )
@@ -135,9 +140,7 @@ def test_a_lost_answer_is_settled_by_reading_again_and_never_sent_twice(tmp_path
 
 
 def test_a_patch_that_never_arrives_is_a_failure_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from auditor.surfaces.ilo.carry_out import transaction
-
-    monkeypatch.setattr(transaction, "_SHOWN_WITHIN_S", 0.3)
+    monkeypatch.setattr(line, "SHOWN_WITHIN_S", 0.3)
 
     async def act(bench: Bench) -> None:
         before, wanted = await off_and_on(bench)
@@ -172,15 +175,15 @@ def test_a_change_between_look_and_patch_is_refused_by_the_etag(tmp_path: Path) 
     async def act(bench: Bench) -> None:
         before, wanted = await off_and_on(bench)
         await bench.wish((ALERTS, wanted))
-        original = IloTransaction._sent
+        original = Line.answered
 
-        async def sent(self: IloTransaction, write: Awaitable[object], uri: str) -> str:
+        async def sent(self: Line, write: Awaitable[Answer], uri: str) -> tuple[str, Answer | None]:
             if "SnmpService" in uri:
                 bench.ilo.state.set(SNMP, "/TrapSourceHostname", "Other")
-            return await original(self, write, uri)  # type: ignore[arg-type]
+            return await original(self, write, uri)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(IloTransaction, "_sent", sent)
+            patch.setattr(Line, "answered", sent)
             outcome = await bench.run()
         assert outcome.outcome == "incomplete"  # nothing of ours is left, and yet it is not as before
         assert "412" in outcome.text
@@ -320,7 +323,7 @@ def test_an_ignored_restart_is_waited_for_within_a_bound_and_taken_back(tmp_path
         bench.deadline_s = 1.0
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(bench.ilo.state, "start_post", lambda: None)
-            patch.setattr(transaction, "_TELL_EACH_S", 0.2)
+            patch.setattr(bios, "TELL_EACH_S", 0.2)
             outcome = await bench.run()
         assert outcome.outcome == "taken back", outcome
         assert "may ignore a graceful restart" in outcome.text
@@ -336,15 +339,15 @@ def test_a_rejection_by_post_is_a_failure_and_taken_back(tmp_path: Path) -> None
         _, wanted = await other_value(bench)
         await bench.wish((POWER, wanted))
         values = bench.ilo.state.bios()
-        original = IloTransaction._reset_system
+        original = BiosChange.reset_system
 
-        async def reset(self: IloTransaction, setting: object) -> str:
-            if self.direction == "forward" and not bench.ilo.state.posts:
+        async def reset(self: BiosChange, step: str, setting: Setting) -> str:
+            if not bench.ilo.state.posts:
                 bench.ilo.state.set(PENDING, "/Attributes/NoSuchThing", "x")
-            return await original(self, setting)  # type: ignore[arg-type]
+            return await original(self, step, setting)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(IloTransaction, "_reset_system", reset)
+            patch.setattr(BiosChange, "reset_system", reset)
             outcome = await bench.run()
         assert "POST refused: PropertyUnknown NoSuchThing" in outcome.text
         assert bench.ilo.state.bios() == values
@@ -411,23 +414,21 @@ def test_ended_at_any_line_of_the_journal_it_is_taken_back(tmp_path: Path, act_n
 def test_what_an_unreachable_ilo_leaves_needs_a_person_and_then_recovers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from auditor.surfaces.ilo.carry_out import transaction
-
-    monkeypatch.setattr(transaction, "_BACK_WITHIN_S", 0.5)
-    monkeypatch.setattr(transaction, "_SHOWN_WITHIN_S", 0.5)
+    monkeypatch.setattr(line, "BACK_WITHIN_S", 0.5)
+    monkeypatch.setattr(line, "SHOWN_WITHIN_S", 0.5)
 
     async def act(bench: Bench) -> None:
         before, wanted = await off_and_on(bench)
         await bench.wish((ALERTS, wanted))
-        original = IloTransaction._sent
+        original = Line.answered
 
-        async def sent(self: IloTransaction, write: Awaitable[object], uri: str) -> str:
-            said = await original(self, write, uri)  # type: ignore[arg-type]
+        async def sent(self: Line, write: Awaitable[Answer], uri: str) -> tuple[str, Answer | None]:
+            said = await original(self, write, uri)
             bench.ilo.faults.add("drop")
             return said
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(IloTransaction, "_sent", sent)
+            patch.setattr(Line, "answered", sent)
             report = await bench.machine("forward").run()
         assert report.outcomes[0].outcome == "incomplete"
         bench.ilo.faults.clear()
@@ -448,6 +449,115 @@ def test_the_journal_holds_what_was_there(tmp_path: Path) -> None:
         lines = [json.loads(line) for line in path.read_bytes().splitlines()]
         announced = next(dict(line["detail"]) for line in lines if (line["act"], line["mark"]) == ("patch", "intent"))
         assert json.loads(announced["before"]) == {"/AlertsEnabled": before}
+
+    on_ilo(tmp_path, act)
+
+
+DESTINATIONS = f"{SNMP}/SNMPAlertDestinations"
+NEW = 'web1/ilo:ilo.snmp_destination["10.9.0.9"]'
+HOOK = 'web1/ilo:ilo.event_subscription["https://sink.example/events"]'
+MAKE: tuple[tuple[str, Value | None], ...] = (
+    (f"{NEW}.present", Boolean(True)),
+    (f"{NEW}.protocol", Text("SNMPv3Trap")),
+    (f"{NEW}.security_name", Text("alerts")),
+)
+SUBSCRIBE: tuple[tuple[str, Value | None], ...] = (
+    (f"{HOOK}.present", Boolean(True)),
+    (f"{HOOK}.context", Text("c")),
+)
+
+
+def destinations(bench: Bench) -> list[object]:
+    state = bench.ilo.state
+    uris = [uri for uri in state.uris() if uri.startswith(f"{DESTINATIONS}/")]
+    return sorted(str(state.get(uri)["AlertDestination"]) for uri in uris)
+
+
+def test_members_are_made_and_removed_in_one_go_and_back(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        before = await bench.look()
+        await bench.wish(*MAKE, *SUBSCRIBE, ('web1/ilo:ilo.snmp_destination["10.9.0.5"].present', None))
+        outcome = await bench.run()
+        assert outcome.outcome == "applied", outcome
+        assert destinations(bench) == ["10.9.0.4", "10.9.0.9"]
+        assert {one.name for one in (await bench.look()).interpretation.of_kind("ilo.event_subscription")}
+        again = await bench.run()
+        assert again.outcome == "already", again
+        outcome = await bench.run("back")
+        assert outcome.outcome == "rolled back", outcome
+        assert all(held for _, held in outcome.checks), outcome
+        assert changed(values_of(before.interpretation), values_of((await bench.look()).interpretation)) == ()
+
+    on_ilo(tmp_path, act)
+
+
+@pytest.mark.parametrize("fault", ["lost reply", "drop"])
+def test_a_post_whose_answer_is_lost_is_never_sent_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: FaultKind
+) -> None:
+    monkeypatch.setattr(line, "SHOWN_WITHIN_S", 0.3)
+
+    async def act(bench: Bench) -> None:
+        await bench.wish(*MAKE)
+        bench.ilo.faults.add(fault, "snmpalertdestinations", times=1, method="POST")
+        del bench.ilo.requests[:]
+        outcome = await bench.run()
+        arrived = fault == "lost reply"
+        assert outcome.outcome == ("applied" if arrived else "taken back"), outcome
+        posts = [path for method, path in bench.ilo.requests if method == "POST" and "Destinations" in path]
+        assert len(posts) == 1
+        assert destinations(bench).count("10.9.0.9") == arrived
+
+    on_ilo(tmp_path, act)
+
+
+def test_what_is_there_already_is_neither_made_nor_taken_back(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        await bench.wish(*MAKE)
+        assert bench.plan is not None
+        begin = bench.machine("forward").reach["web1/ilo"].begin
+        body = {"AlertDestination": "10.9.0.9", "SNMPAlertProtocol": "SNMPv3Trap", "SecurityName": "alerts"}
+        bench.ilo.state.add(f"{DESTINATIONS}/7", {**body, "Id": "7"})
+        journal = _journal(bench).open()
+        journal.begin()
+        begun = begin(bench.plan.cohorts[0].steps, "forward", journal)
+        try:
+            await begun.prepare()
+            await begun.perform()
+            await begun.take_back()
+        finally:
+            await begun.finish()
+            journal.close()
+        assert destinations(bench) == ["10.9.0.4", "10.9.0.5", "10.9.0.9"]
+
+    on_ilo(tmp_path, act)
+
+
+def test_another_member_that_says_the_same_is_not_removed_in_its_place(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        await bench.wish(*MAKE)
+        assert (await bench.run()).outcome == "applied"
+        ours = next(u for u in bench.ilo.state.uris() if bench.ilo.state.get(u).get("AlertDestination") == "10.9.0.9")
+        bench.ilo.state.add(f"{DESTINATIONS}/9", {**bench.ilo.state.get(ours), "Id": "9"})
+        outcome = await bench.run("back")
+        assert outcome.outcome == "rolled back", outcome
+        assert [text for text, held in outcome.checks if not held] == ['ilo.snmp_destination["10.9.0.9"] is there']
+        assert (bench.ilo.state.has(ours), bench.ilo.state.has(f"{DESTINATIONS}/9")) == (False, True)
+
+    on_ilo(tmp_path, act)
+
+
+def test_what_cannot_be_made_again_goes_last_and_stays_where_another_step_fails(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        _, wanted = await off_and_on(bench)
+        await bench.wish(('web1/ilo:ilo.snmp_destination["10.9.0.4"].present', None), (ALERTS, wanted))
+        bench.ilo.faults.add("refused", "snmpalertdestinations/1", method="DELETE")
+        outcome = await bench.run()
+        assert outcome.outcome == "taken back", outcome
+        assert destinations(bench) == ["10.9.0.4", "10.9.0.5"]
+        bench.ilo.faults.clear()
+        assert (await bench.run()).outcome == "applied"
+        assert destinations(bench) == ["10.9.0.5"]
 
     on_ilo(tmp_path, act)
 

@@ -17,6 +17,8 @@ from auditor.model.plan import (
     NoUndo,
     Origin,
     Plan,
+    RedfishCreate,
+    RedfishDelete,
     RedfishPatch,
     Step,
     Wave,
@@ -49,6 +51,8 @@ change = st.one_of(
     st.builds(DirectiveEdit, text, whole, whole, text, text),
     st.builds(RedfishPatch, text, pairs),
     st.builds(BiosAttributes, text, text, pairs),
+    st.builds(RedfishCreate, text, pairs),
+    st.builds(RedfishDelete, text, pairs, text),
 )
 condition = st.one_of(st.builds(DocumentIs, text, text), st.builds(AttributeIs, address, st.none() | value))
 conditions = st.lists(condition, max_size=2).map(tuple)

@@ -18,6 +18,8 @@ from auditor.model.plan import (
     NoUndo,
     OutcomeOf,
     Plan,
+    RedfishCreate,
+    RedfishDelete,
     RedfishPatch,
     Step,
     Wave,
@@ -244,6 +246,10 @@ def _place(step: Step) -> str:
             return one_line(f"{change.file}:{change.line}-{change.last_line}")
         case RedfishPatch() | BiosAttributes():
             return one_line(change.uri)
+        case RedfishCreate():
+            return one_line(change.collection)
+        case RedfishDelete():
+            return one_line(change.uri or change.collection)
 
 
 def _change(step: Step) -> Iterable[str]:
@@ -254,6 +260,9 @@ def _change(step: Step) -> Iterable[str]:
             yield from (f"      + {line}" for line in _lines(change.after))
         case RedfishPatch():
             yield from (f"      {one_line(pointer)} = {one_line(value)}" for pointer, value in change.members)
+        case RedfishCreate() | RedfishDelete():
+            sign = "+" if isinstance(change, RedfishCreate) else "-"
+            yield from (f"      {sign} {one_line(pointer)} = {one_line(value)}" for pointer, value in change.members)
         case BiosAttributes():
             yield from (f"      {one_line(name)} = {one_line(value)}" for name, value in change.attributes)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from auditor.model.drift import AttributeChange
 from auditor.model.plan import Wish
-from auditor.model.resource import AttributeSpec, KindSpec
-from auditor.model.value import Many, Undetermined, show
+from auditor.model.resource import PRESENT, AttributeSpec, KindSpec
+from auditor.model.value import Boolean, Many, Undetermined, Value, show
 from auditor.services.observe import Observed
 
 if TYPE_CHECKING:
@@ -28,11 +30,36 @@ def wishes_of_baselines(
         for baseline, agreed in unasked(baselines, seen.target, seen.interpretation)
     ]
     for change in compare_baseline(baselines, seen.target, seen.interpretation):
-        if problem := _problem(change, _spec_of(change, specs)):
+        kind = specs.get(change.address.kind)
+        if kind is not None and kind.made and _whole(change):
+            wishes += _made(change, baselines, seen, kind)
+        elif problem := _problem(change, _spec_of(change, specs)):
             refusals.append(f"{change.address.on('')} is not as {change.agreed_by} agrees: {problem}")
         else:
             wishes.append(Wish(change.address, change.before))
     return tuple(wishes), tuple(refusals)
+
+
+def _whole(change: AttributeChange) -> bool:
+    """Whether a resource as a whole is there and should not be, or the other way round."""
+    return not change.address.attribute and (change.before is None or change.after is None)
+
+
+def _made(change: AttributeChange, baselines: Sequence[Baseline], seen: Observed, kind: KindSpec) -> tuple[Wish, ...]:
+    """Wishes for a resource that is to go, or to be made with what is agreed of it."""
+    from auditor.policy.baselines import applies
+
+    address = change.address
+    if change.before is None:
+        return (Wish(replace(address, attribute=PRESENT.name), None),)
+    said: dict[str, Value] = {}
+    for agreed in (one for baseline in baselines if applies(baseline, seen.target) for one in baseline.values):
+        spec = kind.get(agreed.attribute)
+        named = (agreed.kind, agreed.name) == (address.kind, address.name) and agreed.agreement == "exactly"
+        if named and spec is not None and spec.settable and len(agreed.values) == 1:
+            said[agreed.attribute] = agreed.values[0]
+    wished = {PRESENT.name: Boolean(value=True), **said}
+    return tuple(Wish(replace(address, attribute=name), value) for name, value in wished.items())
 
 
 def _spec_of(change: AttributeChange, kinds: dict[str, KindSpec]) -> AttributeSpec | None:

@@ -12,19 +12,21 @@ import msgspec
 
 from auditor.errors import AuditorError, CollectError, InputError
 from auditor.model.event import Event, EventEffect, EventKind
-from auditor.model.plan import DirectiveEdit, OutcomeOf, Plan
+from auditor.model.plan import DirectiveEdit, OutcomeOf, Plan, RedfishCreate, RedfishDelete, Step
 from auditor.model.secret import Sealer
 from auditor.model.target import LocalTree, SshTree, Target
 from auditor.plan.approvals import Keygen, Verdict, judge
 from auditor.plan.build import cohort_of, stamp
 from auditor.plan.conditions import Seen
 from auditor.plan.folder import StoredPlan
+from auditor.plan.foreseen import filled_in
 from auditor.plan.signers import Signers, read_signers
 from auditor.services.fleet import Fleet
 from auditor.services.inventory import resolve_targets
 from auditor.services.keys import sealer_for
 from auditor.services.observe import Observed, observe
 from auditor.surfaces.interface import CollectOptions, InterpretOptions, Observe, ignore
+from auditor.surfaces.registry import surface
 from auditor.transport.acts import Acts
 from auditor.transport.log_ins import LogIns
 
@@ -191,10 +193,7 @@ def target_event(kind: EventKind, stored_id: str, plan: Plan, time: str, outcome
         )
         for effect in cohort.effects
     )
-    documents = {
-        f"{outcome.target}:{step.change.file if isinstance(step.change, DirectiveEdit) else step.change.uri}"
-        for step in cohort.steps
-    }
+    documents = {f"{outcome.target}:{_document_of(step)}" for step in cohort.steps}
     changed = kind in ("applied", "rolled back")
     return Event(
         kind,
@@ -208,13 +207,25 @@ def target_event(kind: EventKind, stored_id: str, plan: Plan, time: str, outcome
     )
 
 
+def _document_of(step: Step) -> str:
+    match step.change:
+        case DirectiveEdit(file=name):
+            return name
+        case RedfishCreate(collection=name) | RedfishDelete(collection=name):
+            return name
+        case other:
+            return other.uri
+
+
 def traces_of(plan: Plan, target: Target) -> frozenset[tuple[str, str, str]]:
     """What a change leaves by itself on a target: the digest of an edited file, the word of the last POST.
 
+    Of a member that a plan makes, also what the plan does not say of it: an iLO fills that in.
     What a running server has loaded and would need another start for follows from every edit, and is no setting.
     """
     found = {("ilo.bios", "", name) for name in ("pending", "verdict", "rejected")}
     found |= {("httpd.server", "", name) for name in ("changed_not_loaded", "restart_needed")}
+    found |= filled_in(cohort_of(plan, target.name), surface(target.surface).kinds)
     if isinstance(target.location, SshTree):
         return frozenset(found) | _traces_there(plan, target, target.location.path)
     if not isinstance(target.location, LocalTree):

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import msgspec
 
 from auditor.errors import RefusedError
-from auditor.model.plan import DirectiveEdit, DocumentIs, Proposal, Step, Wish
-from auditor.model.resource import KindSpec
+from auditor.model.plan import DirectiveEdit, DocumentIs, Effect, Proposal, Step, Wish
+from auditor.model.resource import PRESENT, AttributeSpec, KindSpec
 from auditor.model.secret import SEALED, Sealer
 from auditor.model.snapshot import Collected, Document, Interpretation
+from auditor.model.value import Boolean
 from auditor.plan.conditions import changed, values_of
 from auditor.surfaces.interface import InterpretOptions, Surface
 
@@ -54,12 +55,30 @@ def restore_values(
     for effect in changed(values_of(now), values_of(then)):
         kind = specs.get(effect.address.kind)
         spec = kind.get(effect.address.attribute) if kind else None
+        if kind is not None and kind.made and (whole := _whole(effect, spec, then, now)) is not None:
+            wishes += [one for one in whole if one not in wishes]
+            continue
         settable = spec.settable if spec else bool(kind and kind.open)
         if settable and effect.after is not None and effect.before is not None:
             wishes.append(Wish(msgspec.structs.replace(effect.address, target=now.target), effect.after))
         else:
             refusals.append(f"{effect.address} differs and cannot be set")
     return tuple(wishes), tuple(refusals)
+
+
+def _whole(
+    effect: Effect, spec: AttributeSpec | None, then: Interpretation, now: Interpretation
+) -> tuple[Wish, ...] | None:
+    """Wishes for a resource that is gone, or was not there; None where it was there and is."""
+    address = effect.address.on(now.target)
+    was, is_ = (one.find(address.kind, address.name) for one in (then, now))
+    if (was is None) == (is_ is None):
+        return None
+    present = msgspec.structs.replace(address, attribute=PRESENT.name)
+    if was is None:
+        return (Wish(present, None),)
+    said = (Wish(address, effect.after),) if spec is not None and spec.settable else ()
+    return (Wish(present, Boolean(value=True)), *said)
 
 
 def _links(now: Collected, document: Document) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from auditor.errors import InputError, RefusedError
 from auditor.model.finding import CheckReport, Finding
 from auditor.model.plan import Wish
 from auditor.model.policy import Rule
-from auditor.model.resource import Address, AttributeSpec, KindSpec, parse_address
+from auditor.model.resource import PRESENT, Address, AttributeSpec, KindSpec, parse_address
 from auditor.model.value import Value
 
 
@@ -100,7 +100,7 @@ def _spec(address: Address, kinds: Sequence[KindSpec]) -> AttributeSpec:
     if kind is None:
         known = ", ".join(sorted(one.name for one in kinds))
         raise InputError(f"{address}: there is no kind {address.kind!r}", next_step=f"Known here: {known}")
-    spec = kind.get(address.attribute)
+    spec = PRESENT if kind.made and address.attribute == PRESENT.name else kind.get(address.attribute)
     if spec is None:
         if kind.open:
             return AttributeSpec(address.attribute, "any", "", settable=True)

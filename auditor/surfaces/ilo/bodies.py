@@ -67,7 +67,8 @@ def attributes_of(bodies: Bodies, kind: str, role: str, found: Found | None, bas
             continue
         pointer, raw = locate(member, found.body, base)
         value = read_value(member, raw)
-        if raw is None and (member.type == "boolean" or member.settable) and not is_absent(found.body, pointer):
+        needed = member.type == "boolean" or (member.settable and not member.made)  # a v1 destination has no user
+        if raw is None and needed and not is_absent(found.body, pointer):
             value = Undetermined("the iLO does not say at the moment (null)")  # else a rule would pass it by as absent
         if value is not None:
             made.append(Attribute(member.name, value, RedfishSource(bodies.name(found.uri), pointer)))

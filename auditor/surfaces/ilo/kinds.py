@@ -99,6 +99,9 @@ _COMPUTED: Final[dict[str, tuple[AttributeSpec, ...]]] = {
     "ilo.licence": (AttributeSpec("features", "list", "The features that the licence has, sorted."),),
 }
 
+MADE: Final = frozenset({"ilo.event_subscription", "ilo.snmp_destination", "ilo.snmp_user"})
+"""Kinds whose resources a plan may make and remove."""
+
 _MEANING: Final = {
     "ilo.manager": "The iLO itself and its policy for firmware; named by the manager's id, usually `1`.",
     "ilo.firmware": "A component's firmware; named by the component (and its place, where several are alike).",
@@ -123,7 +126,7 @@ def _kind(name: str) -> KindSpec:
     specs: dict[str, AttributeSpec] = {}
     for spec in (*(member.spec for member in members_of(name)), *_COMPUTED.get(name, ())):
         specs.setdefault(spec.name, spec)  # an attribute that stands in two places is described at its first
-    return KindSpec(name, _MEANING[name], tuple(specs[one] for one in sorted(specs)))
+    return KindSpec(name, _MEANING[name], tuple(specs[one] for one in sorted(specs)), made=name in MADE)
 
 
 BIOS: Final = KindSpec(

@@ -1,4 +1,4 @@
-"""Steps that fulfil wishes on an iLO: a PATCH of settings, or BIOS attributes through a reboot. Pure.
+"""Steps that fulfil wishes on an iLO: settings, members of collections, BIOS attributes through a reboot. Pure.
 
 Every effect is found by interpreting the machine as it would be: what a wish changes beside what it names (a BIOS
 attribute driven by the workload profile, a way for alerts that opens) is listed too. What cannot be done is refused
@@ -21,21 +21,32 @@ from auditor.model.plan import (
     Disruption,
     Effect,
     Proposal,
+    RedfishCreate,
+    RedfishDelete,
     RedfishPatch,
     Step,
     Wish,
 )
-from auditor.model.resource import Address, Resource
+from auditor.model.resource import PRESENT, Address, Resource
 from auditor.model.secret import SEALED
 from auditor.model.snapshot import Collected, Gap
 from auditor.model.source import RedfishSource
-from auditor.model.value import Text, Value, show
+from auditor.model.value import Boolean, Text, Value, show
 from auditor.surfaces.ilo.bios import settings
 from auditor.surfaces.ilo.bodies import Bodies, licensed
 from auditor.surfaces.ilo.body import Body, Json, at, nest
 from auditor.surfaces.ilo.dependencies import settle
+from auditor.surfaces.ilo.kinds import MADE
 from auditor.surfaces.ilo.members import Member, member
 from auditor.surfaces.ilo.propose_bios import propose_bios
+from auditor.surfaces.ilo.propose_members import (
+    creation,
+    foresee_made,
+    foresee_removed,
+    removal,
+    wanted_of,
+    with_conditions,
+)
 from auditor.surfaces.ilo.recognised import unverified
 from auditor.surfaces.ilo.resources import ntp_from_dhcp, resources_of
 from auditor.surfaces.ilo.values import UnfitError, write_value
@@ -73,7 +84,8 @@ def propose(
     refusals: list[str] = []
     patches: list[_Setting] = []
     bios: dict[str, dict[str, Wish]] = {}
-    for wish in wishes:
+    made = _memberships(wishes, bodies, before, gaps, refusals)
+    for wish in (one for one in wishes if one.address.kind not in MADE or _is_setting(one, wishes, before)):
         try:
             if wish.address.kind == "ilo.bios":
                 bios.setdefault(wish.address.name, {})[wish.address.attribute] = wish
@@ -81,12 +93,14 @@ def propose(
                 patches.append(setting)
         except RefusedWish as refused:
             refusals.append(str(refused))
-    steps = [*_patch_steps(patches)]
+    steps = _in_order([*_patch_steps(patches), *made])
     found = [propose_bios(name, tuple(named.values()), bodies, before, gaps) for name, named in sorted(bios.items())]
     steps += [one.step for one in found if one.step is not None]
     refusals += [why for one in found for why in one.refusals]
     asked = {wish.address.on("") for wish in wishes}
     effects = _effects(bodies, steps, before, gaps, asked)
+    after = {(one.kind, one.name): one for one in resources_of(bodies, gaps)}
+    steps = [with_conditions(one, after) for one in steps]
     return Proposal(
         collected.target,
         tuple(steps),
@@ -109,6 +123,54 @@ def _notes(wishes: tuple[Wish, ...], before: Mapping[tuple[str, str], Resource])
     return tuple(found)
 
 
+# -- members of collections -------------------------------------------------------------------------------------------
+
+
+def _memberships(
+    wishes: tuple[Wish, ...],
+    bodies: Bodies,
+    before: Mapping[tuple[str, str], Resource],
+    gaps: tuple[Gap, ...],
+    refusals: list[str],
+) -> list[Step]:
+    """The steps that make and remove members, in the order of the wishes; what cannot be done is added to refusals."""
+    named: dict[tuple[str, str], list[Wish]] = {}
+    for wish in wishes:
+        if wish.address.kind in MADE:
+            named.setdefault((wish.address.kind, wish.address.name), []).append(wish)
+    steps: list[Step] = []
+    for key, group in named.items():
+        resource = before.get(key)
+        try:
+            wanted = wanted_of(tuple(group), resource)
+            if not wanted.present and resource is not None:
+                steps.append(removal(resource, bodies))
+            elif wanted.present and resource is None:
+                steps.append(creation(Address("", *key), wanted.attributes, bodies, gaps))
+        except RefusedWish as refused:
+            refusals.append(str(refused))
+    return steps
+
+
+def _is_setting(wish: Wish, wishes: tuple[Wish, ...], before: Mapping[tuple[str, str], Resource]) -> bool:
+    """Whether a wish about a member sets something of one that is there and stays."""
+    key = (wish.address.kind, wish.address.name)
+    alike = [one for one in wishes if (one.address.kind, one.address.name) == key]
+    gone = any(one.address.attribute in ("", PRESENT.name) and one.value != Boolean(True) for one in alike)
+    return key in before and not gone and wish.value is not None and wish.address.attribute not in ("", PRESENT.name)
+
+
+def _in_order(steps: list[Step]) -> list[Step]:
+    """What disturbs nothing first, then members that are made, then those that go, then what resets the iLO."""
+
+    def rank(step: Step) -> tuple[bool, int]:
+        kinds = (RedfishCreate, RedfishDelete)
+        of_members = next((number for number, kind in enumerate(kinds, 1) if isinstance(step.change, kind)), 0)
+        return step.disruption != "none", of_members
+
+    return sorted(steps, key=rank)
+
+
 # -- settings of the iLO ----------------------------------------------------------------------------------------------
 
 
@@ -123,6 +185,10 @@ def _setting(
         names = [one.name for one in kind_of(address.kind).attributes]
         raise RefusedWish(f"{address}: {address.kind} has no such attribute{near(address.attribute, names)}")
     where = member(address.kind, address.attribute)
+    if where is not None and where.made and not where.settable:
+        if resource.value(address.attribute) == wish.value:
+            return None
+        raise RefusedWish(f"{address}: is said when it is made; remove it, and make another.")
     if where is None or not where.settable:
         raise RefusedWish(f"{address}: is read-only: {spec.meaning}")
     current = resource.get(address.attribute)
@@ -203,7 +269,11 @@ def _values(resource: Resource | None) -> dict[str, Value]:
 def _foresee(bodies: Bodies, step: Step) -> None:
     """Puts the bodies in place that would be there after the step."""
     change = step.change
-    if isinstance(change, RedfishPatch):
+    if isinstance(change, RedfishCreate):
+        foresee_made(bodies, change)
+    elif isinstance(change, RedfishDelete):
+        foresee_removed(bodies, change)
+    elif isinstance(change, RedfishPatch):
         body = copy.deepcopy(bodies.get(change.uri) or {})
         _merge(body, nest(tuple((pointer, msgspec.json.decode(value)) for pointer, value in change.members)))
         bodies.replace(change.uri, body)

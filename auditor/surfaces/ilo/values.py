@@ -102,6 +102,8 @@ def write_value(member: Member, value: Value, before: Json) -> Json:
             return text
         case "list", Many(items) if member.form == "addresses":
             return _addresses(items, before)
+        case "list", Many(items) if member.form == "texts":
+            return [_text_of(item) for item in items]
     raise UnfitError(f"must be {_WANTED.get(member.type, member.type)}")
 
 
@@ -113,13 +115,15 @@ _WANTED: Final = {
 }
 
 
+def _text_of(item: Value) -> Json:
+    if not isinstance(item, Text):
+        raise UnfitError("must be a list of texts")
+    return item.value
+
+
 def _addresses(items: tuple[Value, ...], before: Json) -> Json:
     """A list of addresses, padded to the length it has now in the way in which it is padded now."""
-    wanted: list[Json] = []
-    for item in items:
-        if not isinstance(item, Text):
-            raise UnfitError("must be a list of texts")
-        wanted.append(item.value)
+    wanted = [_text_of(item) for item in items]
     places = before if isinstance(before, list) else []
     if len(wanted) > len(places):
         raise UnfitError(f"holds {len(places)} addresses at most")

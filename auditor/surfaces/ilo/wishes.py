@@ -5,15 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from auditor.model.plan import Wish
 from auditor.model.resource import KindSpec, Resource
 from auditor.model.snapshot import Gap
 from auditor.surfaces.ilo.body import Json
 from auditor.surfaces.ilo.kinds import KINDS
-
-_COLLECTIONS: Final = frozenset({"ilo.snmp_destination", "ilo.event_subscription"})
 
 
 class RefusedWish(Exception):  # noqa: N818 - caught where steps are made: it becomes a sentence of the proposal
@@ -29,11 +26,8 @@ def wished_resource(wish: Wish, before: Mapping[tuple[str, str], Resource], gaps
     address = wish.address
     if address.kind not in {kind.name for kind in KINDS}:
         raise RefusedWish(f"{address}: there is no kind {address.kind} on an iLO.")
-    if wish.value is None or (address.kind in _COLLECTIONS and (address.kind, address.name) not in before):
-        raise RefusedWish(
-            f"{address}: adding and removing is not planned yet, only settings are. Do it at the iLO, then "
-            "take a snapshot."
-        )
+    if wish.value is None:
+        raise RefusedWish(f"{address}: a setting cannot be taken away, only set to another value.")
     resource = before.get((address.kind, address.name))
     if resource is None:
         unseen = [gap for gap in gaps if not gap.complete and (not gap.kinds or address.kind in gap.kinds)]

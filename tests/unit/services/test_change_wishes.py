@@ -24,6 +24,7 @@ KINDS = (
         ),
     ),
     KindSpec("ilo.bios", "", (), open=True),
+    KindSpec("ilo.snmp_destination", "", (AttributeSpec("protocol", "text", "", True),), made=True),
 )
 
 
@@ -49,6 +50,14 @@ def test_a_value_is_read_by_the_attributes_type(text: str, value: Value | None) 
 
 def test_an_open_kind_takes_any_attribute() -> None:
     assert parse_setting('web1/ilo:ilo.bios["1"].BootMode=Uefi', KINDS).value == Text("Uefi")
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", Boolean(True)), ("false", Boolean(False)), ("null", None)])
+def test_a_resource_that_a_plan_may_make_is_asked_for_by_its_presence(text: str, value: Value | None) -> None:
+    wish = parse_setting(f'web1/ilo:ilo.snmp_destination["10.9.0.9"].present={text}', KINDS)
+    assert (wish.address.attribute, wish.value) == ("present", value)
+    with pytest.raises(InputError, match="has no attribute 'present'"):
+        parse_setting(f'web1/httpd:httpd.route["x"].present={text}', KINDS)
 
 
 @pytest.mark.parametrize(

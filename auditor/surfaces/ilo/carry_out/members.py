@@ -6,7 +6,7 @@ import json
 from typing import Final, Literal, cast
 
 from auditor.errors import RefusedError
-from auditor.model.plan import BiosAttributes, RedfishPatch
+from auditor.model.plan import BiosAttributes, RedfishCreate, RedfishDelete, RedfishPatch
 from auditor.model.secret import PREFIX
 from auditor.surfaces.ilo.body import Body, Json, at, escape, find
 
@@ -16,26 +16,32 @@ Members = tuple[tuple[str, Json], ...]
 _NOTHING: Final = (None, "", "No", False)
 
 
-def members_of(change: RedfishPatch | BiosAttributes) -> Members:
-    """The pointers into the resource's body, with the values that the change gives them.
+def members_of(change: RedfishPatch | BiosAttributes | RedfishCreate | RedfishDelete) -> Members:
+    """The pointers into the resource's body, with the values that the change gives them, or knows it by.
 
     Errors:
         RefusedError: a value is no JSON, or a keyed digest that stands for a secret nobody here knows.
     """
     pairs = (
-        change.members
-        if isinstance(change, RedfishPatch)
-        else tuple((f"/Attributes/{escape(name)}", value) for name, value in change.attributes)
+        tuple((f"/Attributes/{escape(name)}", value) for name, value in change.attributes)
+        if isinstance(change, BiosAttributes)
+        else change.members
     )
+    where = change.collection if isinstance(change, RedfishCreate | RedfishDelete) else change.uri
     found: list[tuple[str, Json]] = []
     for pointer, text in pairs:
         if not pointer.startswith("/") or PREFIX in text:
-            raise _refused(change.uri, pointer, "its value is a secret's digest" if PREFIX in text else "no pointer")
+            raise _refused(where, pointer, "its value is a secret's digest" if PREFIX in text else "no pointer")
         try:
             found.append((pointer, cast(Json, json.loads(text))))
         except ValueError as error:
-            raise _refused(change.uri, pointer, "its value is no JSON") from error
+            raise _refused(where, pointer, "its value is no JSON") from error
     return tuple(found)
+
+
+def says(body: Body, content: Members) -> bool:
+    """Whether a resource says this. The order of a list's entries is the iLO's choice."""
+    return all(_alike(at(body, pointer), value) for pointer, value in content)
 
 
 def standing(body: Body, wanted: Members, previous: Members) -> Standing:
@@ -84,6 +90,24 @@ def pending(current: Body, settings: Body) -> dict[str, Json]:
     }
 
 
+def foreign(current: Body, settings: Body, ours: Members, before: Members = ()) -> tuple[str, ...]:
+    """The BIOS changes of somebody else that wait for the next boot: attribute, its value now, and the one that waits.
+
+    ``ours`` and ``before`` are what the plan sets and sets back: either may wait by our own hand.
+    """
+    waiting = pending(current, settings)
+    own = [{pointer.removeprefix("/Attributes/"): value for pointer, value in pairs} for pairs in (ours, before)]
+    return tuple(
+        f"{name} ({_written(at(current, f'/Attributes/{escape(name)}'))} now, {_written(value)} waits)"
+        for name, value in sorted(waiting.items())
+        if not any(name in one and _same(one[name], value) for one in own)
+    )
+
+
+def _written(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)[:80]
+
+
 def verdict(bios: Body) -> tuple[bool, str]:
     """What POST said of the pending values: success is exactly one ``Success``; the words are for people."""
     messages = at(bios, "/@Redfish.Settings/Messages")
@@ -127,6 +151,12 @@ def reset_action(body: Body, name: str) -> tuple[str, str]:
 def _arguments(message: Body) -> list[Json]:
     found = message.get("MessageArgs")
     return found if isinstance(found, list) else []
+
+
+def _alike(one: Json, other: Json) -> bool:
+    if isinstance(one, list) and isinstance(other, list):
+        return sorted(map(json.dumps, one)) == sorted(map(json.dumps, other))
+    return _same(one, other)
 
 
 def _same(one: Json, other: Json) -> bool:

@@ -74,10 +74,17 @@ SNMP: Final = of(
 SNMP_DESTINATION: Final = of(
     "ilo.snmp_destination",
     "snmp_destination",
-    one("address", "/AlertDestination", "text", "Where traps are sent: a host name or address."),
-    one("protocol", "/SNMPAlertProtocol", "text", "`SNMPv1Trap`, `SNMPv3Trap` or `SNMPv3Inform`."),
+    one("address", "/AlertDestination", "text", "Where traps are sent: a host name or address.", made=True),
+    one(
+        "protocol",
+        "/SNMPAlertProtocol",
+        "text",
+        "`SNMPv1Trap`, `SNMPv3Trap` or `SNMPv3Inform`.",
+        settable=True,
+        made=True,
+    ),
     one("community", "/TrapCommunity", "secret", "The community of an SNMP v1 trap, as a keyed digest."),
-    one("security_name", "/SecurityName", "text", "The SNMP v3 user of the trap."),
+    one("security_name", "/SecurityName", "text", "The SNMP v3 user of the trap.", settable=True, made=True),
 )
 
 ALERT_MAIL: Final = of(
@@ -156,17 +163,24 @@ EVENT_SERVICE: Final = of(
 EVENT_SUBSCRIPTION: Final = of(
     "ilo.event_subscription",
     "event_subscription",
-    one("destination", "/Destination", "text", "The URL to which events are posted, without a user and query."),
-    one("protocol", "/Protocol", "text", "The protocol, `Redfish`."),
-    one("event_types", "/EventTypes", "list", "Which types are sent (iLO 5).", form="texts"),
+    one(
+        "destination",
+        "/Destination",
+        "text",
+        "The URL to which events are posted, without a user and query.",
+        made=True,
+    ),
+    one("protocol", "/Protocol", "text", "The protocol, `Redfish`.", made=True),
+    one("event_types", "/EventTypes", "list", "Which types are sent (iLO 5).", form="texts", made=True),
     one(
         "registry_prefixes",
         "/RegistryPrefixes",
         "list",
         "Events of which registries are sent (iLO 6 on).",
         form="texts",
+        made=True,
     ),
-    one("context", "/Context", "text", "The text that each event carries."),
+    one("context", "/Context", "text", "The text that each event carries.", made=True),
     one("subscription_type", "/SubscriptionType", "text", "`RedfishEvent`, `SSE`…"),
-    one("format", "/EventFormatType", "text", "`Event`, or `MetricReport`, which carries no alerts."),
+    one("format", "/EventFormatType", "text", "`Event`, or `MetricReport`, which carries no alerts.", made=True),
 )

@@ -22,7 +22,8 @@ class Member(msgspec.Struct, frozen=True):
     """One member of a resource of role ``role`` (:mod:`auditor.surfaces.ilo.links`) as an attribute of ``kind``.
 
     ``pointer`` is a JSON pointer (RFC 6901). ``licence`` names the feature of ``LicenseFeatures`` without which the
-    iLO refuses to set it; empty means none is needed.
+    iLO refuses to set it; empty means none is needed. ``made``: it is said when the resource is made; whether it may be
+    set afterwards is ``settable``.
     """
 
     kind: str
@@ -35,11 +36,13 @@ class Member(msgspec.Struct, frozen=True):
     disruption: Disruption = "none"
     licence: str = ""
     form: Form = "plain"
+    made: bool = False
 
     @property
     def spec(self) -> AttributeSpec:
         """The attribute's description."""
-        return AttributeSpec(self.name, self.type, self.meaning, self.settable, _LICENSED_BY.get(self.licence, ""))
+        settable = self.settable or self.made
+        return AttributeSpec(self.name, self.type, self.meaning, settable, _LICENSED_BY.get(self.licence, ""))
 
 
 def of(kind: str, role: str, *members: Member) -> tuple[Member, ...]:
@@ -57,9 +60,10 @@ def one(
     disruption: Disruption = "none",
     licence: str = "",
     form: Form = "plain",
+    made: bool = False,
 ) -> Member:
     """A member whose kind and role :func:`of` fills in."""
-    return Member("", "", name, pointer, type_, meaning, settable, disruption, licence, form)
+    return Member("", "", name, pointer, type_, meaning, settable, disruption, licence, form, made)
 
 
 OEM: Final = "/Oem/Hpe"

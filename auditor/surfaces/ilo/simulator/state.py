@@ -13,7 +13,7 @@ from auditor.surfaces.ilo.body import Body, Json, at, find, key_of, nest
 from auditor.surfaces.ilo.links import Found, follow
 from auditor.surfaces.ilo.members import MEMBERS, Member
 from auditor.surfaces.ilo.registry import Setting
-from auditor.surfaces.ilo.simulator import resets
+from auditor.surfaces.ilo.simulator import creating, resets
 from auditor.surfaces.ilo.simulator.motion import etag_of, moved
 from auditor.surfaces.ilo.simulator.parts import Message, Part, Reply, Upload, act_for, message, receive_for
 from auditor.surfaces.ilo.simulator.post import boot, registry_among
@@ -29,11 +29,6 @@ _ALSO_WRITABLE: Final = {
     "snmp_destination": ("/AlertDestination", "/SNMPAlertProtocol", "/TrapCommunity", "/SecurityName"),
     "system": ("/AssetTag", "/IndicatorLED"),
 }  # fmt: skip
-_CREATED_NEED: Final = {
-    "snmp_destinations": ("AlertDestination", "SNMPAlertProtocol"),
-    "event_subscriptions": ("Destination", "Context"),
-}
-_DELETED: Final = ("snmp_destination", "event_subscription")
 
 
 class IloState:
@@ -153,10 +148,10 @@ class IloState:
             body, found = self._bodies.get(key), self._roles().get(key)
             role = found.role if found else ""
             reads = body is not None or key == _DIRECTORY
-            posts = any(act_for(uri, (part.actions, part.creates)) for part in self._parts) or role in _CREATED_NEED
+            posts = any(act_for(uri, (part.actions, part.creates)) for part in self._parts) or role in creating.CREATED
             posts = posts or receive_for(uri, self._parts) is not None
             patches = role not in ("", "root") and body is not None and "Members" not in body
-            deletes = role in _DELETED
+            deletes = role in creating.DELETED
             if body is not None:
                 patches = patches or act_for(_parent(uri), tuple(part.patches for part in self._parts)) is not None
                 deletes = deletes or act_for(_parent(uri), tuple(part.deletes for part in self._parts)) is not None
@@ -203,14 +198,11 @@ class IloState:
             if act := act_for(uri, tuple(part.creates for part in self._parts)):
                 return act(self, uri, body)
             found = self._roles().get(key_of(uri))
-            if found is None or found.role not in _CREATED_NEED:
+            if found is None or found.role not in creating.CREATED:
                 return self._no_such(uri)
-            missing = [name for name in _CREATED_NEED[found.role] if not body.get(name)]
-            if missing:
-                return Reply(400, tuple(message("Base.1.4.PropertyMissing", name) for name in missing))
-            if found.role == "event_subscriptions" and body.get("Protocol", "Redfish") != "Redfish":
-                return Reply(400, (message("Base.1.4.PropertyValueNotInList", str(body["Protocol"]), "Protocol"),))
-            return self._create_member(found, body)
+            if refusals := creating.refusals(found.role, body):
+                return Reply(400, refusals)
+            return self._create_member(found, creating.member_of(found.role, body))
 
     def receive(self, uri: str, fields: Mapping[str, Upload]) -> Reply:
         """What a POST of a form does."""
@@ -222,7 +214,7 @@ class IloState:
             return take(self, uri, fields)
 
     def delete(self, uri: str) -> Reply:
-        """What a DELETE does: destinations and subscriptions can be removed."""
+        """What a DELETE does: destinations, subscriptions and SNMP users can be removed."""
         with self._lock:
             self._settle()
             if "DELETE" not in self.allowed(uri):

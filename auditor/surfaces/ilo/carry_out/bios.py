@@ -1,0 +1,226 @@
+"""BIOS settings on one iLO: pending values, one reset of the system for all of them, and the verdict of POST.
+
+Pending values take effect at any later boot, whoever causes it: what is given up is taken out of them first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.errors import ApplyError, RefusedError
+from auditor.surfaces.ilo.body import Body, at, link, nest, same_path
+from auditor.surfaces.ilo.carry_out import members
+from auditor.surfaces.ilo.carry_out.line import Line, etag_of
+from auditor.surfaces.ilo.carry_out.patching import Patching
+from auditor.surfaces.ilo.carry_out.setting import Setting, shown
+from auditor.surfaces.ilo.client import ROOT
+
+PENDING: Final = "patch pending settings"
+RESET: Final = "reset system"
+TELL_EACH_S: Final = 60.0
+MOST_MEMBERS: Final = 64
+
+
+@dataclass
+class BiosChange:
+    """The BIOS settings of a plan on one iLO."""
+
+    line: Line
+    patching: Patching
+
+    async def refuse_foreign(self, setting: Setting, current: Body) -> None:
+        """Refuses where somebody else's BIOS change waits for the next boot: it would ride along with ours.
+
+        Errors:
+            RefusedError: with each attribute and both of its values.
+        """
+        found = await self._foreign(setting, current)
+        if found:
+            raise RefusedError(
+                f"a BIOS change of somebody else waits for the next boot: {', '.join(found[:8])}.",
+                where=self.line.place(setting.settings_uri),
+                untouched="Nothing was changed.",
+                next_step="Let the system boot, or take that change back, then try again.",
+            )
+
+    async def apply(self, settings: Sequence[Setting]) -> list[str]:
+        """Sets the pending values, resets the system once, and reads what POST made of them.
+
+        Errors:
+            ApplyError: somebody else's change came between, the iLO or POST refuses, or POST gives no verdict.
+        """
+        waiting: list[Setting] = []
+        for setting in settings:
+            body = await self.line.body(setting.uri)
+            if members.standing(body, setting.wanted, setting.previous) != "wanted":
+                waiting.append(setting)
+        if not waiting:
+            return [f"{setting.uri} is as wanted already" for setting in settings]
+        for setting in waiting:
+            await self._patch_pending(setting)
+        for setting in waiting:  # whoever set something meanwhile would see it take effect by our reset
+            await self._stop_at_foreign(setting)
+        said = await self.reset_system(waiting[0].step, waiting[0])
+        for setting in waiting:
+            good, words = members.verdict(await self.line.body(setting.uri))
+            if not good:
+                raise ApplyError(f"{words}.", where=self.line.place(setting.uri))
+            await self.patching.until_wanted(setting)
+        return [said, "POST accepted the settings"]
+
+    async def take_back(self, back: Sequence[Setting], acts: Mapping[str, Mapping[str, str]]) -> list[str]:
+        """Current values decide: what has not taken effect is taken out of the pending settings, without a reset.
+
+        ``acts`` are the details of what was announced, by act.
+
+        Errors:
+            ApplyError: somebody else changed a setting meanwhile or waits for the reset, or POST does not end.
+        """
+        if RESET in acts:
+            await self._await_reset(acts[RESET])
+        applied: list[Setting] = []
+        said: list[str] = []
+        for setting in back:
+            current = await self.line.body(setting.uri)
+            standing = members.standing(current, setting.wanted, setting.previous)
+            if standing == "wanted":
+                if self._ours_waiting(setting, current, await self.line.body(setting.settings_uri)):
+                    await self._patch_pending(setting)
+                    said.append("the pending BIOS settings were taken back; no reset was needed")
+            else:
+                self.patching.refuse_other(setting, standing, current)
+                await self._stop_at_foreign(setting)
+                applied.append(setting)
+        for setting in applied:
+            await self._patch_pending(setting)
+        if applied:
+            said.append(await self.reset_system(applied[0].step, applied[0]))
+        return said or ["the BIOS settings were as before"]
+
+    async def reset_system(self, step: str, setting: Setting) -> str:
+        """Resets the system and waits until POST has given a verdict that was not there before.
+
+        Errors:
+            ApplyError: the iLO refuses, or POST gives no verdict in time.
+        """
+        system, target, kind = await self.reset_target(setting.uri)
+        before = members.mark_of(await self.line.body(setting.uri))
+        journal = self.line.options.journal
+        journal.intent(step, RESET, system=system, mark=before, kind=kind, bios=setting.uri)
+        client = await self.line.client()
+        refusal = await self.line.sent(client.post(target, {"ResetType": kind}), target)
+        if refusal:
+            journal.failed(step, RESET, why=refusal)
+            raise ApplyError(refusal, where=self.line.place(target))
+        name, deadline_s = self.line.target.name, self.line.options.deadline_s
+        self.line.options.observe(f"{name}: {kind} sent, waiting for POST, at most {deadline_s / 60:.0f} min")
+        await self._until_post(setting.uri, system, before, deadline_s)
+        journal.done(step, RESET, system=system)
+        return f"system reset ({kind}), POST finished"
+
+    async def reset_target(self, bios: str) -> tuple[str, str, str]:
+        """The system that the BIOS at ``bios`` belongs to, its reset action, and the kind of restart.
+
+        Errors:
+            RefusedError: no system of this iLO has these BIOS settings, or it cannot be restarted.
+        """
+        systems = link(await self.line.body(ROOT), "/Systems") or f"{ROOT}Systems"
+        listed = at(await self.line.body(systems), "/Members")
+        for one in listed[:MOST_MEMBERS] if isinstance(listed, list) else ():
+            uri = link(one, "")
+            if uri is None:
+                continue
+            body = await self.line.body(uri)
+            if same_path(_bios_of(body) or "", bios):
+                target, kind = members.reset_action(body, "ComputerSystem.Reset")
+                if target and kind:
+                    return uri, target, kind
+        raise RefusedError(
+            "the system that these BIOS settings belong to cannot be restarted from here.",
+            where=self.line.place(bios),
+            untouched="Nothing was changed.",
+        )
+
+    # -- pending settings -------------------------------------------------------------------------------------------
+
+    async def _patch_pending(self, setting: Setting) -> None:
+        answer = await self.line.read(setting.settings_uri)
+        journal = self.line.options.journal
+        journal.intent(setting.step, PENDING, uri=setting.settings_uri, before=shown(setting.previous))
+        client = await self.line.client()
+        write = client.patch(setting.settings_uri, nest(setting.wanted), etag=etag_of(answer))
+        refusal = await self.line.sent(write, setting.settings_uri)
+        if not refusal:
+            body = await self.line.body(setting.settings_uri)
+            if members.standing(body, setting.wanted, ()) != "wanted":
+                refusal = f"the pending settings do not show it: {members.differences(body, setting.wanted)}"
+        if refusal:
+            journal.failed(setting.step, PENDING, why=refusal)
+            raise ApplyError(refusal, where=self.line.place(setting.settings_uri))
+        journal.done(setting.step, PENDING, uri=setting.settings_uri)
+
+    async def _foreign(self, setting: Setting, current: Body) -> tuple[str, ...]:
+        settings = await self.line.body(setting.settings_uri)
+        return members.foreign(current, settings, setting.wanted, setting.previous)
+
+    async def _stop_at_foreign(self, setting: Setting) -> None:
+        found = await self._foreign(setting, await self.line.body(setting.uri))
+        if found:
+            raise ApplyError(
+                f"a BIOS change of somebody else waits and would take effect by our reset: {', '.join(found[:8])}.",
+                where=self.line.place(setting.settings_uri),
+            )
+
+    def _ours_waiting(self, setting: Setting, current: Body, settings: Body) -> bool:
+        waiting = members.pending(current, settings)
+        return any(pointer.removeprefix("/Attributes/") in waiting for pointer, _ in setting.wanted)
+
+    # -- POST -------------------------------------------------------------------------------------------------------
+
+    async def _until_post(self, bios: str, system: str, before: str, deadline_s: float) -> None:
+        begun = told = time.monotonic()
+
+        async def look() -> Body | None:
+            nonlocal told
+            if time.monotonic() - told >= TELL_EACH_S:
+                told = time.monotonic()
+                self.line.options.observe(
+                    f"{self.line.target.name}: no verdict of POST after {(told - begun) / 60:.0f} min; still waiting"
+                )
+            body = await self.line.body(bios)
+            if members.mark_of(body) == before:
+                return None
+            return body if members.post_is_over(await self.line.body(system)) else None
+
+        if await self.line.poll(look, deadline_s) is None:
+            raise ApplyError(
+                f"POST gave no new verdict within {deadline_s:g} s; an operating system may ignore a graceful restart.",
+                where=self.line.place(bios),
+            )
+
+    async def _await_reset(self, detail: Mapping[str, str]) -> None:
+        """Waits for the POST that our reset has started: what it applies must be known before anything is set back.
+
+        Where no new verdict comes for a while, the reset was never sent.
+        """
+        system, before, bios = detail.get("system", ""), detail.get("mark", ""), detail.get("bios", "")
+        patience = min(self.line.options.deadline_s / 5, 180.0)
+
+        async def verdict() -> Body | None:
+            body = await self.line.body(bios)
+            return body if members.mark_of(body) != before else None
+
+        async def quiet() -> Body | None:
+            body = await self.line.body(system)
+            return body if members.post_is_over(body) else None
+
+        await self.line.poll(verdict, patience)
+        if await self.line.poll(quiet, self.line.options.deadline_s) is None:
+            raise ApplyError("the system does not get through POST.", where=self.line.place(system))
+
+
+def _bios_of(system: Body) -> str | None:
+    return link(system, "/Bios") or link(system, "/Oem/Hpe/Links/BIOS") or link(system, "/Oem/Hp/links/BIOS")

@@ -1,0 +1,145 @@
+"""Making and removing members of a collection: never twice, and never another's.
+
+A member is known by what it says. Where it stands is the iLO's choice, which may number anew; that place is in the
+journal before anything else happens, and decides where several say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.errors import ApplyError, RefusedError
+from auditor.surfaces.ilo.body import Body, at, nest, same_path
+from auditor.surfaces.ilo.carry_out import line as timing
+from auditor.surfaces.ilo.carry_out import members
+from auditor.surfaces.ilo.carry_out.line import Line
+from auditor.surfaces.ilo.carry_out.setting import Membership, shown
+from auditor.surfaces.ilo.links import MAX_MEMBERS, member_uris
+
+CREATE: Final = "create"
+DELETE: Final = "delete"
+
+
+@dataclass(frozen=True)
+class Memberships:
+    """The members that a plan makes and removes on one iLO."""
+
+    line: Line
+
+    async def check(self, one: Membership) -> str:
+        """What is there now, as a sentence.
+
+        Errors:
+            RefusedError: it cannot be told which member is meant, or all of the collection's.
+        """
+        found = await self._found(one)
+        if len(found) > 1 and not self._chosen(one, found):
+            raise RefusedError(
+                f"{len(found)} members say the same, so which one is meant cannot be told: {', '.join(found[:4])}.",
+                where=self.line.place(one.collection),
+                untouched="Nothing was changed.",
+            )
+        if bool(found) == one.wanted:
+            return f"{one.collection} is as wanted already"
+        return f"{one.collection} is {'without it' if one.wanted else 'with it'}, as expected"
+
+    async def carry_out(self, one: Membership) -> str:
+        """Makes or removes the member, unless that is so already.
+
+        Errors:
+            ApplyError: the iLO refuses, or does not show it afterwards.
+        """
+        found = await self._found(one)
+        if bool(found) == one.wanted:
+            return f"{one.collection} is as wanted already"
+        return await self._create(one) if one.wanted else await self._delete(one, found)
+
+    async def is_there(self, one: Membership) -> bool:
+        """Whether the collection has such a member."""
+        return bool(await self._found(one))
+
+    async def until_there(self, one: Membership) -> None:
+        """Reads until the collection has such a member; only that proves it.
+
+        Errors:
+            ApplyError: it has none after a while.
+        """
+
+        async def look() -> bool | None:
+            return True if await self._found(one) else None
+
+        if await self.line.poll(look, timing.SHOWN_WITHIN_S) is None:
+            raise ApplyError(f"read back: {shown(one.content)} is not there.", where=self.line.place(one.collection))
+
+    async def _until_fewer(self, one: Membership, before: int) -> None:
+        """Reads until one member less says this: another's that says the same may stay."""
+
+        async def look() -> bool | None:
+            return True if len(await self._found(one)) < before else None
+
+        if await self.line.poll(look, timing.SHOWN_WITHIN_S) is None:
+            raise ApplyError(f"read back: {shown(one.content)} is still there.", where=self.line.place(one.collection))
+
+    async def _create(self, one: Membership) -> str:
+        journal = self.line.options.journal
+        journal.intent(one.step, CREATE, collection=one.collection, content=shown(one.content))
+        client = await self.line.client()
+        refusal, answer = await self.line.answered(client.post(one.collection, nest(one.content)), one.collection)
+        if refusal:
+            journal.failed(one.step, CREATE, why=refusal)
+            raise ApplyError(refusal, where=self.line.place(one.collection))
+        uri = answer.location if answer else ""
+        if not uri:  # the answer was lost, or said nothing: it is never sent again
+            await self.until_there(one)
+            uri = next(iter(await self._found(one)))
+        journal.done(one.step, CREATE, uri=uri)
+        await self.until_there(one)
+        return f"{uri} made"
+
+    async def _delete(self, one: Membership, found: Sequence[str]) -> str:
+        uri = self._chosen(one, found) or (found[0] if len(found) == 1 else "")
+        if not uri:
+            raise ApplyError(
+                f"{len(found)} members say the same, so which one is ours cannot be told: {', '.join(found[:4])}.",
+                where=self.line.place(one.collection),
+            )
+        journal = self.line.options.journal
+        journal.intent(one.step, DELETE, uri=uri, content=shown(one.content))
+        client = await self.line.client()
+        refusal = await self.line.sent(client.delete(uri), uri)
+        if refusal:
+            journal.failed(one.step, DELETE, why=refusal)
+            raise ApplyError(refusal, where=self.line.place(uri))
+        await self._until_fewer(one, len(found))
+        journal.done(one.step, DELETE, uri=uri)
+        return f"{uri} removed"
+
+    def _chosen(self, one: Membership, found: Sequence[str]) -> str:
+        """Which of several is meant: the one that the journal says was made, else the one that the plan names."""
+        made = [
+            detail.get("uri", "")
+            for step, act, mark, detail in self.line.options.journal.entries()
+            if (step, act, mark) == (one.step, CREATE, "done")
+        ]
+        meant = made[-1] if made else one.uri
+        return next((uri for uri in found if same_path(uri, meant)), "")
+
+    async def _found(self, one: Membership) -> tuple[str, ...]:
+        """Where the members stand that say this.
+
+        Errors:
+            RefusedError: the collection does not show all of its members.
+        """
+        collection = await self.line.body(one.collection)
+        listed = at(collection, "/Members")
+        uris = member_uris(collection)
+        if not isinstance(listed, list) or len(uris) < len(listed) or len(listed) > MAX_MEMBERS:
+            raise RefusedError(
+                "the collection does not show all of its members.",
+                where=self.line.place(one.collection),
+                untouched="Nothing was changed.",
+            )
+        bodies: list[tuple[str, Body | None]] = [(uri, await self.line.body_or_none(uri)) for uri in uris]
+        return tuple(uri for uri, body in bodies if body is not None and members.says(body, one.content))

@@ -1,0 +1,76 @@
+"""Setting members of a resource by one PATCH, and reading until the iLO shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.errors import ApplyError
+from auditor.surfaces.ilo.body import Body, nest
+from auditor.surfaces.ilo.carry_out import line as timing
+from auditor.surfaces.ilo.carry_out import members
+from auditor.surfaces.ilo.carry_out.line import Line, etag_of
+from auditor.surfaces.ilo.carry_out.members import Standing
+from auditor.surfaces.ilo.carry_out.setting import Setting, shown
+
+PATCH: Final = "patch"
+
+
+@dataclass(frozen=True)
+class Patching:
+    """PATCHes on one iLO."""
+
+    line: Line
+
+    async def patch(self, setting: Setting) -> str:
+        """Sets the members, unless they are as wanted already. Sent once: where the answer is lost, reading decides.
+
+        Errors:
+            ApplyError: somebody else changed them meanwhile, the iLO refuses, or does not show them.
+        """
+        answer = await self.line.read(setting.uri)
+        standing = members.standing(answer.body, setting.wanted, setting.previous)
+        if standing == "wanted":
+            return f"{setting.uri} is as wanted already"
+        self.refuse_other(setting, standing, answer.body)
+        journal = self.line.options.journal
+        journal.intent(setting.step, PATCH, uri=setting.uri, before=shown(setting.previous))
+        client = await self.line.client()
+        write = client.patch(setting.uri, nest(setting.wanted), etag=etag_of(answer))
+        refusal = await self.line.sent(write, setting.uri)
+        if refusal:
+            journal.failed(setting.step, PATCH, why=refusal)
+            raise ApplyError(refusal, where=setting.uri)
+        if not setting.resets_ilo:
+            await self.until_wanted(setting)
+        journal.done(setting.step, PATCH, uri=setting.uri)
+        return f"{setting.uri} set"
+
+    def refuse_other(self, setting: Setting, standing: Standing, body: Body) -> None:
+        """Stops where members are neither as before nor as wanted.
+
+        Errors:
+            ApplyError: somebody else changed them meanwhile.
+        """
+        if standing == "other":
+            raise ApplyError(
+                f"{members.differences(body, setting.previous)}: somebody else changed it meanwhile.",
+                where=self.line.place(setting.uri),
+            )
+
+    async def until_wanted(self, setting: Setting) -> None:
+        """Reads until the members are as wanted; only that proves a change.
+
+        Errors:
+            ApplyError: they are not after a while.
+        """
+
+        async def look() -> Body | None:
+            body = await self.line.body(setting.uri)
+            return body if members.standing(body, setting.wanted, ()) == "wanted" else None
+
+        if await self.line.poll(look, timing.SHOWN_WITHIN_S) is None:
+            body = await self.line.body(setting.uri)
+            raise ApplyError(
+                f"read back: {members.differences(body, setting.wanted)}.", where=self.line.place(setting.uri)
+            )

@@ -1,0 +1,53 @@
+"""Resetting the iLO itself, and looking again once it is back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.errors import ApplyError
+from auditor.surfaces.ilo.body import at, link
+from auditor.surfaces.ilo.carry_out import members
+from auditor.surfaces.ilo.carry_out.line import Line
+from auditor.surfaces.ilo.carry_out.patching import Patching
+from auditor.surfaces.ilo.carry_out.setting import Setting
+from auditor.surfaces.ilo.client import ROOT
+
+ILO_RESET: Final = "reset iLO"
+
+
+@dataclass
+class IloReset:
+    """One reset of the iLO for all settings that need one."""
+
+    line: Line
+    patching: Patching
+
+    async def reset(self, settings: Sequence[Setting]) -> str:
+        """Resets the iLO, and waits until it shows the settings as wanted, whichever way they go.
+
+        Errors:
+            ApplyError: it offers or accepts no reset, does not come back, or does not show the settings.
+        """
+        managers = link(await self.line.body(ROOT), "/Managers") or f"{ROOT}Managers"
+        listed = at(await self.line.body(managers), "/Members")
+        uri = link(listed[0], "") if isinstance(listed, list) and listed else None
+        target, kind = members.reset_action(await self.line.body(uri), "Manager.Reset") if uri else ("", "")
+        if not target:
+            raise ApplyError("the iLO offers no reset.", where=self.line.target.name)
+        journal = self.line.options.journal
+        step = next(setting.step for setting in settings if setting.resets_ilo)
+        journal.intent(step, ILO_RESET, target=target)
+        client = await self.line.client()
+        refusal = await self.line.sent(client.post(target, {"ResetType": kind} if kind else {}), target)
+        if refusal:
+            journal.failed(step, ILO_RESET, why=refusal)
+            raise ApplyError(refusal, where=self.line.place(target))
+        await self.line.gone()
+        await self.line.reached()
+        for setting in settings:
+            if not setting.bios:
+                await self.patching.until_wanted(setting)
+        journal.done(step, ILO_RESET, target=target)
+        return "iLO reset; it answers again"

@@ -1,0 +1,101 @@
+"""A step of a plan in the direction in which it is carried out on an iLO. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from auditor.errors import RefusedError
+from auditor.model.plan import BiosAttributes, Direction, NoUndo, RedfishCreate, RedfishDelete, RedfishPatch, Step
+from auditor.surfaces.ilo.carry_out import members
+from auditor.surfaces.ilo.carry_out.members import Members
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Members of one resource as wanted, and as they are before."""
+
+    step: str
+    uri: str
+    wanted: Members
+    previous: Members
+    resets_ilo: bool = False
+    settings_uri: str = ""
+
+    @property
+    def bios(self) -> bool:
+        """Whether it goes through the pending settings."""
+        return bool(self.settings_uri)
+
+    def reverse(self) -> Setting:
+        """The same members, back."""
+        return Setting(self.step, self.uri, self.previous, self.wanted, self.resets_ilo, self.settings_uri)
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A member of a collection, known by what it says: whether it is wanted there.
+
+    ``uri`` is where it stood when the plan was made; empty where the plan makes it. ``final``: what is removed cannot
+    be made again.
+    """
+
+    step: str
+    collection: str
+    content: Members
+    wanted: bool
+    uri: str = ""
+    final: bool = False
+
+    def reverse(self) -> Membership:
+        """The same member, back."""
+        return Membership(self.step, self.collection, self.content, not self.wanted, self.uri, self.final)
+
+
+Act: TypeAlias = Setting | Membership
+
+
+def act_of(step: Step, direction: Direction) -> Act:
+    """The step as it is carried out.
+
+    Errors:
+        RefusedError: it is none of an iLO's, or goes back and cannot be taken back, or is taken back elsewhere.
+    """
+    if direction == "back" and isinstance(step.undo, NoUndo):
+        raise RefusedError(f"step {step.id} cannot be taken back.", untouched="Nothing was changed.")
+    made = _forward(step)
+    return made if direction == "forward" else made.reverse()
+
+
+def _forward(step: Step) -> Act:
+    change, undo = step.change, step.undo
+    match change, undo:
+        case RedfishPatch(), RedfishPatch() | NoUndo():
+            previous = () if isinstance(undo, NoUndo) else members.members_of(undo)
+            made: Act = Setting(
+                step.id, change.uri, members.members_of(change), previous, step.disruption == "iLO reset"
+            )
+            same = isinstance(undo, NoUndo) or undo.uri == change.uri
+        case BiosAttributes(), BiosAttributes() | NoUndo():
+            previous = () if isinstance(undo, NoUndo) else members.members_of(undo)
+            made = Setting(step.id, change.uri, members.members_of(change), previous, settings_uri=change.settings_uri)
+            same = isinstance(undo, NoUndo) or undo.uri == change.uri
+        case RedfishCreate(), RedfishDelete():
+            made = Membership(step.id, change.collection, members.members_of(change), wanted=True)
+            same = (undo.collection, undo.members) == (change.collection, change.members)
+        case RedfishDelete(), RedfishCreate() | NoUndo():
+            final = isinstance(undo, NoUndo)
+            content = members.members_of(change)
+            made = Membership(step.id, change.collection, content, wanted=False, uri=change.uri, final=final)
+            same = isinstance(undo, NoUndo) or (undo.collection, undo.members) == (change.collection, change.members)
+        case _:
+            raise RefusedError(f"step {step.id} is none of an iLO's.", untouched="Nothing was changed.")
+    if not same:
+        raise RefusedError(f"step {step.id} is taken back elsewhere.", untouched="Nothing was changed.")
+    return made
+
+
+def shown(values: Members) -> str:
+    """Members as a journal's detail."""
+    return json.dumps(dict(values), ensure_ascii=False, sort_keys=True)[:2000]
