@@ -127,28 +127,40 @@ def _proven(resource: Resource, target: str, proofs: Proofs, now: datetime) -> R
     ways = resource.value("alert_channels") if resource.kind == "ilo.manager" else None
     if ways is None:
         return resource
-    attributes = [*resource.attributes, *ages(ways, target, proofs, now)]
+    unsure = resource.value("alert_channels_unsure")
+    attributes = [*resource.attributes, *ages(ways, target, proofs, now, unsure)]
     return make_resource(resource.kind, resource.name, attributes, resource.source)
 
 
-def ages(ways: Value, target: str, proofs: Proofs, now: datetime) -> list[Attribute]:
+def ages(ways: Value, target: str, proofs: Proofs, now: datetime, unsure: Value | None = None) -> list[Attribute]:
     """The attributes that say how old the proofs are of the channels among ``ways`` (``snmp 10.9.0.4``, …).
 
-    None where there is no way: another rule speaks of that.
+    None where there is no way: another rule speaks of that. Where all of them are proven, a channel of which it is
+    not sure that alerts leave by it (``unsure``) and that was never proven leaves the age open.
     """
     if isinstance(ways, Undetermined) or proofs.unknown:
         cause = ways.cause if isinstance(ways, Undetermined) else proofs.unknown
         return [Attribute("alert_proven_days", Undetermined(cause)), Attribute("alert_proofs", Undetermined(cause))]
-    items = ways.items if isinstance(ways, Many) else ()
-    named = {str(getattr(one, "value", "")).partition(" ")[0] for one in items}
-    days = {channel: _days(proofs.last.get((target, channel)), now) for channel in CHANNELS if channel in named}
+    named, doubted = _channels(ways), _channels(unsure)
+    proven_once = {channel for channel in doubted if (target, channel) in proofs.last}
+    counted = [channel for channel in CHANNELS if channel in named or channel in proven_once]
+    days = {channel: _days(proofs.last.get((target, channel)), now) for channel in counted}
     if not days:
         return []
     known = [number for number in days.values() if number is not None]
     oldest: Value = Number(max(known)) if len(known) == len(days) else NoLimit()
+    doubts = [text for channel, text in doubted.items() if channel not in days]
+    if doubts and oldest != NoLimit():
+        oldest = Undetermined(doubts[0])
     told = texts(*(f"{name} {_told(number)}" for name, number in days.items()))
     note = "from the fleet's ledger"
     return [Attribute("alert_proven_days", oldest, None, note), Attribute("alert_proofs", told, None, note)]
+
+
+def _channels(ways: Value | None) -> dict[str, str]:
+    """The channels that ways go by, each with the text of one of them."""
+    items = ways.items if isinstance(ways, Many) else ()
+    return {text.partition(" ")[0]: text for one in items if (text := str(getattr(one, "value", "")))}
 
 
 def _days(moment: datetime | None, now: datetime) -> int | None:

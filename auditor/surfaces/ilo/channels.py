@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from auditor.model.resource import Attribute
 from auditor.model.snapshot import Gap, hides
 from auditor.model.value import Boolean, Undetermined, Value, texts
 from auditor.surfaces.ilo.alerting import not_for_alerts, odd_selection, odd_version, switches_of, unsaid, user_known
@@ -37,21 +38,27 @@ class _UnclearError(Exception):
     """A switch that decides whether alerts leave is neither on nor off."""
 
 
-def channels(bodies: Bodies, owner: str, gaps: tuple[Gap, ...]) -> Value:
-    """Every way by which an alert leaves the machine.
+def channels(bodies: Bodies, owner: str, gaps: tuple[Gap, ...]) -> list[Attribute]:
+    """Every way by which an alert leaves the machine, and beside it those of which that is not sure, where there are.
 
     Undetermined where not all could be seen and understood, or where none is sure and one may be.
     """
     hidden = [gap for kind in _KINDS for gap in hides(gaps, kind)]
     if hidden:  # a way that is missing here may only not have been seen
-        return Undetermined(f"{hidden[0].what} could not be read ({hidden[0].cause})")
+        return [_told(Undetermined(f"{hidden[0].what} could not be read ({hidden[0].cause})"))]
     try:
         found = (*_by_snmp(bodies, owner, gaps), *_by_protocol(bodies, owner, gaps), *_by_events(bodies))
     except _UnclearError as error:
-        return Undetermined(str(error))
+        return [_told(Undetermined(str(error)))]
     sure = sorted({text for text, doubt in found if not doubt})
     doubts = [f"{text}: {doubt}" for text, doubt in found if doubt]
-    return Undetermined(doubts[0]) if doubts and not sure else texts(*sure)
+    if not doubts:
+        return [_told(texts(*sure))]
+    return [_told(texts(*sure) if sure else Undetermined(doubts[0])), _told(texts(*doubts), "alert_channels_unsure")]
+
+
+def _told(value: Value, name: str = "alert_channels") -> Attribute:
+    return Attribute(name, value, None, "worked out from all alert settings")
 
 
 def _on(body: Body, pointer: str) -> bool | None:

@@ -27,6 +27,11 @@ _COMPUTED: Final[dict[str, tuple[AttributeSpec, ...]]] = {
             "ask for alerts while the service is on. Undetermined where not all could be read, or none is sure.",
         ),
         AttributeSpec(
+            "alert_channels_unsure",
+            "list",
+            "Ways by which alerts may leave, each with what is not known of it; absent where there are none.",
+        ),
+        AttributeSpec(
             "alert_proven_days",
             "number",
             "Days since an alert test last proved that alerts arrive, of the way whose proof is oldest; no limit where "

@@ -97,7 +97,7 @@ def _manager(bodies: Bodies, manager: Found, name: str, gaps: tuple[Gap, ...]) -
         licensed_attribute(bodies, manager.owner, "downgrade_policy_licensed", "DowngradePolicy", gaps),
         licensed_attribute(bodies, manager.owner, "firmware_scan_licensed", "FWScan", gaps),
         *update_attributes(bodies),
-        Attribute("alert_channels", channels(bodies, manager.owner, gaps), None, "worked out from all alert settings"),
+        *channels(bodies, manager.owner, gaps),
     ]
     if (pending := _pending_reset(bodies, manager.owner, gaps)) is not None:
         attributes = [*(one for one in attributes if one.name != pending.name), pending]

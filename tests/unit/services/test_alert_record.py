@@ -97,3 +97,20 @@ def test_the_way_that_was_proven_longest_ago_counts(
 
 def test_a_machine_without_any_way_is_left_to_the_rule_about_that() -> None:
     assert ages(texts(), "web1/ilo", Proofs({}), NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("days", "oldest"),
+    [
+        ({"snmp": 3}, Undetermined("mail a@b.example: whether it is licensed")),
+        ({"snmp": 3, "mail": 120}, Number(120)),
+        ({"mail": 1}, NoLimit()),
+    ],
+)
+def test_a_way_that_is_not_sure_and_was_never_proven_leaves_open_whether_all_are(
+    days: dict[str, int], oldest: Value
+) -> None:
+    proofs = Proofs({("web1/ilo", channel): NOW - timedelta(days=number) for channel, number in days.items()})
+    unsure = texts("mail a@b.example: whether it is licensed")
+    found = {one.name: one.value for one in ages(texts("snmp 10.9.0.4"), "web1/ilo", proofs, NOW, unsure)}
+    assert found["alert_proven_days"] == oldest

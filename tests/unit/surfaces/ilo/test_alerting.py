@@ -153,6 +153,18 @@ def test_a_licence_that_does_not_name_a_feature_does_not_grant_it(on: bool, unna
     assert value == texts() if not on else isinstance(value, Undetermined) and why in value.cause
 
 
+def test_a_doubtful_way_stands_beside_the_sure_ones() -> None:
+    tree = bodies("ilo5", *MAIL)
+    features = tree[LICENCE]["LicenseFeatures"]
+    assert isinstance(features, dict)
+    del features["EmailAlert"]
+    manager = interpret(collection(tree), InterpretOptions()).find("ilo.manager", "1")
+    assert manager is not None
+    assert manager.value("alert_channels") == texts("snmp 10.9.0.4", "snmp 10.9.0.5")
+    doubt = "whether it is licensed: the licence does not name EmailAlert"
+    assert manager.value("alert_channels_unsure") == texts(f"mail ops@example.com: {doubt}")
+
+
 def test_mail_that_is_on_without_a_licence_is_a_finding() -> None:
     assert results(*MAIL, (LICENCE, "/LicenseFeatures/EmailAlert", False))["ILO-ALERT-012"].outcome == "fail"
 
