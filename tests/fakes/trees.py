@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from auditor.errors import ApplyError
+from auditor.errors import ApplyError, AuditorError, RefusedError
 from auditor.model.plan import Cohort, Direction, DirectiveEdit, Origin, Plan, Step, Wave
 from auditor.model.target import LocalTree, Target
-from auditor.plan.journal import FileJournal
+from auditor.plan.journal import FileJournal, read_entries, runs_of
 from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.local import LocalMachine
 from auditor.surfaces.httpd.carry_out.running import Running
@@ -23,6 +24,7 @@ from auditor.transport.acts import Acts
 from tests.fakes.plans import SEALER
 
 PLAN = "ab" * 32
+State = dict[str, tuple[object, ...]]
 
 
 @dataclass
@@ -185,3 +187,69 @@ def make_world(folder: Path, steps: tuple[Step, ...] = ()) -> World:
     world = World(folder, steps or both, FakeServer(root))
     world.server.loaded = world.server._read({})
     return world
+
+
+def carry_out(
+    world: World, direction: Direction = "forward", acts: Acts | None = None, *, taking_back: bool = True
+) -> tuple[str, ...]:
+    """One run, as the machine orders it: prepare, perform, and on failure take back (else it ends there and then)."""
+
+    async def run() -> tuple[str, ...]:
+        journal = world.journal(direction, acts).open()
+        try:
+            journal.begin()
+            transaction = world.transaction(journal, acts)
+            try:
+                said = await transaction.prepare()
+                try:
+                    said += await transaction.perform()
+                except (AuditorError, OSError):
+                    if not taking_back:
+                        raise
+                    await transaction.take_back()
+                    journal.end("taken back")
+                    raise
+                journal.end("applied" if direction == "forward" else "rolled back")
+                return said
+            except RefusedError:
+                journal.end("refused")
+                raise
+            finally:
+                await transaction.finish()
+        finally:
+            journal.close()
+
+    return asyncio.run(run())
+
+
+def recover(world: World, acts: Acts | None = None) -> None:
+    """What the next command does with a run that was ended."""
+
+    async def run() -> None:
+        journal = world.journal("forward", acts).open()
+        try:
+            runs = journal.runs()
+            if not runs or not runs[-1].unfinished:
+                return
+            journal.direction = runs[-1].direction
+            transaction = world.transaction(journal, acts)
+            try:
+                await transaction.take_back()
+                journal.end("taken back")
+            finally:
+                await transaction.finish()
+        finally:
+            journal.close()
+
+    asyncio.run(run())
+
+
+def assert_whole(world: World, before: State, after: State, when: str) -> None:
+    """Tree and server are as before the run or, where the journal says that it was done, as after it."""
+    path = world.folder / "journal.jsonl"
+    runs = runs_of(read_entries(path)) if path.exists() else ()
+    done = bool(runs) and runs[-1].direction == world.direction and runs[-1].outcome in ("applied", "rolled back")
+    expected = after if done else before
+    assert world.state() == expected, when
+    for name in ("httpd.conf", "sites-available/shop.conf"):
+        assert world.server.loaded[name] == expected[name][4], when

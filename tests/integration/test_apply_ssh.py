@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import re
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,12 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import RefusedError
+from auditor.plan.machine import failure_of
 from auditor.surfaces.httpd.carry_out import server
+from auditor.surfaces.httpd.carry_out.far.machine import FarMachine
+from auditor.surfaces.httpd.carry_out.far.machine import script as carrying
+from auditor.surfaces.httpd.carry_out.machine import Pairs
+from auditor.transport.ssh.connection import SshConnection
 from tests.fakes.far_sites import FarSite
 from tests.fakes.sites import ROUTE, planned_line
 from tests.ssh_server import SshServer
@@ -157,3 +164,76 @@ def test_a_file_that_was_edited_by_hand_since_is_not_overwritten(site: FarSite) 
     assert outcome.outcome == "refused", outcome
     assert "its bytes were changed since the plan was applied" in outcome.text
     assert site.files() == now
+
+
+def test_a_connection_that_is_cut_at_any_round_trip_is_found_again(
+    site: FarSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = site.files()
+    original = SshConnection.run
+    trips: list[str] = []
+    cut_at = [0]
+
+    async def run(self: SshConnection, script: str, arguments: tuple[str, ...] = (), **how: object) -> bytes:
+        if script is not carrying() and "-k" not in arguments:
+            return await original(self, script, arguments, **how)  # type: ignore[arg-type]
+        trips.append(arguments[0])
+        if len(trips) != cut_at[0]:
+            return await original(self, script, arguments, **how)  # type: ignore[arg-type]
+        asked = asyncio.ensure_future(original(self, script, arguments, **how))  # type: ignore[arg-type]
+        await asyncio.sleep(0)  # the request is under way
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        return await asked
+
+    monkeypatch.setattr(SshConnection, "run", run)
+    made = site.propose(f"{ROUTE}=60s")
+    site.approve(made.id)
+    assert site.apply(made.id).outcomes[0].outcome == "applied"
+    assert site.rollback(made.id).outcomes[0].outcome == "rolled back"
+    assert trips[:6] == ["open", "read", "stage", "real", "keep", "replace"]
+    assert {"read", "kept", "bytes"} <= set(trips[6:])
+    for number, verb in enumerate(("replace", site.command[0])):
+        trips.clear()
+        cut_at[0] = 1 + ["open", "read", "stage", "real", "keep", "replace", site.command[0]].index(verb)
+        made = site.propose(f"{ROUTE}={61 + number}s")
+        site.approve(made.id)
+        logins = site.far.logins()
+        outcome = site.apply(made.id).outcomes[0]
+        assert outcome.outcome == "applied", (verb, outcome)
+        assert trips[cut_at[0] - 1 : cut_at[0] + 1] == [verb, verb], "it was not asked again"
+        assert site.far.logins() > logins
+        cut_at[0] = 0
+        assert site.rollback(made.id).outcomes[0].outcome == "rolled back"
+        assert site.files() == before
+
+
+def test_a_machine_that_cannot_be_reached_any_more_needs_a_person_until_the_next_command_takes_back(
+    site: FarSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = site.files()
+    made = site.propose(f"{ROUTE}=60s")
+    site.approve(made.id)
+    original = FarMachine.replace
+    known_hosts = site.far.known_hosts.read_text()
+
+    async def replace(self: FarMachine, pairs: Pairs) -> None:
+        await original(self, pairs)
+        site.far.known_hosts.write_text("")  # no way back in
+        await self.shell.close()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FarMachine, "replace", replace)
+        report = site.apply(made.id)
+    failure = failure_of(report)
+    assert report.outcomes[0].outcome == "incomplete", report
+    assert "its host key is not known here" in report.outcomes[0].text
+    assert failure is not None
+    assert failure.exit_code == 6
+    assert site.files() != before
+    assert [event.kind for event in site.fleet.desk().events(made.id)][-1] == "incomplete"
+
+    site.far.known_hosts.write_text(known_hosts)
+    assert [one.outcome for one in site.rollback(made.id).outcomes] == ["taken back"]
+    assert site.files() == before
+    assert [event.kind for event in site.fleet.desk().events(made.id)][-1] == "taken back"

@@ -16,78 +16,12 @@ import pytest
 
 from auditor.errors import ApplyError, AuditorError, RefusedError
 from auditor.model.plan import Direction
-from auditor.plan.journal import read_entries, runs_of
 from auditor.surfaces.interface import Caveat
 from auditor.transport.acts import Acts
 from tests import servers
 from tests.fakes.acts import CountingActs, FailingAt, Killed, KilledAt, PowerCutAt
 from tests.fakes.plans import SEALER
-from tests.fakes.trees import PLAN, FakeServer, World, edit, make_world
-
-
-def carry_out(world: World, direction: Direction = "forward", acts: Acts | None = None) -> tuple[str, ...]:
-    """One run, as the machine orders it: prepare, perform, and on failure take back."""
-
-    async def run() -> tuple[str, ...]:
-        journal = world.journal(direction, acts).open()
-        try:
-            journal.begin()
-            transaction = world.transaction(journal, acts)
-            try:
-                said = await transaction.prepare()
-                try:
-                    said += await transaction.perform()
-                except (AuditorError, OSError):
-                    await transaction.take_back()
-                    journal.end("taken back")
-                    raise
-                journal.end("applied" if direction == "forward" else "rolled back")
-                return said
-            except RefusedError:
-                journal.end("refused")
-                raise
-            finally:
-                await transaction.finish()
-        finally:
-            journal.close()
-
-    return asyncio.run(run())
-
-
-def recover(world: World, acts: Acts | None = None) -> None:
-    """What the next command does with a run that was ended."""
-
-    async def run() -> None:
-        journal = world.journal("forward", acts).open()
-        try:
-            runs = journal.runs()
-            if not runs or not runs[-1].unfinished:
-                return
-            journal.direction = runs[-1].direction
-            transaction = world.transaction(journal, acts)
-            try:
-                await transaction.take_back()
-                journal.end("taken back")
-            finally:
-                await transaction.finish()
-        finally:
-            journal.close()
-
-    asyncio.run(run())
-
-
-State = dict[str, tuple[object, ...]]
-
-
-def assert_whole(world: World, before: State, after: State, when: str) -> None:
-    """Tree and server are as before the run or, where the journal says that it was done, as after it."""
-    path = world.folder / "journal.jsonl"
-    runs = runs_of(read_entries(path)) if path.exists() else ()
-    done = bool(runs) and runs[-1].direction == world.direction and runs[-1].outcome in ("applied", "rolled back")
-    expected = after if done else before
-    assert world.state() == expected, when
-    for name in ("httpd.conf", "sites-available/shop.conf"):
-        assert world.server.loaded[name] == expected[name][4], when
+from tests.fakes.trees import PLAN, FakeServer, State, World, assert_whole, carry_out, edit, make_world, recover
 
 
 def rolled_to(world: World, direction: Direction) -> World:

@@ -1,0 +1,269 @@
+"""Edits on a tree of another machine, whatever its shell and tools: forward, back, and broken off at any act there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from auditor.errors import ApplyError, AuditorError, RefusedError
+from auditor.model.plan import Direction
+from auditor.surfaces.httpd.carry_out.far.answers import MOST_BYTES
+from auditor.transport.ssh.script import COMMAND, SCRIPT, START, encoded
+from tests import servers
+from tests.fakes.far_trees import FarWorld, Fault, Faults, make_far_world
+from tests.fakes.trees import PLAN, assert_whole, carry_out, edit, recover
+from tests.far_shells import KINDS
+
+FAULTS: Final[tuple[Fault, ...]] = ("ended before", "ended after", "cut", "full", "input/output error")
+NOBODY = 65534
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_apply_then_rollback_restores_every_byte_mode_owner_and_link(tmp_path: Path, kind: str) -> None:
+    world = make_far_world(tmp_path, kind)
+    before = world.state()
+    said = carry_out(world)
+    changed = world.state()
+    shop = (world.root / "sites-available/shop.conf").read_bytes()
+    assert shop == b"# caf\xe9\r\nProxyTimeout 60\r\nKeepAlive On\r\n"
+    assert [name for name in before if before[name] != changed[name]] == ["httpd.conf", "sites-available/shop.conf"]
+    assert {name: state[:4] for name, state in changed.items()} == {name: state[:4] for name, state in before.items()}
+    assert "reloaded: generation 1 → 2" in said
+    for path in (tmp_path / "state", tmp_path / "state/plans" / PLAN):
+        assert path.stat().st_mode & 0o777 == 0o700
+    carry_out(world, "back")
+    assert world.state() == before
+    assert world.far is not None
+    assert world.far.refusals.read_text() == ""
+    assert world.logins == 2
+
+
+def points(fault: Fault) -> tuple[int, int]:
+    """Where a fault strikes first, and how many acts apart: all faults together strike at every act."""
+    return FAULTS.index(fault) % 4 + 1, 4
+
+
+def run_with(world: FarWorld, direction: Direction, faults: Faults, at: int, fault: Fault) -> bool:
+    """Whether a fault struck. What comes after it is done by the run itself, or by the next where it ended too."""
+    faults.at(at, fault)
+    with contextlib.suppress(AuditorError, OSError):
+        carry_out(world, direction, taking_back=bool(at % 2))
+    struck = len(faults.names) >= at
+    faults.stop()
+    recover(world)
+    return struck
+
+
+@pytest.mark.parametrize("direction", ["forward", "back"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_broken_off_at_any_act_there_it_is_before_or_after_and_never_between(
+    tmp_path: Path, fault: Fault, direction: Direction
+) -> None:
+    other: Direction = "back" if direction == "forward" else "forward"
+    world = make_far_world(tmp_path)
+    first = world.state()
+    carry_out(world)
+    last = world.state()
+    if direction == "forward":
+        carry_out(world, "back")
+    before, after = (first, last) if direction == "forward" else (last, first)
+    faults, tried = Faults(world), 0
+    at, apart = points(fault)
+    while True:
+        world.direction = direction
+        struck = run_with(world, direction, faults, at, fault)
+        assert_whole(world, before, after, f"{fault} at act {at}")
+        if not struck:
+            break
+        tried += 1
+        if world.state() == after:
+            carry_out(world, other)
+        at += apart
+    assert tried > 9
+
+
+@pytest.mark.parametrize("fault", ["ended before", "ended after", "cut"])
+def test_recovery_may_itself_be_broken_off_at_every_act_there(tmp_path: Path, fault: Fault) -> None:
+    world = make_far_world(tmp_path)
+    before = world.state()
+    faults = Faults(world)
+    carry_out(world)
+    names = faults.names
+    carry_out(world, "back")
+    last = len(names) - 1 - names[::-1].index("mv")
+    at, apart = points(fault)
+    tried = 0
+    while True:
+        faults.at(last + 2, "ended before")  # both files are replaced, the server is not told
+        with pytest.raises(AuditorError):
+            carry_out(world, taking_back=False)
+        assert world.state() != before
+        faults.at(at, fault)
+        with contextlib.suppress(AuditorError):
+            recover(world)
+        struck = len(faults.names) >= at
+        faults.stop()
+        recover(world)
+        assert world.state() == before, f"{fault} at act {at} of recovery"
+        if not struck:
+            break
+        tried += 1
+        at += apart
+    assert tried > 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_full_disk_hinders_no_taking_back_whatever_the_far_side_is(tmp_path: Path, kind: str) -> None:
+    world = make_far_world(tmp_path, kind)
+    before = world.state()
+    faults = Faults(world)
+    carry_out(world)
+    first = faults.names.index("mv", faults.names.index("mv") + 1)  # that of the first file
+    carry_out(world, "back")
+    faults.at(first + 2, "full")
+    with pytest.raises(ApplyError, match="No space left on device"):
+        carry_out(world)
+    assert world.state() == before
+    assert world.server.loaded["httpd.conf"] == before["httpd.conf"][4]
+
+
+def test_a_disk_that_is_full_for_what_the_shell_itself_writes_is_a_refusal(tmp_path: Path) -> None:
+    world = make_far_world(tmp_path)
+    before = world.state()
+    ssh = tmp_path / "far/here/ssh"
+    strace = shutil.which("strace")
+    if strace is None:
+        servers.missing("strace")
+    staged = tmp_path / "state/plans" / PLAN / "stage/1"
+    inject = f"exec {strace} -f -qq -o /dev/null -P {staged} -e trace=write -e inject=write:error=ENOSPC "
+    ssh.write_text(ssh.read_text().replace("\nexec ", f"\n{inject}"))
+    with pytest.raises(RefusedError, match="staging failed: ") as caught:
+        carry_out(world)
+    assert "sites-enabled/shop.conf" in str(caught.value)
+    assert world.state() == before
+
+
+def test_who_may_not_write_there_is_refused_and_told_which_file(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("another account is root's to become")
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    world = make_far_world(tmp_path, user=NOBODY)
+    (world.root / "httpd.conf").chmod(0o644)
+    (tmp_path / "state").mkdir(mode=0o700)
+    os.chown(tmp_path / "state", NOBODY, NOBODY)
+    before = world.state()
+    with pytest.raises(RefusedError, match="cannot be replaced: Permission denied") as caught:
+        carry_out(world)
+    assert "httpd.conf" in str(caught.value)
+    os.chown(tmp_path / "state", 0, 0)
+    with pytest.raises(RefusedError, match=r"others may look|Permission denied"):
+        carry_out(world)
+    assert world.state() == before
+
+
+def test_an_immutable_file_is_refused_before_anything_is_changed(tmp_path: Path) -> None:
+    world = make_far_world(tmp_path)
+    there = tmp_path / "far/there/lsattr"
+    path, lsattr = world.root / "httpd.conf", shutil.which("lsattr")
+    if lsattr is None or subprocess.run(["chattr", "+i", path], capture_output=True).returncode:
+        pytest.skip("no file can be made immutable here")
+    there.symlink_to(lsattr)
+    try:
+        before = world.state()
+        with pytest.raises(RefusedError, match="immutable"):
+            carry_out(world)
+        there.unlink()
+        with pytest.raises(ApplyError, match="Operation not permitted"):  # noticed at replacing, without the tool
+            carry_out(world)
+        assert world.state() == before
+    finally:
+        subprocess.run(["chattr", "-i", path], check=True)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda root: (root / "httpd.conf").write_bytes(b"# main\nServerName a\nTimeout 61\n"), "httpd.conf:3"),
+        (lambda root: (root / "httpd.conf").unlink(), "No such file"),
+        (lambda root: os.link(root / "httpd.conf", root / "other.conf"), "2 hard links"),
+        (lambda root: ((root / "httpd.conf").unlink(), os.mkfifo(root / "httpd.conf")), "no regular file"),
+        (lambda root: (root / "httpd.conf").write_bytes(b"#" * (MOST_BYTES + 1)), "larger than"),
+    ],
+)
+def test_a_file_that_is_not_as_planned_is_refused(tmp_path: Path, spoil, why: str) -> None:  # type: ignore[no-untyped-def]
+    world = make_far_world(tmp_path)
+    spoil(world.root)
+    before = world.state()
+    with pytest.raises(RefusedError, match=why) as caught:
+        carry_out(world)
+    assert "Nothing was changed" in str(caught.value)
+    assert world.state() == before
+
+
+def test_a_file_of_any_name_is_changed_and_no_name_is_shell_text(tmp_path: Path) -> None:
+    name = " $(touch never);'\"`\\*?\n日本語.conf"
+    world = make_far_world(tmp_path)
+    world.steps = (edit(name, 1, "Timeout 60\n", "Timeout 30\n"),)
+    (world.root / name).write_bytes(b"Timeout 60\n")
+    before = world.state()
+    carry_out(world)
+    assert (world.root / name).read_bytes() == b"Timeout 30\n"
+    carry_out(world, "back")
+    assert world.state() == before
+    assert not list(tmp_path.rglob("never"))
+
+
+def test_two_controllers_exclude_each_other_and_what_is_left_of_ones_own_does_not(tmp_path: Path) -> None:
+    world = make_far_world(tmp_path)
+
+    async def both() -> None:
+        first = world.transaction(world.journal("forward").open())
+        await first.prepare()
+        world.holder = "lab:/srv/other"
+        second = world.transaction(world.journal("forward").open())
+        with pytest.raises(RefusedError, match=r"locked by process \d+ there \(ops:/srv/fleet\)"):
+            await second.prepare()
+        await second.finish()
+        world.holder = "ops:/srv/fleet"  # a run of the same fleet: the first must be what is left of an ended one
+        third = world.transaction(world.journal("forward").open())
+        await third.prepare()
+        await third.perform()
+        for one in (first, third):
+            await one.finish()
+        for one in (first, second, third):
+            one.options.journal.close()  # type: ignore[attr-defined]
+
+    asyncio.run(both())
+    assert b"Timeout 30" in (world.root / "httpd.conf").read_bytes()
+
+
+def test_a_far_side_that_lacks_a_tool_is_refused_by_its_name(tmp_path: Path) -> None:
+    world = make_far_world(tmp_path)
+    (tmp_path / "far/there/flock").unlink()
+    with pytest.raises(RefusedError, match="these tools are missing there: flock"):
+        carry_out(world)
+
+
+def test_a_request_that_is_cut_off_at_any_byte_changes_nothing(tmp_path: Path) -> None:
+    """The far side sees the end of its input; nothing of the last request may have been acted on."""
+    script = f"{START}\n".encode()
+    whole = ("m4rk\n" + encoded(SCRIPT.encode()) + "\n").encode()
+    target = tmp_path / "written"
+    request = (
+        "run 100 9 1\n" + "".join(f"{encoded(one)}\n" for one in (b'cat >"$1"', b"all of it", str(target).encode()))
+    ).encode()
+    for cut in range(len(request)):
+        subprocess.run(
+            ["sh", "-c", COMMAND], input=script + whole + request[:cut], capture_output=True, timeout=30, check=False
+        )
+        assert not target.exists(), f"cut after {cut} bytes"
+    subprocess.run(["sh", "-c", COMMAND], input=script + whole + request, capture_output=True, timeout=30, check=False)
+    assert target.read_bytes() == b"all of it"
