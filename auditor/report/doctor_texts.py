@@ -9,6 +9,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "doctor.cost.log_in": ("everything of this iLO", "この iLO のすべて"),
     "doctor.name.reading": ("may be read", "読み取り"),
     "doctor.cost.reading": ("every rule on what is refused", "拒否された項目に関わるすべてのルール"),
+    "doctor.name.seen": ("seen whole", "全体の読み取り"),
+    "doctor.cost.seen": ("every rule on what was not seen", "未収集の項目に関わるすべてのルール"),
     "doctor.name.ilo_settings": ("change iLO settings", "iLO 設定の変更"),
     "doctor.cost.ilo_settings": (
         "apply and rollback of iLO settings, alerts test",

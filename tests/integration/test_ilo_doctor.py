@@ -98,6 +98,15 @@ def test_what_is_refused_to_read_is_missing(ilo: VirtualIlo, capsys: pytest.Capt
     assert checks["reading"]["detail"] == f"{ROOT}/Managers/1/SnmpService"
 
 
+def test_what_could_not_be_read_otherwise_is_missing_too(ilo: VirtualIlo, capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor(ilo, capsys)[1]["seen"]["state"] == "ok"
+    ilo.faults.add("malformed", "/SnmpService")
+    code, checks = doctor(ilo, capsys)
+    assert (code, states(checks)["reading"], checks["seen"]["state"]) == (3, "ok", "missing")
+    assert checks["seen"]["detail"] == f"{ROOT}/Managers/1/SnmpService (malformed)"
+    assert checks["seen"]["next_step"]
+
+
 def test_the_licence_s_lack_names_the_settings_that_it_costs(
     ilo: VirtualIlo, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -74,6 +74,7 @@ def checks_of(collected: Collected, interpretation: Interpretation, rights: Righ
     return [
         DoctorCheck("log_in", "ok", who),
         _reading(collected.gaps, rights),
+        _seen(interpretation.gaps),
         *(_change(name, privilege, rights) for name, privilege in _CHANGES),
         _licence(collected, interpretation),
     ]
@@ -87,6 +88,16 @@ def _reading(gaps: tuple[Gap, ...], rights: Rights) -> DoctorCheck:
     lacks = rights.granted is not None and "LoginPriv" not in rights.granted
     do = f"Give the account the privilege {_called('LoginPriv')}." if lacks else "Let the account read them."
     return DoctorCheck("reading", "missing", ", ".join(gap.what for gap in refused[:_NAMED]) + more, do)
+
+
+def _seen(gaps: tuple[Gap, ...]) -> DoctorCheck:
+    """Whether all else could be seen and understood."""
+    unseen = [gap for gap in gaps if gap.counts and gap.cause != "not permitted"]
+    if not unseen:
+        return DoctorCheck("seen", "ok")
+    named = ", ".join(f"{gap.what} ({gap.cause})" for gap in unseen[:_NAMED])
+    more = f" (+{len(unseen) - _NAMED})" if len(unseen) > _NAMED else ""
+    return DoctorCheck("seen", "missing", named + more, next((gap.next_step for gap in unseen if gap.next_step), ""))
 
 
 def _change(name: str, privilege: str, rights: Rights) -> DoctorCheck:

@@ -20,7 +20,7 @@ NAMES = (
     *("git", "ssh", "signing", "httpd", "fleet", "key", "store"),
     *("reach", "tree", "program", "processes", "loaded", "limits", "sockets", "memory", "packages", "tools", "sudo"),
     *("certificate", "credentials"),
-    *("log_in", "reading", "ilo_settings", "bios_settings", "server_restart", "licence"),
+    *("log_in", "reading", "seen", "ilo_settings", "bios_settings", "server_restart", "licence"),
 )
 LINE = "audit ALL=(root) NOPASSWD: /bin/sh"
 MISSING = Diagnosis(
