@@ -14,6 +14,8 @@ FORMAT = "auditor.event/v1"
 EventKind = Literal[
     "planned",
     "approved",
+    "emergency approved",
+    "reviewed",
     "rehearsed",
     "applied",
     "confirmed",

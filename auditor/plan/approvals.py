@@ -1,7 +1,9 @@
 """Signatures over a plan's id, made and verified by OpenSSH's ``ssh-keygen -Y`` (8.9 or later).
 
-The signed bytes are the 64 digits of the id, without a line end. A signature holds no time: whether a plan or a key
-has expired is decided now, by the verifier's own clock, never by what the signature's maker says.
+The signed bytes are the 64 digits of the id, without a line end; where the rules ask for a rehearsal, an approval signs
+the id, a blank and the SHA-256 of the rehearsal's record. An approval of an emergency is signed for another purpose
+(namespace), so that neither passes for the other. A signature holds no time: whether a plan or a key has expired is
+decided now, by the verifier's own clock, never by what the signature's maker says.
 """
 
 from __future__ import annotations
@@ -14,12 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from auditor.errors import RefusedError
-from auditor.plan.signers import NAMESPACE, Signers
+from auditor.model.plan import Disruption
+from auditor.plan.rules import ApprovalRules, Group
+from auditor.plan.signers import EMERGENCY, NAMESPACE, Signers
 
 _NEEDED: Final = (8, 9)
 _DEADLINE_S: Final = 120
-_GOOD: Final = re.compile(rf'Good "{NAMESPACE}" signature for (?P<who>\S+) with \S+ key (?P<key>SHA256:\S+)')
+_GOOD: Final = re.compile(r'Good "(?P<space>[a-z-]+)" signature for (?P<who>\S+) with \S+ key (?P<key>SHA256:\S+)')
 _ARMOR: Final = b"-----BEGIN SSH SIGNATURE-----"
 
 
@@ -56,7 +62,9 @@ class Verdict:
     """What the signatures beside a plan are worth.
 
     ``reasons`` are sentences that say why the plan may not be applied; none means that it may. ``set_aside`` are
-    signatures that do not count, with why.
+    signatures that do not count, with why. ``groups`` are those that it needs, with how many of each approved.
+    ``emergency`` is who approved it in an emergency, where the rules allow that; it then needs nobody else until it is
+    reviewed. ``reviewed`` says whether it has what it would have needed without.
     """
 
     author: Signer | None
@@ -64,6 +72,9 @@ class Verdict:
     required: int
     reasons: tuple[str, ...]
     set_aside: tuple[str, ...] = ()
+    groups: tuple[tuple[Group, int], ...] = ()
+    emergency: Signer | None = None
+    reviewed: bool = True
 
     @property
     def enough(self) -> bool:
@@ -97,15 +108,15 @@ class Keygen:
             raise _too_old(f"this is OpenSSH {match[1]}.{match[2]}")
         return f"{match[1]}.{match[2]}"
 
-    def sign(self, identity: str, key: Path) -> bytes:
-        """A signature over a plan's id, by a private key's file, or by its ``.pub`` where an agent holds the key.
+    def sign(self, signed: str, key: Path, namespace: str = NAMESPACE) -> bytes:
+        """A signature over a text, by a private key's file, or by its ``.pub`` where an agent holds the key.
 
         Errors:
             RefusedError: OpenSSH is too old, there is no such key, or it could not sign.
         """
         self.check_version()
         # By standard input: ssh-keygen asks before it overwrites the signature of a named file, and then answers 0.
-        done = self._run([self.program, "-Y", "sign", "-n", NAMESPACE, "-f", str(key)], identity.encode())
+        done = self._run([self.program, "-Y", "sign", "-n", namespace, "-f", str(key)], signed.encode())
         if done.returncode or not done.stdout.startswith(_ARMOR):
             why = done.stderr.decode("utf-8", "replace").strip().splitlines()
             raise RefusedError(
@@ -115,8 +126,8 @@ class Keygen:
             )
         return done.stdout
 
-    def verify(self, identity: str, signature: bytes, signers: Signers) -> Signer | Bad:
-        """Who signed this id, or why the signature does not count.
+    def verify(self, signed: str, signature: bytes, signers: Signers, namespace: str = NAMESPACE) -> Signer | Bad:
+        """Who signed this text for this purpose, or why the signature does not count.
 
         Errors:
             RefusedError: OpenSSH is missing.
@@ -142,16 +153,16 @@ class Keygen:
                         "-I",
                         names[0],
                         "-n",
-                        NAMESPACE,
+                        namespace,
                         "-s",
                         str(file),
                     ],
-                    identity.encode(),
+                    signed.encode(),
                 )
             except FileNotFoundError as error:
                 raise _too_old("OpenSSH is not installed here") from error
         good = _GOOD.search(done.stdout.decode("utf-8", "replace"))
-        if done.returncode or good is None:
+        if done.returncode or good is None or good["space"] != namespace:
             why = (done.stderr + done.stdout).decode("utf-8", "replace").strip().splitlines()
             reason = why[-1][:200] if why else "no reason was given"
             return Bad(f"it is not good for this plan: {reason}")
@@ -181,17 +192,28 @@ def _too_old(what: str) -> RefusedError:
     )
 
 
-def judge(
-    identity: str,
-    author: str,
-    author_signature: bytes | None,
-    approvals: Sequence[tuple[str, bytes]],
-    *,
-    signers: Signers,
-    required: int,
-    keygen: Keygen,
-) -> Verdict:
-    """What the signatures beside a plan are worth: the author's, and those of enough others.
+class Subject(msgspec.Struct, frozen=True):
+    """What is judged: a plan's id, author and disruption with the signatures beside it, unverified.
+
+    ``rehearsal`` is the SHA-256 of its rehearsal's record, empty where there is none.
+    """
+
+    identity: str
+    author: str
+    disruption: Disruption
+    author_signature: bytes | None
+    approvals: tuple[tuple[str, bytes], ...] = ()
+    emergencies: tuple[tuple[str, bytes], ...] = ()
+    rehearsal: str = ""
+
+    def signed(self, rules: ApprovalRules) -> str:
+        """What an approval signs."""
+        with_record = rules.rehearsal and (self.rehearsal or not self.emergencies)  # an emergency need not have one
+        return f"{self.identity} {self.rehearsal}" if with_record else self.identity
+
+
+def judge(subject: Subject, *, signers: Signers, rules: ApprovalRules, keygen: Keygen) -> Verdict:
+    """What the signatures beside a plan are worth: the author's, and those of enough others, of the right groups.
 
     Errors:
         RefusedError: OpenSSH is missing or too old.
@@ -199,21 +221,86 @@ def judge(
     keygen.check_version()
     reasons: list[str] = []
     set_aside = [str(line) for line in signers.bad_lines]
-    writer = _author(identity, author, author_signature, signers, keygen, reasons)
+    writer = _author(subject.identity, subject.author, subject.author_signature, signers, keygen, reasons)
+    emergency = _emergency(subject, writer, signers, rules, keygen, set_aside) if subject.emergencies else None
+    counted = _counted(subject, writer, emergency, signers, rules, keygen, set_aside)
+    groups = tuple(
+        (group, sum(group.has(one.principals) for one in counted))
+        for group in rules.groups
+        if group.concerns(subject.disruption)
+    )
+    lacking = _lacking(len(counted), groups, rules, subject.disruption)
+    if emergency is None:
+        reasons += lacking
+    return Verdict(
+        writer, tuple(counted), rules.required, tuple(reasons), tuple(set_aside), groups, emergency, not lacking
+    )
+
+
+def _counted(
+    subject: Subject,
+    writer: Signer | None,
+    emergency: Signer | None,
+    signers: Signers,
+    rules: ApprovalRules,
+    keygen: Keygen,
+    set_aside: list[str],
+) -> list[Signer]:
     counted: list[Signer] = []
-    for name, signature in approvals:
-        found = keygen.verify(identity, signature, signers)
+    for name, signature in subject.approvals:
+        found = keygen.verify(subject.signed(rules), signature, signers)
         if isinstance(found, Bad):
-            set_aside.append(f"approvals/{name}.sig does not count: {found.why}")
-        elif _is_author(found, author, writer):
+            why = found.why
+            if rules.rehearsal and not isinstance(keygen.verify(subject.identity, signature, signers), Bad):
+                why = "it does not sign the rehearsal, and the rules ask for that"
+            set_aside.append(f"approvals/{name}.sig does not count: {why}")
+        elif _is_author(found, subject.author, writer):
             set_aside.append(f"approvals/{name}.sig does not count: it is the author's")
+        elif emergency is not None and found.same_person(emergency):
+            set_aside.append(f"approvals/{name}.sig does not count: {found.name} approved it in the emergency")
         elif any(found.same_person(other) for other in counted):
             set_aside.append(f"approvals/{name}.sig does not count: {found.name} has approved already")
         else:
             counted.append(found)
-    if len(counted) < required:
-        reasons.append(f"it has {len(counted)} of {required} approvals")
-    return Verdict(writer, tuple(counted), required, tuple(reasons), tuple(set_aside))
+    return counted
+
+
+def _lacking(
+    count: int, groups: tuple[tuple[Group, int], ...], rules: ApprovalRules, disruption: Disruption
+) -> list[str]:
+    """Which approvals are still missing, a sentence each."""
+    lacking = [] if count >= rules.required else [f"it has {count} of {rules.required} approvals"]
+    for group, have in groups:
+        if have < group.required:
+            people = ", ".join(group.members)
+            lacking.append(
+                f"it has {have} of {group.required} approvals of the group {group.name} ({people}), "
+                f"which a {disruption} needs"
+            )
+    return lacking
+
+
+def _emergency(
+    subject: Subject,
+    writer: Signer | None,
+    signers: Signers,
+    rules: ApprovalRules,
+    keygen: Keygen,
+    set_aside: list[str],
+) -> Signer | None:
+    """Who approved in an emergency, as far as the rules allow it."""
+    for name, signature in subject.emergencies:
+        found = keygen.verify(subject.identity, signature, signers, EMERGENCY)
+        if rules.emergency == "never":
+            why = "the rules allow no approval of an emergency"
+        elif isinstance(found, Bad):
+            why = found.why
+        elif rules.emergency == "another" and _is_author(found, subject.author, writer):
+            why = "it is the author's"
+        else:
+            return found
+        set_aside.append(f"emergency/{name}.sig does not count: {why}")
+    return None
 
 
 def _author(

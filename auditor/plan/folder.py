@@ -27,7 +27,7 @@ class StoredPlan:
     """A plan with its id, its folder, and the signatures beside it, unverified.
 
     ``approvals`` are (file name without ``.sig``, bytes), sorted. A signature file that is too large is empty here,
-    so that it is refused and named like any other garbage.
+    so that it is refused and named like any other garbage. ``emergencies`` are those of an emergency, likewise.
     """
 
     id: str
@@ -35,6 +35,7 @@ class StoredPlan:
     folder: Path
     author_signature: bytes | None
     approvals: tuple[tuple[str, bytes], ...]
+    emergencies: tuple[tuple[str, bytes], ...] = ()
 
 
 def write_plan(plans: Path, plan: Plan, acts: Acts | None = None) -> str:
@@ -48,10 +49,17 @@ def write_plan(plans: Path, plan: Plan, acts: Acts | None = None) -> str:
     return identity
 
 
-def write_signature(stored: Path, name: str, signature: bytes, acts: Acts | None = None) -> Path:
-    """Puts a signature beside a plan: ``author`` as ``author.sig``, others below ``approvals/``. Gives its path."""
+def write_signature(
+    stored: Path, name: str, signature: bytes, acts: Acts | None = None, *, emergency: bool = False
+) -> Path:
+    """Puts a signature beside a plan and gives its path.
+
+    The one of ``author`` is ``author.sig``; others stand below ``approvals/``, those of an emergency below
+    ``emergency/``.
+    """
     acts = acts or Acts()
-    path = stored / "author.sig" if name == "author" else stored / "approvals" / f"{file_name(name)}.sig"
+    folder = stored / ("emergency" if emergency else "approvals")
+    path = stored / "author.sig" if name == "author" else folder / f"{file_name(name)}.sig"
     acts.make_directory(path.parent, 0o755)
     acts.store(path, signature, 0o644)
     return path
@@ -105,15 +113,19 @@ def read_plan(plans: Path, words: str) -> StoredPlan:
             where=str(path),
             next_step=f"Restore it:  git checkout -- {path}   or plan again:  auditor plan …",
         )
-    approvals = folder / "approvals"
-    names = sorted(one.stem for one in approvals.glob("*.sig"))[:_MOST_APPROVALS] if approvals.is_dir() else []
     return StoredPlan(
         identity,
         decode_plan(content, str(path)),
         folder,
         _read(folder / "author.sig", _SIGNATURE_LIMIT),
-        tuple((name, _read(approvals / f"{name}.sig", _SIGNATURE_LIMIT) or b"") for name in names),
+        _signatures(folder / "approvals"),
+        _signatures(folder / "emergency"),
     )
+
+
+def _signatures(folder: Path) -> tuple[tuple[str, bytes], ...]:
+    names = sorted(one.stem for one in folder.glob("*.sig"))[:_MOST_APPROVALS] if folder.is_dir() else []
+    return tuple((name, _read(folder / f"{name}.sig", _SIGNATURE_LIMIT) or b"") for name in names)
 
 
 def _read(path: Path, limit: int) -> bytes | None:

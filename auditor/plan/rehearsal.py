@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +56,16 @@ def read_rehearsal(stored: StoredPlan) -> Rehearsal | None:
     if found.plan != stored.id:
         raise InputError(f"the record is that of plan {found.plan[:8]}", where=str(path), next_step=again)
     return found
+
+
+def digest_of(stored: StoredPlan) -> str:
+    """The SHA-256 of the record beside a plan, as approvals sign it; empty where there is none that counts."""
+    try:
+        if read_rehearsal(stored) is None:
+            return ""
+        return hashlib.sha256((stored.folder / NAME).read_bytes()).hexdigest()
+    except (InputError, OSError):
+        return ""
 
 
 def objections(stored: StoredPlan, *, required: bool) -> tuple[str, ...]:

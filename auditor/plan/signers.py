@@ -2,6 +2,7 @@
 
 ssh-keygen skips a bad line, takes a line without ``namespaces=`` for every purpose, and ``*`` for everybody.
 Here each line must say ``namespaces="auditor-plan"`` and name its principals; what does not is reported and not used.
+``namespaces="auditor-plan,auditor-emergency"`` lets a key approve in an emergency too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 NAMESPACE: Final = "auditor-plan"
+EMERGENCY: Final = "auditor-emergency"
 
 _LIMIT: Final = 1024 * 1024
 _FIELD: Final = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*")+')
@@ -81,7 +83,8 @@ def _read_line(line: str) -> tuple[str, tuple[str, ...], str]:
     parsed = _read_options(options)
     if isinstance(parsed, str):
         return parsed, (), ""
-    if parsed.get("namespaces") != NAMESPACE:
+    spaces = parsed.get("namespaces", "").split(",")
+    if NAMESPACE not in spaces or set(spaces) - {NAMESPACE, EMERGENCY}:
         return f'it lacks  namespaces="{NAMESPACE}"  and would allow any purpose', (), ""
     if not all(names) or any(re.search(r"[\s\x00-\x1f\x7f]", name) for name in names):
         return "it names no principal", (), ""

@@ -221,6 +221,19 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "plan.signed": ('Author\'s signature: "{name}", SSH key {key}', '作成者の署名: "{name}"、SSH 鍵 {key}'),
     "plan.unsigned": ("Author's signature: none that counts", "作成者の署名: 有効なものなし"),
     "plan.approvals": ("Approvals: {n} of {required}", "承認: {required} 件中 {n} 件"),
+    "plan.group": ("of the group {name}: {n} of {required}", "グループ {name}: {required} 件中 {n} 件"),
+    "plan.emergency": (
+        'EMERGENCY: approved by "{name}" alone, SSH key {key}; not yet reviewed',
+        '緊急承認: "{name}" 単独、SSH 鍵 {key}。事後確認は未実施',
+    ),
+    "plan.emergency_reviewed": (
+        'Approved in an emergency by "{name}", SSH key {key}; reviewed since',
+        '"{name}" による緊急承認、SSH 鍵 {key}。事後確認済み',
+    ),
+    "plan.emergency_told": (
+        "Every report tells of it until others have reviewed it.",
+        "ほかの承認者が事後確認を終えるまで、すべてのレポートに表示されます。",
+    ),
     "plan.irreversible": ("Irreversible steps: {steps}", "切り戻せない手順: {steps}"),
     "plan.none": ("none", "なし"),
     "plan.ready": (

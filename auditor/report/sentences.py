@@ -256,6 +256,15 @@ _JAPANESE: Final[dict[str, str]] = {
     "the iLO does not say what its licence holds": "ライセンスの内容を iLO が示しません",
     "{licence} lacks {features}": "{licence} には {features} がありません",
     "Let the account read them.": "このアカウントに読み取りを許可してください。",
+    # emergencies
+    'EMERGENCY: plan {plan} was approved by "{who}" alone on {time} ({reason}) and was not reviewed yet. '
+    "Review it:  auditor approve {again} --review --key FILE": (
+        '緊急承認: 変更計画 {plan} は {time} に "{who}" が単独で承認しました ({reason})。事後確認は未実施です: '
+        "auditor approve {again} --review --key FILE"
+    ),
+    "it cannot be known whether emergencies wait for a review: {why}": (
+        "事後確認待ちの緊急承認の有無を確認できません: {why}"
+    ),
     # plan
     "{target}: set, but not yet effective, and not by this plan: {what}.": (
         "{target}: この変更計画によらない設定済み・未反映の項目: {what}。"

@@ -29,7 +29,7 @@ def render_check(report: CheckReport, style: Style) -> str:
     if not blocks:
         clean = "check.clean" if report.complete else "check.clean_in_part"
         blocks = [words(clean if outline.examined(report) else "check.nothing")]
-    notes = [paragraph(one_line(note), 2, 4) for note in report.notes]
+    notes = [paragraph(one_line(words.said(note)), 2, 4) for note in report.notes]
     blocks.append("\n".join([*_counts(report, words), *_not_evaluated(report, several, words, style), *notes]))
     gaps = _gaps(((target.target, target.gaps) for target in report.targets), several, words, style)
     if gaps:
@@ -230,4 +230,4 @@ def _summary(report: DriftReport, same: Sequence[TargetDrift], words: Words, sty
         yield paragraph(pad(listed, 1) + "  " + words(text), 0, 2)
     seen, everything = outline.coverage(report)
     yield words("drift.coverage", seen=words.number(seen), all=words.number(everything))
-    yield from (paragraph(one_line(note), 2, 4) for note in report.notes)
+    yield from (paragraph(one_line(words.said(note)), 2, 4) for note in report.notes)

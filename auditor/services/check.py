@@ -57,6 +57,7 @@ async def run_check(
     taken_at: str = "",
     catalogue: Catalogue | None = None,
     expected: Expectations | None = None,
+    notes: tuple[str, ...] = (),
 ) -> CheckReport:
     """The findings on every observed target, in order of its name; with a catalogue, of firmware beside it too.
 
@@ -85,7 +86,11 @@ async def run_check(
         rules=sum(len(policy.for_surface(name)) for name in surfaces),
         complete=bool(targets) and all(_complete(checked) for checked in targets),
         taken_at=taken_at,
-        notes=(*doubtful_waivers(waivers, policy, today, shipped_rule_ids() if waivers else ()), *expected.notes()),
+        notes=(
+            *notes,
+            *doubtful_waivers(waivers, policy, today, shipped_rule_ids() if waivers else ()),
+            *expected.notes(),
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from auditor.model.resource import Address
 from auditor.model.snapshot import Gap
 from auditor.model.target import StoredSnapshot, Target
 from auditor.model.value import Undetermined
+from auditor.services.emergencies import unreviewed
 from auditor.services.expected_gaps import Expectations
 from auditor.services.observe import Observed, interpret_options_for, observe, remembering
 from auditor.surfaces.interface import CollectOptions, InterpretOptions
@@ -72,7 +73,7 @@ async def run_drift(
     found.sort(key=lambda drift: drift.target)
     complete = bool(found) and all(_complete(one) for one in found)
     moment = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return DriftReport(tuple(found), complete, moment, expected.notes())
+    return DriftReport(tuple(found), complete, moment, (*unreviewed(fleet), *expected.notes()))
 
 
 def _complete(drift: TargetDrift) -> bool:

@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 from auditor.errors import InputError
 from auditor.model.declared import Declaration, Level
 from auditor.model.target import Archive, IloEndpoint, LocalTree, Location, SshTree, Target
+from auditor.plan.rules import ApprovalRules
 from auditor.policy.document import Item, load_document, suggestion
 from auditor.services.alert_settings import AlertSettings, read_alerts
 from auditor.services.ansible import AnsibleInventory, read_inventory
 from auditor.services.apply_settings import ApplySettings, read_apply
+from auditor.services.approval_settings import RULES, read_rules
 from auditor.services.declarations import read_declared, together
 from auditor.services.expected_gaps import Expectation, read_expected
 from auditor.services.fleet_place import FILE_NAME, find_fleet
@@ -29,7 +31,6 @@ FORMAT: Final = "auditor.fleet/v1"
 _IDENTITY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
 _VERSION: Final = re.compile(r"\d{1,4}\.\d{1,4}(\.\d{1,4})?(-\d[\w.]{0,60})?")
-_REHEARSAL: Final = re.compile("optional|required")
 _BRANCH: Final = re.compile(r"(?!-)[^\s~^:?*\[\\]+")
 
 
@@ -43,8 +44,8 @@ class Fleet:
     ``declared`` is, by target, what is declared of the hops around it, its groups' and the fleet's words included.
     ``ssh_config`` is used instead of the user's own; empty: that one. An iLO whose last full read is
     ``full_read_hours`` old is read in full again, whatever it says of its changes. ``alerts`` says how alerts are
-    tested. ``expected_gaps`` are what is known not to be there to be seen. ``rehearsal_required``: a plan is applied
-    only where every target of it was rehearsed. ``apply`` are the waves and commands that plans are made with.
+    tested. ``expected_gaps`` are what is known not to be there to be seen. ``approval_rules`` are those
+    of the work tree; what counts is what the protected branch says. ``apply`` are the waves and commands of new plans.
     """
 
     root: Path
@@ -61,10 +62,9 @@ class Fleet:
     baseline_files: tuple[Path, ...] = ()
     waivers_file: Path | None = None
     catalogue_files: tuple[Path, ...] = ()
-    required_approvals: int = 1
+    approval_rules: ApprovalRules = ApprovalRules()  # noqa: RUF009 - it holds no state
     expiry_hours: int = 72
     default_branch: str = "main"
-    rehearsal_required: bool = False
     listed: tuple[str, ...] = ()
     declared: Mapping[str, tuple[Declaration, ...]] = field(default_factory=dict)
     ssh_config: str = ""
@@ -156,9 +156,7 @@ class _Reader(ValueReader):
         fleet = self.members(parts.get("fleet"), ["id", "key_id"])
         store = self.members(parts.get("store"), ["path", "remote"])
         policies = self.members(parts.get("policies"), ["use", "files"])
-        approvals = self.members(
-            parts.get("approvals"), ["required", "expire_hours", "approvers", "default_branch", "rehearsal"]
-        )
+        approvals = self.members(parts.get("approvals"), [*RULES, "expire_hours", "approvers", "default_branch"])
         reading = self.members(parts.get("reading"), ["full_read_hours"])
         ansible = self.ansible(parts.get("ansible_inventory"))
         self.declare("fleet", parts.get("declared"))
@@ -182,11 +180,9 @@ class _Reader(ValueReader):
             waivers_file=self.existing(parts.get("waivers")),
             catalogue_files=self.globbed(parts.get("firmware_catalogue")),
             approvers_file=self.path(approvals.get("approvers"), "approvers"),
-            required_approvals=self.count(approvals.get("required"), 1, 1, 20),
+            approval_rules=read_rules(self, approvals),
             expiry_hours=self.count(approvals.get("expire_hours"), 72, 1, 24 * 365),
             default_branch=self.matching(approvals.get("default_branch"), _BRANCH, "main", "a branch's name"),
-            rehearsal_required=self.matching(approvals.get("rehearsal"), _REHEARSAL, "optional", "optional or required")
-            == "required",
             listed=tuple(sorted(set(ansible.hosts) - set(hosts))),
             declared={one.name: self.declared_of(one, parts.get("hosts")) for one in targets if one.surface == "httpd"},
             ssh_config=self.ssh_config,

@@ -88,6 +88,10 @@ approvals:
   expire_hours: 72
   approvers: approvers        # ssh-keygen's allowed signers, read from the default branch
   default_branch: main
+  # groups:                   # who must also approve, by the plan's disruption
+  #   hardware: {{members: [hw1, hw2], required: 1, at_least: reboot}}
+  # emergency: another        # one person alone may approve: never, another (than the author), anyone
+  # rehearsal: required       # approvals sign the record of a rehearsal too
 
 # expected_gaps:              # what is known not to be there to be seen; see docs/policy.md, "Expected gaps"
 #   - {{target: web9, reason: in repair, owner: team-ops, expires: 2027-01-31}}
@@ -149,7 +153,7 @@ def init_fleet(root: Path, environment: Mapping[str, str]) -> InitReport:
         _store(fleet, made, kept)
     except OSError as error:
         raise StoreError(f"{error.filename or root} cannot be written: {error.strerror}") from error
-    if fleet.required_approvals and not _has_signers(fleet.approvers_file):
+    if not _has_signers(fleet.approvers_file):
         notes.append(f"{fleet.approvers_file.name} names nobody yet: no plan can be approved until it does, committed.")
     notes.append("Keep a copy of the key outside this machine: without it no earlier state can be compared.")
     return InitReport(

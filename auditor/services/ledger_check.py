@@ -12,9 +12,10 @@ import msgspec
 from auditor.errors import AuditorError, InputError
 from auditor.model.event import Event
 from auditor.plan.approvals import Bad, Keygen
-from auditor.plan.folder import StoredPlan, read_plan
+from auditor.plan.folder import StoredPlan, file_name, read_plan
 from auditor.plan.journal import journals_below, read_entries, runs_of
-from auditor.plan.signers import Signers
+from auditor.plan.rehearsal import digest_of
+from auditor.plan.signers import EMERGENCY, NAMESPACE, Signers
 from auditor.services.changes.desk import Desk, moment, told
 from auditor.store import Chain, Store
 
@@ -123,24 +124,29 @@ class _Signatures:
             (self._altered if changed else self._unverified).append(what)
             return
         for event in events:
-            if event.kind == "approved":
+            if event.kind in ("approved", "reviewed", "emergency approved"):
                 self._approval(stored, event)
         if self._signers is not None and stored.author_signature is not None:
-            self._count(stored, "its author's signature", stored.author_signature, stored.plan.author)
+            what = f"the author's signature of plan {stored.id[:8]}"
+            self._count(what, (stored.id,), stored.author_signature, stored.plan.author)
 
     def _approval(self, stored: StoredPlan, event: Event) -> None:
         what = f'the approval of plan {stored.id[:8]} by "{event.actor}" on {event.time}'
-        from auditor.plan.folder import file_name
-
-        signature = dict(stored.approvals).get(file_name(event.actor))
+        emergency = event.kind == "emergency approved"
+        signature = dict(stored.emergencies if emergency else stored.approvals).get(file_name(event.actor))
         if signature is None:
             self._altered.append(f"{what}: its signature is gone")
         elif self._signers is not None:
-            self._count(stored, what, signature, event.actor)
+            # Whether the rules asked for a rehearsal when it was signed is not known any more.
+            texts = (stored.id,) if emergency else (stored.id, f"{stored.id} {digest_of(stored)}")
+            self._count(what, texts, signature, event.actor, EMERGENCY if emergency else NAMESPACE)
 
-    def _count(self, stored: StoredPlan, what: str, signature: bytes, principal: str) -> None:
+    def _count(
+        self, what: str, texts: tuple[str, ...], signature: bytes, principal: str, namespace: str = NAMESPACE
+    ) -> None:
         assert self._signers is not None  # noqa: S101 - asked by the callers
-        found = self._keygen.verify(stored.id, signature, self._signers)
+        tried = [self._keygen.verify(text, signature, self._signers, namespace) for text in texts]
+        found = next((one for one in tried if not isinstance(one, Bad)), tried[0])
         if isinstance(found, Bad):
             no_signer = "no allowed signer" in found.why
             (self._unverified if no_signer else self._altered).append(f"{what}: {found.why}")

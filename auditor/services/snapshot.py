@@ -10,6 +10,7 @@ import msgspec
 from auditor.errors import StoreError
 from auditor.model.snapshot import Gap, Waiting
 from auditor.model.target import StoredSnapshot, Target
+from auditor.services.emergencies import unreviewed
 from auditor.services.expected_gaps import Expectations
 from auditor.services.fleet import Fleet
 from auditor.services.observe import AT_ONCE, Observed, observe, remembering
@@ -108,7 +109,9 @@ async def take_snapshot(
             result = session.commit(moment, trailers)
         expected = Expectations(fleet.expected_gaps, moment.date())
         return snapshot_of(
-            _expecting(result, asked, expected), (*_afterwards(store, fleet), *expected.notes()), waiting
+            _expecting(result, asked, expected),
+            (*_afterwards(store, fleet), *unreviewed(fleet), *expected.notes()),
+            waiting,
         )
 
 

@@ -78,11 +78,18 @@ def test_where_the_rules_ask_for_a_rehearsal_a_plan_without_one_is_refused(site:
     text = file.read_text()
     assert "approvals:\n" in text
     file.write_text(text.replace("approvals:\n", "approvals:\n  rehearsal: required\n"))
+    site.fleet.commit("rehearse")
     made = site.propose(f"{ROUTE}=60s")
-    site.approve(made.id)
+    with pytest.raises(RefusedError, match="was not rehearsed, and the rules ask"):
+        site.approve(made.id)
     with pytest.raises(RefusedError, match="was not rehearsed, and the rules ask"):
         site.apply(made.id)
     rehearse(site, made.id)
+    site.approve(made.id)
+    rehearse(site, made.id)
+    with pytest.raises(RefusedError, match="0 of 1 approvals"):
+        site.apply(made.id)  # the record that was approved is another one
+    site.approve(made.id)
     assert site.apply(made.id).outcomes[0].outcome == "applied"
 
 

@@ -74,6 +74,7 @@ def _check(
     from auditor.services.alert_record import with_proofs
     from auditor.services.catalogue import fleet_catalogue
     from auditor.services.check import run_check
+    from auditor.services.emergencies import unreviewed
     from auditor.services.expected_gaps import Expectations
     from auditor.services.keys import sealer_for
     from auditor.services.observe import observe
@@ -98,5 +99,6 @@ def _check(
             taken_at=work.stamp(moment),
             catalogue=catalogue,
             expected=Expectations(fleet.expected_gaps if fleet else (), moment.date()),
+            notes=unreviewed(fleet),
         )
         return asyncio.run(told)

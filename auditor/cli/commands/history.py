@@ -56,6 +56,7 @@ def app(
 
     def job() -> int:
         from auditor.cli.forms import history as forms
+        from auditor.services.emergencies import unreviewed
         from auditor.services.history import history
 
         style = option.style_of(lang, verbose=verbose)
@@ -63,17 +64,18 @@ def app(
         fleet = work.fleet_of(fleet_folder)
         if verify:
             return _verified(what, fleet, wanted, style)
+        notes = unreviewed(fleet)
         if what:
             entries = history(fleet, what, limit=limit)
             shown = {"table": forms.show_history, "json": forms.history_json}
-            reporting.emit(wanted, lambda name, styled: shown[name](what, entries, styled), style)
+            reporting.emit(wanted, lambda name, styled: shown[name](what, entries, styled, notes), style)
             return 0
         from auditor.store import Store
 
         with Store.open(fleet.store_path) as store:
             snapshots = tuple(islice(store.log(), limit or _SNAPSHOTS))
         listed = {"table": forms.show_snapshots, "json": forms.snapshots_json}
-        reporting.emit(wanted, lambda name, styled: listed[name](snapshots, styled), style)
+        reporting.emit(wanted, lambda name, styled: listed[name](snapshots, styled, notes), style)
         return 0
 
     return job

@@ -281,6 +281,11 @@ def _signatures(shown: ShownPlan, words: Words) -> Iterable[str]:
     approvers = "; ".join(f'"{one_line(one.name)}", SSH key {visible(one.key)}' for one in shown.approvers)
     counted = words("plan.approvals", n=len(shown.approvers), required=shown.required)
     yield paragraph(f"{counted} ({approvers})" if approvers else counted, 2, 4)
+    for name, have, needed in shown.groups:
+        yield paragraph(words("plan.group", name=one_line(name), n=have, required=needed), 4, 6)
+    if shown.emergency is not None:
+        told = "plan.emergency_reviewed" if shown.reviewed else "plan.emergency"
+        yield paragraph(words(told, name=one_line(shown.emergency.name), key=visible(shown.emergency.key)), 2, 4)
     yield from (paragraph(one_line(one), 4, 6) for one in shown.set_aside)
     steps = ", ".join(visible(one) for one in shown.irreversible)
     yield f"  {words('plan.irreversible', steps=steps or words('plan.none'))}"
@@ -298,6 +303,8 @@ def show_approved(approved: Approved, style: Style) -> str:
         f"  {visible(approved.file)}",
         *(paragraph(one_line(one), 2, 4) for one in approved.missing),
     ]
+    if approved.emergency and not approved.reviewed:
+        lines.append(paragraph(words("plan.emergency_told"), 2))
     if not approved.missing:
         lines.append(f"  {words('plan.next')}  auditor apply {approved.plan[:SHORT]}")
     return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ from auditor.report import terminal_changes
 from auditor.report.escape import one_line, visible
 from auditor.report.interface import Style
 from auditor.report.json import change_json, write
-from auditor.report.layout import pad, paint
+from auditor.report.layout import pad, paint, paragraph
 from auditor.report.messages import Words
 
 if TYPE_CHECKING:
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from auditor.store import Snapshot
 
 
-def show_history(what: str, entries: Sequence[HistoryEntry], style: Style) -> str:
-    """Who changed it and when, newest first; each change with both values."""
+def show_history(what: str, entries: Sequence[HistoryEntry], style: Style, notes: Sequence[str] = ()) -> str:
+    """Who changed it and when, newest first; each change with both values. ``notes`` stand behind."""
     words = Words(style.lang)
     lines = [paint(one_line(what), "bold", on=style.colour)]
     for entry in entries:
         lines += ["", *_entry(entry, words, style)]
     if not entries:
         lines.append(words("history.none"))
+    lines += [paragraph(one_line(words.said(note)), 0, 2) for note in notes]
     return "\n".join(lines) + "\n"
 
 
@@ -45,22 +46,24 @@ def _entry(entry: HistoryEntry, words: Words, style: Style) -> Iterable[str]:
         yield from (f"  {one_line(name)}" for name in entry.documents)
 
 
-def show_snapshots(snapshots: Sequence[Snapshot], style: Style) -> str:
+def show_snapshots(snapshots: Sequence[Snapshot], style: Style, notes: Sequence[str] = ()) -> str:
     """The store's snapshots, newest first, with their coverage."""
     words = Words(style.lang)
     rows = (f"{pad(words.moment(one.run_at), 22)}  {one_line(one.subject)}" for one in snapshots)
     lines = [words("history.snapshots")]
     lines += [f"  {one.revision[:12]}  {row}" for one, row in zip(snapshots, rows, strict=True)]
+    lines += [paragraph(one_line(words.said(note)), 0, 2) for note in notes]
     return "\n".join(lines) + "\n"
 
 
-def history_json(what: str, entries: Sequence[HistoryEntry], style: Style) -> str:
+def history_json(what: str, entries: Sequence[HistoryEntry], style: Style, notes: Sequence[str] = ()) -> str:
     """The history as ``auditor.history/v1``."""
     return write(
         {
             "format": "auditor.history/v1",
             "auditor_version": style.version,
             "of": what,
+            "notes": list(notes),
             "entries": [
                 {
                     "revision": one.revision,
@@ -76,12 +79,13 @@ def history_json(what: str, entries: Sequence[HistoryEntry], style: Style) -> st
     )
 
 
-def snapshots_json(snapshots: Sequence[Snapshot], style: Style) -> str:
+def snapshots_json(snapshots: Sequence[Snapshot], style: Style, notes: Sequence[str] = ()) -> str:
     """The store's snapshots as ``auditor.snapshots/v1``."""
     return write(
         {
             "format": "auditor.snapshots/v1",
             "auditor_version": style.version,
+            "notes": list(notes),
             "snapshots": [
                 {
                     "revision": one.revision,

@@ -62,7 +62,7 @@ def show_snapshot(report: SnapshotReport, style: Style) -> str:
     lines.append(words("drift.coverage", seen=words.number(report.seen), all=words.number(len(report.targets))))
     lines.append(words("snapshot.revision", revision=report.revision[:12], when=words.moment(report.run_at)))
     lines += waiting_block([(one.address.target, one) for one in report.waiting], words)
-    lines += [paragraph(one_line(warning), 0, 2) for warning in report.warnings]
+    lines += [paragraph(one_line(words.said(warning)), 0, 2) for warning in report.warnings]
     return "\n".join(lines) + "\n"
 
 

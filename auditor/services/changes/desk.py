@@ -15,11 +15,13 @@ from auditor.model.event import Event, EventEffect, EventKind
 from auditor.model.plan import DirectiveEdit, OutcomeOf, Plan, RedfishCreate, RedfishDelete, Step
 from auditor.model.secret import Sealer
 from auditor.model.target import LocalTree, SshTree, Target
-from auditor.plan.approvals import Keygen, Verdict, judge
-from auditor.plan.build import cohort_of, stamp
+from auditor.plan.approvals import Keygen, Subject, Verdict, judge
+from auditor.plan.build import cohort_of, disruption_of, stamp
 from auditor.plan.conditions import Seen
 from auditor.plan.folder import StoredPlan
 from auditor.plan.foreseen import filled_in
+from auditor.plan.rehearsal import digest_of
+from auditor.plan.rules import ApprovalRules
 from auditor.plan.signers import Signers, read_signers
 from auditor.services.fleet import Fleet
 from auditor.services.inventory import resolve_targets
@@ -124,15 +126,23 @@ class Desk:
         Errors:
             RefusedError, StoreError: they cannot be verified here.
         """
-        return judge(
-            stored.id,
-            stored.plan.author,
-            stored.author_signature,
-            stored.approvals,
-            signers=self.signers(),
-            required=self.fleet.required_approvals,
-            keygen=self.keygen,
-        )
+        return judge(subject_of(stored), signers=self.signers(), rules=self.rules(), keygen=self.keygen)
+
+    def rules(self) -> ApprovalRules:
+        """How plans must be approved, as the protected default branch says.
+
+        Errors:
+            RefusedError: the branch does not have the file.
+            InputError: its rules cannot be used.
+            StoreError: the fleet repository cannot be read.
+        """
+        from auditor.policy.document import load_document
+        from auditor.services.approval_settings import rules_in
+        from auditor.services.fleet_values import ValueReader
+        from auditor.store.fleet_repository import read_protected
+
+        found = read_protected(self.fleet.root, self.fleet.file, self.fleet.default_branch)
+        return rules_in(load_document(f"{self.fleet.file} on {found.ref}", found.content), ValueReader(self.fleet.file))
 
     def append(self, event: Event) -> None:
         """Appends an event to the ledger.
@@ -173,6 +183,21 @@ def open_desk(
     sealer = sealer_for(fleet, environment)
     targets = resolve_targets(["all"], fleet, cafile=cafile) if fleet.targets else ()
     return Desk(fleet, sealer, {target.name: target for target in targets}, environment, clock, observe)
+
+
+def subject_of(stored: StoredPlan) -> Subject:
+    """A plan as its signatures are judged."""
+    plan = stored.plan
+    heaviest = disruption_of([step for cohort in plan.cohorts for step in cohort.steps])
+    return Subject(
+        stored.id,
+        plan.author,
+        heaviest,
+        stored.author_signature,
+        stored.approvals,
+        stored.emergencies,
+        digest_of(stored),
+    )
 
 
 def plan_event(kind: EventKind, stored_id: str, plan: Plan, time: str, *, actor: str, text: str) -> Event:

@@ -12,6 +12,7 @@ from auditor.errors import AuditorError, IncompleteError, InputError, RefusedErr
 from auditor.model.event import EventKind
 from auditor.model.plan import ApplyReport, Direction, OutcomeOf, Plan, Step
 from auditor.model.target import Target
+from auditor.plan.approvals import Verdict
 from auditor.plan.build import check_plan, cohort_of
 from auditor.plan.conditions import changed, unlisted, values_of
 from auditor.plan.folder import StoredPlan, read_plan
@@ -149,11 +150,15 @@ class PlanRun:
                 verdict,
                 outcomes,
                 frozenset(self.desk.targets),
-                objections(stored, required=self.desk.fleet.rehearsal_required),
+                objections(stored, required=self._needs_rehearsal(verdict)),
             )
         )
         for line in verdict.set_aside if verdict else ():
             self.desk.observe(line)
+
+    def _needs_rehearsal(self, verdict: Verdict | None) -> bool:
+        """Whether the rules ask for a rehearsal; in an emergency a missing one hinders nobody."""
+        return verdict is not None and verdict.emergency is None and self.desk.rules().rehearsal
 
     def _refused(self, stored: StoredPlan, error: RefusedError) -> None:
         """Records that somebody tried."""

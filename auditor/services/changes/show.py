@@ -28,12 +28,13 @@ class SignerOf(msgspec.Struct, frozen=True):
 class ShownPlan(msgspec.Struct, frozen=True):
     """A plan with all that is known of it now.
 
-    ``author`` is None where the author's signature is missing or bad. ``reasons`` are sentences why it could not be
-    applied now; none: it could, as far as was looked. ``stale`` are those that come from the targets themselves;
-    ``looked`` says whether they were looked at; ``waiting`` is what was seen there that is set and not yet effective.
-    ``disruption`` is the heaviest by target; ``irreversible`` are steps that cannot be taken back. ``rehearsal`` is its
-    record, None where there is none that counts. ``outcomes`` are what became of targets, ``events`` what the ledger
-    says.
+    ``author`` is None where the author's signature is missing or bad. ``groups`` are (name, approvals, approvals
+    needed); ``emergency`` is who approved it in an emergency, and ``reviewed`` whether enough others have since.
+    ``reasons`` are sentences why it could not be applied now; none: it could, as far as was looked. ``stale`` are those
+    that come from the targets themselves; ``looked`` says whether they were looked at; ``waiting`` is what was seen
+    there that is set and not yet effective. ``disruption`` is the heaviest by target; ``irreversible`` are steps that
+    cannot be taken back. ``rehearsal`` is its record, None where there is none that counts. ``outcomes`` are what
+    became of targets, ``events`` what the ledger says.
     """
 
     id: str
@@ -41,6 +42,9 @@ class ShownPlan(msgspec.Struct, frozen=True):
     author: SignerOf | None
     approvers: tuple[SignerOf, ...]
     required: int
+    groups: tuple[tuple[str, int, int], ...]
+    emergency: SignerOf | None
+    reviewed: bool
     reasons: tuple[str, ...]
     set_aside: tuple[str, ...]
     stale: tuple[str, ...]
@@ -66,7 +70,8 @@ async def show_plan(desk: Desk, words: str, *, look: bool = False) -> ShownPlan:
     plan = stored.plan
     reasons: list[str] = []
     verdict = _verdict(desk, stored, reasons)
-    reasons += [*_own_reasons(desk, plan), *objections(stored, required=desk.fleet.rehearsal_required)]
+    needed = verdict is not None and verdict.emergency is None and desk.rules().rehearsal
+    reasons += [*_own_reasons(desk, plan), *objections(stored, required=needed)]
     stale, waiting = await _stale(desk, plan) if look else ((), ())
     outcomes = _outcomes(desk, stored, reasons)
     return ShownPlan(
@@ -74,7 +79,10 @@ async def show_plan(desk: Desk, words: str, *, look: bool = False) -> ShownPlan:
         plan=plan,
         author=SignerOf(verdict.author.name, verdict.author.key) if verdict and verdict.author else None,
         approvers=tuple(SignerOf(one.name, one.key) for one in verdict.approvers) if verdict else (),
-        required=desk.fleet.required_approvals,
+        required=verdict.required if verdict else 0,
+        groups=tuple((one.name, have, one.required) for one, have in verdict.groups) if verdict else (),
+        emergency=_emergency(verdict),
+        reviewed=verdict is None or verdict.reviewed,
         reasons=(*reasons, *(f"stale: {one}" for one in stale)),
         set_aside=verdict.set_aside if verdict else (),
         stale=stale,
@@ -99,6 +107,11 @@ def _verdict(desk: Desk, stored: StoredPlan, reasons: list[str]) -> Verdict | No
         return None
     reasons.extend(verdict.reasons)
     return verdict
+
+
+def _emergency(verdict: Verdict | None) -> SignerOf | None:
+    found = verdict.emergency if verdict else None
+    return SignerOf(found.name, found.key) if found else None
 
 
 def _rehearsal(stored: StoredPlan) -> Rehearsal | None:

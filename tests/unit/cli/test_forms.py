@@ -86,6 +86,7 @@ def shown(text: str = "own time-out", *, approved: bool = False, outcome: str = 
     signer = SignerOf("lead1", "SHA256:9f")
     return ShownPlan(
         "7c1e9a00" * 8, plan(text), SignerOf("ops1", "SHA256:4b"), (signer,) if approved else (), 1,
+        ((text, 0, 1),), None if approved else SignerOf(text, text), False,
         () if approved else ("it has 0 of 1 approvals",), (text,), (), False, waiting(text),
         (("web1/httpd", "reload"),), ("2",), rehearsal_of(text),
         (("web1/httpd", outcome),) if outcome else (), (), "/fleet/plans/7c1e9a00",

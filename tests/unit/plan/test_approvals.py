@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import RefusedError
-from auditor.plan.approvals import Bad, Keygen, Signer, Verdict, judge
+from auditor.model.plan import Disruption
+from auditor.plan.approvals import Bad, Keygen, Signer, Subject, Verdict, judge
+from auditor.plan.rules import ApprovalRules, Emergency, Group
 from auditor.plan.signers import Signers, read_signers
 
 PLAN, OTHER = "ab" * 32, "cd" * 32
@@ -36,9 +38,22 @@ class People:
     def signers(self, *lines: str) -> Signers:
         return read_signers("".join(lines).encode())
 
-    def judge(self, signers: Signers, author: bytes | None, *approvals: bytes, required: int = 1) -> Verdict:
-        named = [(f"a{number}", one) for number, one in enumerate(approvals)]
-        return judge(PLAN, "ops1", author, named, signers=signers, required=required, keygen=self.keygen)
+    def judge(
+        self,
+        signers: Signers,
+        author: bytes | None,
+        *approvals: bytes,
+        required: int = 1,
+        emergencies: tuple[bytes, ...] = (),
+        rules: ApprovalRules | None = None,
+        disruption: Disruption = "reload",
+        rehearsal: str = "",
+    ) -> Verdict:
+        def named(signatures: tuple[bytes, ...]) -> tuple[tuple[str, bytes], ...]:
+            return tuple((f"a{number}", one) for number, one in enumerate(signatures))
+
+        subject = Subject(PLAN, "ops1", disruption, author, named(approvals), named(emergencies), rehearsal)
+        return judge(subject, signers=signers, rules=rules or ApprovalRules(required), keygen=self.keygen)
 
 
 @pytest.fixture
@@ -69,6 +84,76 @@ def test_one_person_counts_once(people: People) -> None:
     author, lead = (people.keygen.sign(PLAN, people.key(name)) for name in ("ops1", "lead1"))
     verdict = people.judge(signers, author, lead, lead, required=2)
     assert verdict.reasons == ("it has 1 of 2 approvals",)
+
+
+BOTH = 'namespaces="auditor-plan,auditor-emergency"'
+HARDWARE = ApprovalRules(groups=(Group("hardware", ("hw1", "hw2"), 1, "reboot"),))
+
+
+@pytest.mark.parametrize(("disruption", "enough"), [("reload", True), ("iLO reset", True), ("reboot", False)])
+def test_a_group_has_to_approve_what_disrupts_as_much_as_it_is_for(
+    people: People, disruption: Disruption, enough: bool
+) -> None:
+    signers = people.signers(*(people.line(name) for name in ("ops1", "lead1", "hw1")))
+    author, lead, hardware = (people.keygen.sign(PLAN, people.key(name)) for name in ("ops1", "lead1", "hw1"))
+    verdict = people.judge(signers, author, lead, rules=HARDWARE, disruption=disruption)
+    assert verdict.enough == enough
+    if not enough:
+        assert verdict.reasons == ("it has 0 of 1 approvals of the group hardware (hw1, hw2), which a reboot needs",)
+    assert people.judge(signers, author, hardware, rules=HARDWARE, disruption=disruption).enough
+
+
+def test_where_the_rules_ask_for_a_rehearsal_an_approval_signs_its_record_too(people: People) -> None:
+    rules = ApprovalRules(rehearsal=True)
+    signers = people.signers(people.line("ops1"), people.line("lead1"))
+    author, bare = (people.keygen.sign(PLAN, people.key(name)) for name in ("ops1", "lead1"))
+    both = people.keygen.sign(f"{PLAN} {'ab' * 32}", people.key("lead1"))
+    assert people.judge(signers, author, both, rules=rules, rehearsal="ab" * 32).enough
+    found = people.judge(signers, author, bare, rules=rules, rehearsal="ab" * 32)
+    assert not found.enough
+    assert "does not sign the rehearsal" in found.set_aside[0]
+    assert not people.judge(signers, author, both, rules=rules, rehearsal="cd" * 32).enough, "another record"
+    assert not people.judge(signers, author, both).enough, "no rule asks for it: the id alone is signed"
+
+
+@pytest.mark.parametrize(
+    ("emergency", "who", "enough"),
+    [
+        ("never", "duty1", False), ("another", "duty1", True), ("another", "ops1", False), ("anyone", "ops1", True),
+        ("anyone", "lead1", False),
+    ],
+)  # fmt: skip
+def test_an_emergency_is_for_those_whom_rules_and_signers_allow_it(
+    people: People, emergency: Emergency, who: str, enough: bool
+) -> None:
+    lines = (people.line("ops1", options=BOTH), people.line("duty1", options=BOTH), people.line("lead1"))
+    author = people.keygen.sign(PLAN, people.key("ops1"))
+    signature = people.keygen.sign(PLAN, people.key(who), "auditor-emergency")
+    rules = ApprovalRules(2, HARDWARE.groups, emergency)
+    verdict = people.judge(people.signers(*lines), author, emergencies=(signature,), rules=rules, disruption="reboot")
+    assert verdict.enough == enough
+    assert (verdict.emergency is not None) == enough
+    assert not verdict.reviewed
+    assert enough or "emergency/a0.sig does not count" in verdict.set_aside[0]
+
+
+def test_neither_kind_of_approval_passes_for_the_other(people: People) -> None:
+    signers = people.signers(people.line("ops1"), people.line("duty1", options=BOTH))
+    author = people.keygen.sign(PLAN, people.key("ops1"))
+    normal = people.keygen.sign(PLAN, people.key("duty1"))
+    alone = people.keygen.sign(PLAN, people.key("duty1"), "auditor-emergency")
+    rules = ApprovalRules(emergency="another")
+    assert not people.judge(signers, author, alone, rules=rules).enough
+    assert not people.judge(signers, author, emergencies=(normal,), rules=ApprovalRules(2, (), "another")).enough
+
+
+def test_whoever_approved_in_the_emergency_does_not_review_it(people: People) -> None:
+    signers = people.signers(people.line("ops1"), people.line("duty1", options=BOTH), people.line("lead1"))
+    author, own, other = (people.keygen.sign(PLAN, people.key(name)) for name in ("ops1", "duty1", "lead1"))
+    alone = (people.keygen.sign(PLAN, people.key("duty1"), "auditor-emergency"),)
+    rules = ApprovalRules(emergency="another")
+    assert not people.judge(signers, author, own, emergencies=alone, rules=rules).reviewed
+    assert people.judge(signers, author, own, other, emergencies=alone, rules=rules).reviewed
 
 
 def test_authorship_is_no_mere_claim(people: People) -> None:

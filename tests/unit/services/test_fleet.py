@@ -95,7 +95,7 @@ def test_a_whole_fleet_is_read(full: Fleet) -> None:
     assert [path.name for path in full.policy_files] == ["own.yaml", "a.yaml", "b.yaml"]
     assert (full.policy_names, full.baseline_files) == (("httpd-timeouts",), ())
     assert full.waivers_file == root / "waivers.yaml"
-    assert (full.required_approvals, full.expiry_hours, full.default_branch) == (2, 24, "release/1")
+    assert (full.approval_rules.required, full.expiry_hours, full.default_branch) == (2, 24, "release/1")
     assert full.full_read_hours == 0
     assert full.approvers_file == root / "trust/approvers"
     assert full.store_path == root / "../store.git"
@@ -106,7 +106,7 @@ def test_little_is_enough(tmp_path: Path) -> None:
     found = fleet(tmp_path / "f", "hosts: {}\n")
     assert (found.targets, found.groups) == ((), {})
     assert found.store_path == tmp_path / "f/.auditor/store.git"
-    assert (found.required_approvals, found.expiry_hours, found.default_branch) == (1, 72, "main")
+    assert (found.approval_rules.required, found.expiry_hours, found.default_branch) == (1, 72, "main")
     assert found.full_read_hours == 24
 
 
