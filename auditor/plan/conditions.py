@@ -9,7 +9,7 @@ from auditor.model.plan import AttributeIs, Condition, DirectiveEdit, DocumentIs
 from auditor.model.resource import Address
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected, Interpretation, hides
-from auditor.model.value import Undetermined, Value, show
+from auditor.model.value import Many, Undetermined, Value, show
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,28 @@ def stale(steps: Sequence[Step], seen: Seen, sealer: Sealer) -> tuple[str, ...]:
         document = seen.collected.document(condition.document) if isinstance(condition, DocumentIs) else None
         if one.holds:
             continue
-        if document is None or document.link or not any(_edits(step, document.name) for step in steps):
+        if waits := _waiting(condition, seen):
+            found += waits
+        elif document is None or document.link or not any(_edits(step, document.name) for step in steps):
             found.append(one.sentence)
         elif lines := _lines_changed(steps, document.name, document.content):
             found += [f"{document.name}:{line} changed" for line in lines]
         else:
             found.append(f"{document.name} changed, though not in the lines of the plan")
     return tuple(found)
+
+
+def _waiting(condition: Condition, seen: Seen) -> list[str]:
+    """Where nothing was to wait for a reset of the same resource: what waits now, with both of its values."""
+    if not isinstance(condition, AttributeIs) or condition.value != Many(()):
+        return []
+    place = (condition.address.kind, condition.address.name)
+    return [
+        f"{one.address.on('')} is {_shown(one.now)}, and {_shown(one.then)} waits for the next {one.until}, set by "
+        "somebody else"
+        for one in seen.interpretation.waiting
+        if (one.address.kind, one.address.name) == place
+    ]
 
 
 def _edits(step: Step, document: str) -> bool:

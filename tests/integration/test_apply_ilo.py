@@ -222,18 +222,72 @@ def test_somebody_elses_pending_change_would_ride_along_and_is_refused(tmp_path:
         await bench.wish((POWER, wanted))
         bench.ilo.state.set(PENDING, "/Attributes/AdminName", "somebody")
         pending = bench.ilo.state.pending()
-        with pytest.raises(RefusedError, match="pending"):
+        now = bench.ilo.state.bios()["AdminName"]
+        with pytest.raises(
+            RefusedError, match=f"AdminName is {now or 'empty'}, and somebody waits for the next reboot"
+        ):
             await bench.run()
         assert bench.plan is not None
         begin = bench.machine("forward").reach["web1/ilo"].begin
         begun = begin(bench.plan.cohorts[0].steps, "forward", _journal(bench))
         try:
-            with pytest.raises(RefusedError, match="somebody else waits for the next boot: AdminName"):
+            with pytest.raises(RefusedError, match=f'next boot: AdminName \\("{now}" now, "somebody" waits\\)'):
                 await begun.prepare()
         finally:
             await begun.finish()
         assert bench.ilo.state.pending() == pending
         assert not bench.ilo.state.in_post()
+
+    on_ilo(tmp_path, act)
+
+
+def test_a_change_of_somebody_else_that_comes_between_is_not_applied_by_our_reset(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        _, wanted = await other_value(bench)
+        await bench.wish((POWER, wanted))
+        original = Line.answered
+
+        async def sent(self: Line, write: Awaitable[Answer], uri: str) -> tuple[str, Answer | None]:
+            said = await original(self, write, uri)
+            if uri == PENDING:
+                bench.ilo.state.set(PENDING, "/Attributes/AdminName", "somebody")
+            return said
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Line, "answered", sent)
+            outcome = await bench.run()
+        assert outcome.outcome == "taken back", outcome
+        assert "AdminName" in outcome.text
+        assert "would take effect by our reset" in outcome.text
+        assert (bench.ilo.state.pending(), bench.ilo.state.posts) == ({"AdminName": "somebody"}, 0)
+
+    on_ilo(tmp_path, act)
+
+
+def test_a_rollback_leaves_alone_what_somebody_else_set_for_the_next_boot(tmp_path: Path) -> None:
+    """Our reset must not apply it: it is set aside, and waits again afterwards."""
+
+    async def act(bench: Bench) -> None:
+        before, alerting = await off_and_on(bench)
+        await bench.wish((ALERTS, alerting))
+        assert (await bench.run()).outcome == "applied"
+        bench.ilo.state.set(PENDING, "/Attributes/AdminName", "somebody")
+        assert (await bench.run("back")).outcome == "rolled back"
+        assert alerts(bench) is before
+        bench.ilo.state.set(PENDING, "/Attributes/AdminName", bench.ilo.state.bios()["AdminName"])
+        was, wanted = await other_value(bench)
+        await bench.wish((POWER, wanted))
+        assert (await bench.run()).outcome == "applied"
+        bench.ilo.state.set(PENDING, "/Attributes/AdminName", "somebody")
+        values = bench.ilo.state.bios()
+        outcome = await bench.run("back")
+        assert outcome.outcome == "rolled back", outcome
+        assert '"somebody" waits' in outcome.text
+        assert bench.ilo.state.bios() == {**values, "AutoPowerOn": was}
+        assert bench.ilo.state.pending() == {"AdminName": "somebody"}
+        bench.ilo.state.set(PENDING, "/Attributes/RestoreDefaults", "Yes")
+        outcome = await bench.run("back")
+        assert outcome.outcome == "rolled back", "nothing is to be done, so nothing is in the way"
 
     on_ilo(tmp_path, act)
 

@@ -5,21 +5,24 @@ Pending values take effect at any later boot, whoever causes it: what is given u
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from auditor.errors import ApplyError, RefusedError
-from auditor.surfaces.ilo.body import Body, at, link, nest, same_path
+from auditor.surfaces.ilo.body import Body, at, find, link, nest, same_path
 from auditor.surfaces.ilo.carry_out import members
 from auditor.surfaces.ilo.carry_out.line import Line, etag_of
+from auditor.surfaces.ilo.carry_out.members import Members
 from auditor.surfaces.ilo.carry_out.patching import Patching
 from auditor.surfaces.ilo.carry_out.setting import Setting, shown
 from auditor.surfaces.ilo.client import ROOT
 
 PENDING: Final = "patch pending settings"
 RESET: Final = "reset system"
+ASIDE: Final = "set aside"
 TELL_EACH_S: Final = 60.0
 MOST_MEMBERS: Final = 64
 
@@ -37,17 +40,18 @@ class BiosChange:
         Errors:
             RefusedError: with each attribute and both of its values.
         """
-        found = await self._foreign(setting, current)
-        if found:
+        if found := await self._foreign(setting, current):
             raise RefusedError(
-                f"a BIOS change of somebody else waits for the next boot: {', '.join(found[:8])}.",
+                f"a BIOS change of somebody else waits for the next boot: {members.told(current, found)}.",
                 where=self.line.place(setting.settings_uri),
                 untouched="Nothing was changed.",
                 next_step="Let the system boot, or take that change back, then try again.",
             )
 
-    async def apply(self, settings: Sequence[Setting]) -> list[str]:
+    async def apply(self, settings: Sequence[Setting], *, aside: bool = False) -> list[str]:
         """Sets the pending values, resets the system once, and reads what POST made of them.
+
+        ``aside``: what waits by somebody else's hand is set aside for the reset, and waits again afterwards.
 
         Errors:
             ApplyError: somebody else's change came between, the iLO or POST refuses, or POST gives no verdict.
@@ -59,17 +63,19 @@ class BiosChange:
                 waiting.append(setting)
         if not waiting:
             return [f"{setting.uri} is as wanted already" for setting in settings]
+        said = [await self._set_aside(setting) for setting in waiting] if aside else []
         for setting in waiting:
             await self._patch_pending(setting)
         for setting in waiting:  # whoever set something meanwhile would see it take effect by our reset
             await self._stop_at_foreign(setting)
-        said = await self.reset_system(waiting[0].step, waiting[0])
+        said.append(await self.reset_system(waiting[0].step, waiting[0]))
         for setting in waiting:
             good, words = members.verdict(await self.line.body(setting.uri))
             if not good:
                 raise ApplyError(f"{words}.", where=self.line.place(setting.uri))
             await self.patching.until_wanted(setting)
-        return [said, "POST accepted the settings"]
+        await self.put_back()
+        return [*filter(None, said), "POST accepted the settings"]
 
     async def take_back(self, back: Sequence[Setting], acts: Mapping[str, Mapping[str, str]]) -> list[str]:
         """Current values decide: what has not taken effect is taken out of the pending settings, without a reset.
@@ -77,7 +83,7 @@ class BiosChange:
         ``acts`` are the details of what was announced, by act.
 
         Errors:
-            ApplyError: somebody else changed a setting meanwhile or waits for the reset, or POST does not end.
+            ApplyError: somebody else changed a setting meanwhile, or POST does not end.
         """
         if RESET in acts:
             await self._await_reset(acts[RESET])
@@ -87,17 +93,20 @@ class BiosChange:
             current = await self.line.body(setting.uri)
             standing = members.standing(current, setting.wanted, setting.previous)
             if standing == "wanted":
-                if self._ours_waiting(setting, current, await self.line.body(setting.settings_uri)):
-                    await self._patch_pending(setting)
+                waiting = members.pending(current, await self.line.body(setting.settings_uri))
+                if own := members.currently(current, waiting, setting.wanted, setting.previous):
+                    await self._patch_pending(replace(setting, wanted=own))
                     said.append("the pending BIOS settings were taken back; no reset was needed")
             else:
                 self.patching.refuse_other(setting, standing, current)
-                await self._stop_at_foreign(setting)
+                said.append(await self._set_aside(setting))
                 applied.append(setting)
         for setting in applied:
             await self._patch_pending(setting)
         if applied:
             said.append(await self.reset_system(applied[0].step, applied[0]))
+        await self.put_back()
+        said = [one for one in said if one]
         return said or ["the BIOS settings were as before"]
 
     async def reset_system(self, step: str, setting: Setting) -> str:
@@ -147,36 +156,70 @@ class BiosChange:
     # -- pending settings -------------------------------------------------------------------------------------------
 
     async def _patch_pending(self, setting: Setting) -> None:
-        answer = await self.line.read(setting.settings_uri)
-        journal = self.line.options.journal
-        journal.intent(setting.step, PENDING, uri=setting.settings_uri, before=shown(setting.previous))
-        client = await self.line.client()
-        write = client.patch(setting.settings_uri, nest(setting.wanted), etag=etag_of(answer))
-        refusal = await self.line.sent(write, setting.settings_uri)
-        if not refusal:
-            body = await self.line.body(setting.settings_uri)
-            if members.standing(body, setting.wanted, ()) != "wanted":
-                refusal = f"the pending settings do not show it: {members.differences(body, setting.wanted)}"
-        if refusal:
-            journal.failed(setting.step, PENDING, why=refusal)
-            raise ApplyError(refusal, where=self.line.place(setting.settings_uri))
-        journal.done(setting.step, PENDING, uri=setting.settings_uri)
+        journal, uri = self.line.options.journal, setting.settings_uri
+        journal.intent(setting.step, PENDING, uri=uri, before=shown(setting.previous))
+        await self._patch_values(setting.step, PENDING, uri, setting.wanted)
 
-    async def _foreign(self, setting: Setting, current: Body) -> tuple[str, ...]:
+    async def _patch_values(self, step: str, act: str, uri: str, values: Members) -> None:
+        """Sets pending values; the act was announced."""
+        answer = await self.line.read(uri)
+        client, journal = await self.line.client(), self.line.options.journal
+        refusal = await self.line.sent(client.patch(uri, nest(values), etag=etag_of(answer)), uri)
+        if not refusal:
+            body = await self.line.body(uri)
+            if members.standing(body, values, ()) != "wanted":
+                refusal = f"the pending settings do not show it: {members.differences(body, values)}"
+        if refusal:
+            journal.failed(step, act, why=refusal)
+            raise ApplyError(refusal, where=self.line.place(uri))
+        journal.done(step, act, uri=uri)
+
+    async def put_back(self) -> None:
+        """Lets wait again what was set aside in this run, where it does not.
+
+        Errors:
+            ApplyError: the iLO refuses.
+        """
+        for step, acts in self.line.begun().items():
+            details = [detail for act, detail in acts if act == ASIDE]
+            if not details:
+                continue
+            uri = details[-1]["uri"]
+            values: Members = tuple(json.loads(details[-1]["values"]).items())
+            if members.standing(await self.line.body(uri), values, ()) != "wanted":
+                await self._patch_values(step, ASIDE, uri, values)
+
+    async def _set_aside(self, setting: Setting) -> str:
+        """Takes out of the pending settings what somebody else put there; a sentence where there was anything.
+
+        Errors:
+            ApplyError: it is an order to the BIOS, which has no present value, or the iLO refuses.
+        """
+        current = await self.line.body(setting.uri)
+        found = await self._foreign(setting, current)
+        if not found:
+            return ""
+        now = tuple((pointer, at(current, pointer)) for pointer, _ in found)
+        told = members.told(current, found)
+        if any(not find(current, pointer)[0] for pointer, _ in found):
+            raise ApplyError(f"an order of somebody else waits for the next boot: {told}.", where=self.line.target.name)
+        journal = self.line.options.journal
+        journal.intent(setting.step, ASIDE, uri=setting.settings_uri, values=json.dumps(dict(found), sort_keys=True))
+        await self._patch_values(setting.step, ASIDE, setting.settings_uri, now)
+        return f"set aside for the reset, and waiting again afterwards: {told}"
+
+    async def _foreign(self, setting: Setting, current: Body) -> Members:
         settings = await self.line.body(setting.settings_uri)
         return members.foreign(current, settings, setting.wanted, setting.previous)
 
     async def _stop_at_foreign(self, setting: Setting) -> None:
-        found = await self._foreign(setting, await self.line.body(setting.uri))
-        if found:
+        current = await self.line.body(setting.uri)
+        if found := await self._foreign(setting, current):
             raise ApplyError(
-                f"a BIOS change of somebody else waits and would take effect by our reset: {', '.join(found[:8])}.",
+                "a BIOS change of somebody else waits and would take effect by our reset: "
+                f"{members.told(current, found)}.",
                 where=self.line.place(setting.settings_uri),
             )
-
-    def _ours_waiting(self, setting: Setting, current: Body, settings: Body) -> bool:
-        waiting = members.pending(current, settings)
-        return any(pointer.removeprefix("/Attributes/") in waiting for pointer, _ in setting.wanted)
 
     # -- POST -------------------------------------------------------------------------------------------------------
 

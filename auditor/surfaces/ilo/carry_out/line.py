@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from auditor.errors import ApplyError, CollectError
 from auditor.model.target import IloEndpoint, Target
 from auditor.surfaces.ilo.answers import Answer
-from auditor.surfaces.ilo.body import Body, at
+from auditor.surfaces.ilo.body import Body, at, link
 from auditor.surfaces.ilo.client import ROOT, IloClient, credentials_of
 from auditor.surfaces.interface import ActOptions
 from auditor.transport.lock import hold, state_home
@@ -83,6 +83,13 @@ class Line:
             if error.cause == "absent":
                 return None
             raise
+
+    async def manager(self) -> Body:
+        """The iLO itself as a resource; empty where it lists none."""
+        managers = link(await self.body(ROOT), "/Managers") or f"{ROOT}Managers"
+        listed = at(await self.body(managers), "/Members")
+        uri = link(listed[0], "") if isinstance(listed, list) and listed else None
+        return await self.body(uri) if uri else {}
 
     async def log_out(self) -> None:
         """Ends the session; the lock stays."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Final, Literal, cast
 
 from auditor.errors import RefusedError
@@ -90,18 +91,33 @@ def pending(current: Body, settings: Body) -> dict[str, Json]:
     }
 
 
-def foreign(current: Body, settings: Body, ours: Members, before: Members = ()) -> tuple[str, ...]:
-    """The BIOS changes of somebody else that wait for the next boot: attribute, its value now, and the one that waits.
+def foreign(current: Body, settings: Body, ours: Members, before: Members = ()) -> Members:
+    """The BIOS changes of somebody else that wait for the next boot, sorted.
 
     ``ours`` and ``before`` are what the plan sets and sets back: either may wait by our own hand.
     """
-    waiting = pending(current, settings)
-    own = [{pointer.removeprefix("/Attributes/"): value for pointer, value in pairs} for pairs in (ours, before)]
+    own = [dict(pairs) for pairs in (ours, before)]
+    waiting = ((f"/Attributes/{escape(name)}", value) for name, value in sorted(pending(current, settings).items()))
     return tuple(
-        f"{name} ({_written(at(current, f'/Attributes/{escape(name)}'))} now, {_written(value)} waits)"
-        for name, value in sorted(waiting.items())
-        if not any(name in one and _same(one[name], value) for one in own)
+        (pointer, value)
+        for pointer, value in waiting
+        if not any(pointer in one and _same(one[pointer], value) for one in own)
     )
+
+
+def told(current: Body, waiting: Members) -> str:
+    """What waits for the next boot: attribute, its value now, and the one that waits; the first few."""
+    return ", ".join(
+        f"{pointer.removeprefix('/Attributes/')} ({_written(at(current, pointer))} now, {_written(value)} waits)"
+        for pointer, value in waiting[:8]
+    )
+
+
+def currently(current: Body, waiting: Mapping[str, Json], *ours: Members) -> Members:
+    """The current values of those BIOS attributes that wait and that a plan names: what takes them back unapplied."""
+    names = {pointer for pairs in ours for pointer, _ in pairs}
+    pointers = sorted(names & {f"/Attributes/{escape(name)}" for name in waiting})
+    return tuple((pointer, at(current, pointer)) for pointer in pointers)
 
 
 def _written(value: Json) -> str:

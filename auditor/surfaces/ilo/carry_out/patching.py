@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from auditor.errors import ApplyError
-from auditor.surfaces.ilo.body import Body, nest
+from auditor.surfaces.ilo.body import Body, at, nest
 from auditor.surfaces.ilo.carry_out import line as timing
 from auditor.surfaces.ilo.carry_out import members
 from auditor.surfaces.ilo.carry_out.line import Line, etag_of
@@ -14,6 +14,7 @@ from auditor.surfaces.ilo.carry_out.members import Standing
 from auditor.surfaces.ilo.carry_out.setting import Setting, shown
 
 PATCH: Final = "patch"
+_SAYS_PENDING: Final = ("/Oem/Hpe/ConfigurationSettings", "/ConfigurationSettings")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Patching:
             return f"{setting.uri} is as wanted already"
         self.refuse_other(setting, standing, answer.body)
         journal = self.line.options.journal
-        journal.intent(setting.step, PATCH, uri=setting.uri, before=shown(setting.previous))
+        waits = {"waits": "yes" if await self.reset_waits(setting.uri) else "no"} if setting.resets_ilo else {}
+        journal.intent(setting.step, PATCH, uri=setting.uri, before=shown(setting.previous), **waits)
         client = await self.line.client()
         write = client.patch(setting.uri, nest(setting.wanted), etag=etag_of(answer))
         refusal = await self.line.sent(write, setting.uri)
@@ -45,6 +47,12 @@ class Patching:
             await self.until_wanted(setting)
         journal.done(setting.step, PATCH, uri=setting.uri)
         return f"{setting.uri} set"
+
+    async def reset_waits(self, uri: str) -> bool:
+        """Whether the iLO, or the resource itself, says that settings wait for a reset of the iLO."""
+        bodies = (await self.line.manager(), await self.line.body(uri))
+        said = [at(body, pointer) for body in bodies for pointer in _SAYS_PENDING]
+        return "SomePendingReset" in said
 
     def refuse_other(self, setting: Setting, standing: Standing, body: Body) -> None:
         """Stops where members are neither as before nor as wanted.

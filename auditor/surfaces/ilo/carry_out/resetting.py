@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from auditor.errors import ApplyError
-from auditor.surfaces.ilo.body import at, link
 from auditor.surfaces.ilo.carry_out import members
-from auditor.surfaces.ilo.carry_out.line import Line
-from auditor.surfaces.ilo.carry_out.patching import Patching
+from auditor.surfaces.ilo.carry_out.line import Begun, Line
+from auditor.surfaces.ilo.carry_out.patching import PATCH, Patching
 from auditor.surfaces.ilo.carry_out.setting import Setting
-from auditor.surfaces.ilo.client import ROOT
 
 ILO_RESET: Final = "reset iLO"
 
@@ -24,16 +22,23 @@ class IloReset:
     line: Line
     patching: Patching
 
+    async def is_due(self, back: Sequence[Setting], begun: Begun) -> bool:
+        """Whether taking these back takes a reset: ours was announced, or what waits for one does so by our hand."""
+        needing = [one for one in back if one.resets_ilo]
+        if not needing or any(act == ILO_RESET for acts in begun.values() for act, _ in acts):
+            return bool(needing)
+        waited = [detail.get("waits") for one in needing for act, detail in begun[one.step] if act == PATCH]
+        if not waited or waited[0] != "no":
+            return False
+        return any([await self.patching.reset_waits(one.uri) for one in needing])
+
     async def reset(self, settings: Sequence[Setting]) -> str:
         """Resets the iLO, and waits until it shows the settings as wanted, whichever way they go.
 
         Errors:
             ApplyError: it offers or accepts no reset, does not come back, or does not show the settings.
         """
-        managers = link(await self.line.body(ROOT), "/Managers") or f"{ROOT}Managers"
-        listed = at(await self.line.body(managers), "/Members")
-        uri = link(listed[0], "") if isinstance(listed, list) and listed else None
-        target, kind = members.reset_action(await self.line.body(uri), "Manager.Reset") if uri else ("", "")
+        target, kind = members.reset_action(await self.line.manager(), "Manager.Reset")
         if not target:
             raise ApplyError("the iLO offers no reset.", where=self.line.target.name)
         journal = self.line.options.journal

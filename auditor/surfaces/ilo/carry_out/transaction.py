@@ -17,7 +17,7 @@ from auditor.surfaces.ilo.carry_out.bios import BiosChange
 from auditor.surfaces.ilo.carry_out.line import Line
 from auditor.surfaces.ilo.carry_out.membership import Memberships
 from auditor.surfaces.ilo.carry_out.patching import Patching
-from auditor.surfaces.ilo.carry_out.resetting import ILO_RESET, IloReset
+from auditor.surfaces.ilo.carry_out.resetting import IloReset
 from auditor.surfaces.ilo.carry_out.setting import Act, Membership, Setting, act_of
 from auditor.surfaces.interface import ActOptions
 
@@ -62,7 +62,7 @@ class IloTransaction:
         if any(one.resets_ilo for one in settings):
             said.append(await self._ilo.reset(settings))
         if bios := _bios(self._ready):
-            said += await self._bios.apply(bios)
+            said += await self._bios.apply(bios, aside=self.direction == "back")
         said += [await self._set(one) for one in last]
         return (*said, "read back: everything is as wanted")
 
@@ -82,7 +82,7 @@ class IloTransaction:
             said += await self._bios.take_back(bios, _announced(begun))
         said += [await self._set(one) for one in back if not _is_bios(one)]
         settings = [one for one in back if isinstance(one, Setting) and not one.bios]
-        if ILO_RESET in _announced(begun) and any(one.resets_ilo for one in settings):
+        if await self._ilo.is_due(settings, begun):
             said.append(await self._ilo.reset(settings))
         for one in back:
             if isinstance(one, Setting):
@@ -115,7 +115,7 @@ class IloTransaction:
                 untouched="Nothing was changed.",
                 next_step=f"Look:  auditor drift {self.target.name}",
             )
-        if setting.bios:
+        if setting.bios and self.direction == "forward":
             await self._bios.refuse_foreign(setting, body)
         still = "still as planned" if self.direction == "forward" else "still as the plan left it"
         return f"{setting.uri} is {still if found != 'wanted' else 'as wanted already'}"

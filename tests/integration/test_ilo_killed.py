@@ -1,0 +1,95 @@
+"""Killed at any point of a plan on the virtual iLO, or of taking it back: the next run leaves it as it was before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from auditor.model.value import Boolean, Number, Text, Value
+from tests.ilo_kills import Site, Way, site
+from tests.virtual_ilo import PENDING
+
+pytestmark = pytest.mark.integration
+
+SETTING = ('web1/ilo:ilo.snmp["1"].location', Text("rack 7"))
+MADE = tuple(
+    (f'web1/ilo:ilo.snmp_destination["10.9.0.9"].{name}', value)
+    for name, value in (("present", Boolean(True)), ("protocol", Text("SNMPv3Trap")), ("security_name", Text("alerts")))
+)
+GONE = ('web1/ilo:ilo.snmp_destination["10.9.0.5"].present', None)
+RESET = ('web1/ilo:ilo.network_protocol["1"].snmp_trap_port', Number(1162))
+POWER = ('web1/ilo:ilo.bios["1"].AutoPowerOn', Text("AlwaysPowerOn"))
+PROFILE = ('web1/ilo:ilo.bios["1"].WorkloadProfile', Text("LowLatency"))
+Wishes = tuple[tuple[str, Value | None], ...]
+PLANS: dict[str, Wishes] = {
+    "settings and members": (SETTING, *MADE, GONE),
+    "reset of the iLO": (SETTING, RESET),
+    "BIOS": (POWER, PROFILE),
+}
+
+
+def _every_point(place: Site, way: Way) -> int:
+    """Kills a run at each of its points, then recovers; how many there were. It begins and ends in the same state."""
+    before, point = place.state(), 0
+    while True:
+        point += 1
+        if way == "forward":
+            place.afresh()
+        if not place.killed_at(way, point):
+            return point - 1
+        if place.unfinished:
+            place.run("recover")
+            assert place.state() == before, f"{way} killed at {point}"
+        else:  # killed before it began, or after its outcome was on disk
+            assert point < 3 or place.state() != before, f"{way} killed at {point}"
+            if place.state() != before:
+                return point
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_killed_at_any_point_of_an_apply_and_of_a_rollback(tmp_path: Path, name: str) -> None:
+    with site(tmp_path) as place:
+        place.plan(*PLANS[name])
+        before = place.state()
+        points = _every_point(place, "forward")
+        after = place.state()
+        assert after != before
+        back = _every_point(place, "back")
+        assert place.state() == before
+        assert points > 20
+        assert back > 20
+
+
+def test_what_somebody_else_set_for_the_next_boot_waits_again_wherever_a_rollback_is_killed(tmp_path: Path) -> None:
+    with site(tmp_path) as place:
+        place.plan(POWER)
+        place.afresh()
+        place.run("forward")
+        place.ilo.state.set(PENDING, "/Attributes/AdminName", "somebody")
+        assert _every_point(place, "back") > 40
+        assert place.ilo.state.pending() == {"AdminName": "somebody"}
+        assert place.ilo.state.bios()["AdminName"] != "somebody"
+
+
+EVERYTHING = (SETTING, *MADE, GONE, RESET, POWER, PROFILE)
+
+
+@pytest.mark.parametrize("share", [0.35, 0.55, 0.75, 0.95])
+def test_recovery_that_is_killed_too_is_repeated_until_it_is_done(tmp_path: Path, share: float) -> None:
+    with site(tmp_path) as place:
+        place.plan(*EVERYTHING)
+        before, killed = place.state(), 0
+        midway = round(share * 140)
+        for point in range(1 + round(share * 20) % 7, 500, 7):
+            place.afresh()
+            assert place.killed_at("forward", midway)
+            killed = point if place.killed_at("recover", point) else 0
+            if killed and place.unfinished:
+                place.killed_at("recover", point // 2 + 1)
+            if place.unfinished:
+                place.run("recover")
+            assert place.state() == before, f"killed at {midway}, recovery at {point}"
+            if not killed:
+                break
+        assert not killed
