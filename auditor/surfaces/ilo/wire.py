@@ -25,6 +25,8 @@ from yarl import URL
 
 MAX_BODY: Final = 8 * 1024 * 1024
 _CHUNK: Final = 65_536
+_IDLE_S: Final = 15.0
+"""A connection that rested longer may be closed by now over there, without a word that has come."""
 _ALWAYS: Final = f"Accept-Encoding: gzip, deflate\r\nUser-Agent: {SERVER_SOFTWARE}\r\n"
 _UNSAFE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -81,7 +83,10 @@ class Wire:
         self, base: URL, trusted: ssl.SSLContext | aiohttp.Fingerprint, *, most: int, connect_s: float
     ) -> None:
         self._connector = aiohttp.TCPConnector(ssl=trusted, limit=most)
-        self._place = aiohttp.ClientRequest("GET", base, loop=asyncio.get_running_loop())
+        self._resting: list[tuple[Connection, float]] = []
+        loop = asyncio.get_running_loop()
+        self._clock = loop.time
+        self._place = aiohttp.ClientRequest("GET", base, loop=loop)
         self._opening = aiohttp.ClientTimeout(total=None, sock_connect=connect_s)
         self._host = f"Host: {base.host_port_subcomponent}\r\n"
 
@@ -110,7 +115,11 @@ class Wire:
 
     async def close(self) -> None:
         """Ends every connection."""
-        await self._connector.close()
+        closing = self._connector.close()
+        for connection, _ in self._resting:
+            connection.close()
+        self._resting.clear()
+        await closing
 
     async def _exchange(self, method: str, path: str, headers: CIMultiDict[str], body: object) -> Received:
         request = self._written(method, path, headers, body)
@@ -122,16 +131,19 @@ class Wire:
             if isinstance(error, OSError) and not isinstance(error, (aiohttp.ClientError, TimeoutError)):
                 raise aiohttp.ClientOSError(*error.args) from error
             raise
-        connection.release()
+        self._resting.append((connection, self._clock()))
         return received
 
     async def _connected(self) -> Connection:
         """A connection on which nothing stands that nobody asked for: it would be taken for the next answer."""
-        while True:
-            connection = await self._connector.connect(self._place, [], self._opening)
-            if connection.protocol is not None and not connection.protocol.should_close:
+        while self._resting:
+            connection, since = self._resting.pop()
+            protocol = connection.protocol
+            rested = self._clock() - since
+            if protocol is not None and protocol.is_connected() and not protocol.should_close and rested <= _IDLE_S:
                 return connection
             connection.close()
+        return await self._connector.connect(self._place, [], self._opening)
 
     def _written(self, method: str, path: str, headers: CIMultiDict[str], body: object) -> bytes:
         if _UNSAFE.search("".join(headers.values())):
