@@ -83,6 +83,33 @@ def test_a_success_that_shows_nothing_of_the_resource_is_no_reading(body: dict[s
     assert all(hides(gaps, kind) for kind in ("ilo.snmp", "ilo.snmp_destination", "ilo.manager"))
 
 
+@pytest.mark.parametrize(
+    ("uri", "link", "elsewhere", "hidden"),
+    [
+        (ROOT, "Systems", f"{ROOT}/Managers", "ilo.security"),
+        (ROOT, "Chassis", f"{ROOT}/Managers", "ilo.threshold"),
+        (f"{ROOT}/Chassis/1", "Thermal", ROOT, "ilo.threshold"),
+        (f"{ROOT}/UpdateService", "Oem/Hpe/UpdateTaskQueue", f"{ROOT}/Managers", "ilo.manager"),
+        (f"{ROOT}/UpdateService", "FirmwareInventory", f"{ROOT}/Managers", "ilo.firmware"),
+    ],
+)
+def test_a_link_to_another_resource_than_it_promises_hides_what_it_promises(
+    uri: str, link: str, elsewhere: str, hidden: str
+) -> None:
+    gaps = meant(lambda ilo: ilo.state.set(uri, f"/{link}/@odata.id", elsewhere)).gaps
+    assert ("not recognised", elsewhere) in [(gap.cause, gap.what) for gap in hides(gaps, hidden)]
+
+
+def test_what_misses_of_a_resource_is_told_although_a_link_leads_astray_to_it() -> None:
+    def astray(ilo: VirtualIlo) -> None:
+        ilo.state.set(f"{ROOT}/Chassis/1", "/Thermal/@odata.id", ROOT)
+        root: Any = ilo.state.get(ROOT)
+        del root["UpdateService"]
+        ilo.state.add(ROOT, root)
+
+    assert [gap.what for gap in hides(meant(astray).gaps, "ilo.firmware")] == [f"{ROOT}/#/UpdateService"]
+
+
 def test_what_stands_where_the_bios_should_be_has_no_verdict() -> None:
     """A BIOS link that leads back to the system would else be a BIOS of which no change was rejected."""
 

@@ -10,7 +10,7 @@ from auditor.model.snapshot import Gap
 from auditor.surfaces.ilo.bios import holds_attributes
 from auditor.surfaces.ilo.bodies import Bodies, text_at
 from auditor.surfaces.ilo.body import find, key_of
-from auditor.surfaces.ilo.links import LINKS
+from auditor.surfaces.ilo.links import LINKS, Found
 from auditor.surfaces.ilo.members import MEMBERS
 
 _ALWAYS: Final = frozenset({
@@ -19,9 +19,26 @@ _ALWAYS: Final = frozenset({
     "system", "update_service",
 })  # fmt: skip
 """Roles of which every generation shows at least one member that is known here."""
+_TYPES: Final = {
+    "account_service": "AccountService", "bios": "Bios", "bios_boot": "ServerBootSettings", "bios_kms": "KmsConfig",
+    "bios_lock": "ServerConfigLock", "bios_settings": "Bios", "bios_tls": "TlsConfig", "chassis": "Chassis",
+    "chassis_list": "Chassis", "date_time": "DateTime", "event_service": "EventService",
+    "event_subscriptions": "EventDestination", "firmware": "SoftwareInventory", "firmware_list": "SoftwareInventory",
+    "install_sets": "ComponentInstallSet", "licence": "License", "licences": "License",
+    "maintenance_windows": "MaintenanceWindow", "manager": "Manager", "managers": "Manager",
+    "manager_interface": "EthernetInterface", "manager_interfaces": "EthernetInterface",
+    "network_protocol": "ManagerNetworkProtocol", "power": "Power", "secure_boot": "SecureBoot",
+    "security": "SecurityService", "security_dashboard": "SecurityDashboard", "security_params": "SecurityParam",
+    "sensor": "Sensor", "sensors": "Sensor", "snmp": "SnmpService", "snmp_destinations": "SNMPAlertDestination",
+    "snmp_users": "SNMPUser", "system": "ComputerSystem", "systems": "ComputerSystem", "thermal": "Thermal",
+    "update_queue": "ComponentUpdateTask", "update_service": "UpdateService",
+}  # fmt: skip
+"""How the type of a resource of each role begins, without the vendor's prefix."""
+_COLLECTIONS: Final = frozenset(one.to for one in LINKS if one.members)
 _SETTINGS: Final = ("bios", "bios_settings")
 _KNOWN: Final = ("iLO 5", "iLO 6", "iLO 7")
 _NOTHING: Final = "it holds no member that is known"
+_PARTLY: Final = "it holds no member of "
 _LOOK: Final = "Look at the iLO itself for what matters."
 
 
@@ -31,21 +48,41 @@ def unrecognised(bodies: Bodies) -> Iterable[Gap]:
     A resource may hold members of several kinds; where those of one are missing, the gap is over that kind.
     """
     for found in bodies.found:
+        if other := _other_type(found):
+            yield Gap(bodies.name(found.uri), "not recognised", other, _LOOK, _kinds(found.role))
+            continue
         if found.role in _SETTINGS and not holds_attributes(found.body):
             yield Gap(bodies.name(found.uri), "not recognised", _NOTHING, _LOOK, _kinds(found.role))
         known = _pointers(found.role) if found.role in _ALWAYS else {}
         missing = [kind for kind, pointers in known.items() if not any(find(found.body, one)[0] for one in pointers)]
         if missing:
             nothing = len(missing) == len(known)
-            detail = _NOTHING if nothing else f"it holds no member of {', '.join(missing)} that is known"
+            detail = _NOTHING if nothing else f"{_PARTLY}{', '.join(missing)} that is known"
             kinds = _kinds(found.role) if nothing else tuple(missing)
             yield Gap(bodies.name(found.uri), "not recognised", detail, _LOOK, kinds)
 
 
+def _other_type(found: Found) -> str:
+    """What a resource is where it says that it is another than its link promises; else empty."""
+    told = text_at(found.body, "/@odata.type")
+    named = told.rsplit(".", 1)[-1].lstrip("#")
+    wanted = _TYPES.get(found.role)
+    if wanted is None or not named:
+        return ""
+    bare = named.removeprefix("Hpe").removeprefix("Hp").removeprefix("iLO")
+    fits = bare.startswith(wanted) and bare.endswith("Collection") == (found.role in _COLLECTIONS)
+    return "" if fits else f"a link to it promises {wanted}, and it is {named[:80]}"
+
+
 def not_of(strange: tuple[Gap, ...], gaps: tuple[Gap, ...]) -> tuple[Gap, ...]:
-    """The gaps without those of links that miss in a resource nothing of which is known: it is one gap already."""
-    whole = {key_of(gap.what) for gap in strange if gap.detail == _NOTHING}
-    return tuple(gap for gap in gaps if gap.cause != "absent" or key_of(gap.what.partition("#")[0]) not in whole)
+    """The gaps without those of links that miss in a resource which is not recognised: it is one gap already."""
+    whole = [(key_of(gap.what), set(gap.kinds)) for gap in strange if not gap.detail.startswith(_PARTLY)]
+
+    def is_told(gap: Gap) -> bool:
+        place, mark, _ = gap.what.partition("#")
+        return bool(mark) and any(key_of(place) == key and {*gap.kinds} <= kinds for key, kinds in whole)
+
+    return tuple(gap for gap in gaps if gap.cause != "absent" or not is_told(gap))
 
 
 def unverified(bodies: Bodies) -> Iterable[Gap]:
