@@ -31,7 +31,7 @@ def carry_out(
         AuditorError: what a target's outcome amounts to (refused, taken back, a person is needed).
     """
     from auditor.cli.forms.changes import outcomes_json, show_outcomes
-    from auditor.plan.machine import failure_of
+    from auditor.plan.outcome import failure_of
     from auditor.services.changes import open_desk
 
     style = option.style_of(lang)

@@ -146,12 +146,21 @@ class Cohort(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Wave(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Targets that are changed in one go; the plan stops when more than ``stop_after`` of them failed."""
+    """Targets that are changed in one go; the plan stops when more than ``stop_after`` of them failed.
+
+    ``at_once`` is left out where they are changed one after the other.
+    """
 
     name: str
     targets: tuple[str, ...]
     stop_after: int = 0
     pause_s: int = 0
+    at_once: int | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def many(self) -> int:
+        """How many of them are changed at once."""
+        return 1 if self.at_once is msgspec.UNSET else self.at_once
 
 
 class Commands(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -157,7 +157,7 @@ def check_plan(plan: Plan) -> None:
     in_waves = [target for wave in plan.waves for target in wave.targets]
     if sorted(in_cohorts) != sorted(in_waves) or len(set(in_cohorts)) != len(in_cohorts) or not in_cohorts:
         raise InputError("the plan's waves and cohorts do not name the same targets, each once")
-    if any(wave.stop_after < 0 or wave.pause_s < 0 for wave in plan.waves):
+    if any(wave.stop_after < 0 or wave.pause_s < 0 or wave.many < 1 for wave in plan.waves):
         raise InputError("a wave of the plan has a negative number")
     _check_steps(plan.cohorts, plan.irreversible_consents)
 

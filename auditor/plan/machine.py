@@ -7,14 +7,14 @@ begin was the guard's. It orders the calls, writes the journal, looks again, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
 
-from auditor.errors import AuditorError, IncompleteError, RefusedError, StoreError, TakenBackError
-from auditor.model.plan import ApplyReport, Condition, Direction, OutcomeOf, Plan, Step, TargetOutcome
+from auditor.errors import AuditorError, RefusedError, StoreError
+from auditor.model.plan import ApplyReport, Condition, Direction, OutcomeOf, Plan, Step, TargetOutcome, Wave
 from auditor.model.secret import Sealer
 from auditor.model.value import show
 from auditor.plan.around import RunCommand, run_after, run_before
@@ -22,6 +22,7 @@ from auditor.plan.build import cohort_of
 from auditor.plan.conditions import Held, Seen, changed, examine, stale, unlisted, value_at, values_of
 from auditor.plan.journal import FileJournal
 from auditor.surfaces.interface import Caveat, Journal, Observe, Transaction, ignore
+from auditor.transport.executor import run_bounded
 
 T = TypeVar("T")
 Checks = tuple[tuple[str, bool], ...]
@@ -59,6 +60,8 @@ class Machine:
     observe: Observe = ignore
     skip: Mapping[str, OutcomeOf] = field(default_factory=dict)
     _interrupted: bool = False
+    _stopped: str = ""
+    _failing: int = 0
 
     async def run(self) -> ApplyReport:
         """Carries the plan out, wave by wave.
@@ -67,27 +70,56 @@ class Machine:
             RefusedError: a precondition does not hold on some target; nothing was changed on any.
         """
         already = await self._examine_all() if self.direction == "forward" else {}
+        settled = {**already, **self.skip}
         outcomes: list[OutcomeOf] = []
-        stopped = ""
         for number, wave in enumerate(self.plan.waves):
-            failed = 0
-            for target in wave.targets:
-                settled = self.skip.get(target) or already.get(target)
-                if settled or stopped:
-                    outcomes.append(settled or OutcomeOf(target, "not started", stopped))
-                    continue
-                outcome = await self._one(target)
-                outcomes.append(outcome)
-                self.ended(outcome)
-                failed += outcome.outcome in ("refused", "taken back", "incomplete")
-                if self._interrupted:
-                    stopped = "the run was interrupted"
-                elif outcome.outcome == "incomplete" or outcome.left or failed > wave.stop_after:
-                    stopped = f"stopped after {target}"
-            if not stopped and wave.pause_s and number + 1 < len(self.plan.waves):
+            outcomes += await self._wave(wave, settled)
+            if not self._stopped and wave.pause_s and number + 1 < len(self.plan.waves):
                 self.observe(f"waiting {wave.pause_s} s before the next wave")
-                stopped = await self._pause(wave.pause_s)
+                self._stopped = await self._pause(wave.pause_s)
         return ApplyReport(self.plan_id, self.direction, tuple(outcomes))
+
+    async def _wave(self, wave: Wave, settled: Mapping[str, OutcomeOf]) -> list[OutcomeOf]:
+        """The outcomes of a wave, in its order. What was begun is ended; once the run is stopped, nothing is begun."""
+        found: dict[str, OutcomeOf] = {}
+        failed = self._failing = 0
+        todo = [target for target in wave.targets if target not in settled]
+        async for outcome in self._in_turn(todo, wave):
+            found[outcome.target] = outcome
+            self.ended(outcome)
+            failed += outcome.outcome in ("refused", "taken back", "incomplete")
+            if self._interrupted:
+                self._stopped = "the run was interrupted"
+            elif outcome.outcome == "incomplete" or outcome.left or failed > wave.stop_after:
+                self._stopped = self._stopped or f"stopped after {outcome.target}"
+        return [
+            settled.get(target) or found.get(target) or OutcomeOf(target, "not started", self._stopped)
+            for target in wave.targets
+        ]
+
+    async def _in_turn(self, targets: Sequence[str], wave: Wave) -> AsyncIterator[OutcomeOf]:
+        """Each target's outcome as it is there. While too many are being taken back, no other is begun."""
+        if wave.many == 1:
+            for target in targets:
+                if self._stopped:
+                    return
+                yield await self._one(target)
+            return
+        waiting = list(targets)
+        running: set[asyncio.Task[OutcomeOf]] = set()
+        while running or (waiting and not self._stopped):
+            while waiting and not self._stopped and self._failing <= wave.stop_after and len(running) < wave.many:
+                running.add(asyncio.ensure_future(self._one(waiting.pop(0))))
+            try:
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError as error:
+                self._note_interruption(error)
+                self._stopped = "the run was interrupted"
+                for task in running:
+                    task.cancel()  # each takes back what it has begun, and says so
+                continue
+            for task in done:
+                yield task.result()
 
     async def recover(self, target: str) -> OutcomeOf | None:
         """Takes back what an ended run left on a target; None where its last run is complete.
@@ -123,15 +155,20 @@ class Machine:
         """
         already: dict[str, OutcomeOf] = {}
         stale: list[str] = []
-        for wave in self.plan.waves:
-            for target in wave.targets:
-                if target in self.skip:
-                    continue
-                found = self._stale(target, await self.reach[target].look())
-                if isinstance(found, OutcomeOf):
-                    already[target] = found
-                elif found:
-                    stale.append(f"{target} changed since the plan was made: {'; '.join(found[:5])}")
+        targets = [target for wave in self.plan.waves for target in wave.targets if target not in self.skip]
+        many = max((wave.many for wave in self.plan.waves), default=1)
+
+        async def look(target: str) -> OutcomeOf | tuple[str, ...]:
+            return self._stale(target, await self.reach[target].look())
+
+        async for done in run_bounded(targets, look, at_once=many):
+            if done.error is not None:
+                raise done.error
+            if isinstance(done.result, OutcomeOf):
+                already[done.item] = done.result
+            elif done.result:
+                stale.append(f"{done.item} changed since the plan was made: {'; '.join(done.result[:5])}")
+        stale.sort()
         if stale:
             short = self.plan_id[:8]
             raise RefusedError(
@@ -194,6 +231,7 @@ class Machine:
             checks += await self._verify(target, before)
         except (Exception, asyncio.CancelledError, KeyboardInterrupt) as error:
             self._note_interruption(error)
+            self._failing += 1
             self.observe(f"{target}: failed, taking back: {_sentence(error)}")
             return await self._take_back(target, transaction, journal, before, _sentence(error), self.direction)
         outcome: TargetOutcome = "applied" if self.direction == "forward" else "rolled back"
@@ -312,59 +350,6 @@ class StoppedError(AuditorError):
     """What was seen after the change is not what the plan says; taking back comes next."""
 
 
-def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | RefusedError | None:
-    """The error that a run amounts to; None where every target is as wanted.
-
-    A target that refused while another was changed counts as taken back: something had changed. One that is rolled
-    back and not seen to be as before (another edit since, a server that could not be reloaded) needs a person.
-    """
-    by_outcome: dict[TargetOutcome, list[OutcomeOf]] = {}
-    for outcome in report.outcomes:
-        by_outcome.setdefault(outcome.outcome, []).append(outcome)
-    stand = [one.target for one in (*by_outcome.get("applied", ()), *by_outcome.get("rolled back", ()))]
-    still = f" {', '.join(stand)}: changed and verified." if stand else ""
-    short = report.plan[:8]
-    if left := [one for one in report.outcomes if one.left]:
-        return IncompleteError(
-            "; ".join(f"{one.target}: {one.left}" for one in left[:10]) + f".{still}",
-            untouched="The targets themselves are as told above.",
-            next_step=f"Put {', '.join(one.target for one in left[:10])} back into service by hand.",
-        )
-    if incomplete := by_outcome.get("incomplete"):
-        return IncompleteError(
-            f"{_listed(incomplete)}.{still}",
-            untouched="A person is needed.",
-            next_step=f"Look:  auditor show {short}      Take back again:  auditor rollback {short}",
-        )
-    if taken_back := by_outcome.get("taken back"):
-        return TakenBackError(
-            f"{_listed(taken_back)}.{still}",
-            untouched="Taken back and verified: as before.",
-            next_step=f"Take the others back too:  auditor rollback {short}" if stand else None,
-        )
-    if unproven := [one for one in by_outcome.get("rolled back", ()) if not all(held for _, held in one.checks)]:
-        missing = "; ".join(f"{one.target}: {text}" for one in unproven for text, held in one.checks if not held)
-        return IncompleteError(
-            f"what was saved is put back, and yet not all is as before: {missing}.",
-            untouched="A person is needed.",
-            next_step=f"Look:  auditor show {short}      then:  auditor drift {unproven[0].target}",
-        )
-    refused = by_outcome.get("refused")
-    if refused and stand:
-        return TakenBackError(
-            f"{_listed(refused)}, not changed.{still}",
-            next_step=f"Take the others back too:  auditor rollback {short}",
-        )
-    if stand and (waiting := by_outcome.get("not started")):
-        return TakenBackError(
-            f"{_listed(waiting)}, not changed.{still}",
-            next_step=f"Take the others back too:  auditor rollback {short}",
-        )
-    if refused or by_outcome.get("not started"):
-        return RefusedError(_listed(refused or by_outcome["not started"]) + ".", untouched="Nothing was changed.")
-    return None
-
-
 async def _whole(work: Coroutine[Any, Any, T]) -> T:
     """Runs to its end whatever cancels the caller: what was begun is never left half."""
     task = asyncio.ensure_future(work)
@@ -402,12 +387,6 @@ def _said(texts: Sequence[str]) -> Checks:
 
 def _shown(value: Any) -> str:
     return "absent" if value is None else show(value)
-
-
-def _listed(outcomes: Sequence[OutcomeOf]) -> str:
-    return "; ".join(
-        one.text if one.text.startswith(one.target) else f"{one.target}: {one.text}" for one in outcomes[:10]
-    )
 
 
 def _refusal(error: BaseException) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import UNSET
+
 from auditor.errors import InputError
 from auditor.model.plan import Wave
 
@@ -29,12 +31,13 @@ class Waves:
     """How targets are split: a wave's size is a number of targets, or a share of all of them (``25%``, rounded up).
 
     The last size is repeated until every target has a wave. ``stop_after`` failures a wave may have, ``pause_s``
-    seconds pass after it.
+    seconds pass after it, ``at_once`` of its targets are changed at the same time.
     """
 
     sizes: tuple[str, ...] = USUAL
     stop_after: int = 0
     pause_s: int = 0
+    at_once: int = 1
 
     def of(self, targets: Sequence[str]) -> tuple[Wave, ...]:
         """The targets in waves, in the order given.
@@ -55,7 +58,10 @@ class Waves:
             waves.append(tuple(rest[:count]))
             rest = rest[count:]
         names = ["all"] if len(waves) == 1 else [_name(number, len(waves)) for number in range(1, len(waves) + 1)]
-        return tuple(Wave(name, one, self.stop_after, self.pause_s) for name, one in zip(names, waves, strict=True))
+        at_once = self.at_once if self.at_once > 1 else UNSET
+        return tuple(
+            Wave(name, one, self.stop_after, self.pause_s, at_once) for name, one in zip(names, waves, strict=True)
+        )
 
 
 def _count(size: str, all_targets: int) -> int:

@@ -211,6 +211,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "plan.before": ("before each target:", "各対象の変更前:"),
     "plan.after": ("after each target:", "各対象の変更後:"),
     "plan.stop_after": ("stops after more than {n} failures", "失敗が {n} 件を超えたら停止"),
+    "plan.at_once": ("{n} at once", "同時に {n} 件"),
     "plan.pause": ("then waits {seconds} s", "その後 {seconds} 秒待機"),
     "plan.fixes": ("fixes", "解消する違反:"),
     "plan.introduces": ("introduces", "新たに生じる違反:"),

@@ -15,17 +15,22 @@ _LONGEST_S: Final = 24 * 3600
 
 
 class ApplySettings(msgspec.Struct, frozen=True):
-    """Sizes of waves (a number or a share), failures that a wave may have, the pause after it in seconds, commands."""
+    """How plans change many targets.
+
+    ``waves`` are sizes, a number or a share each; a wave may have ``stop_after`` failures, ``pause_s`` seconds pass
+    after it, ``at_once`` of its targets are changed at the same time. ``commands`` are run around each change.
+    """
 
     waves: tuple[str, ...] = USUAL
     stop_after: int = 0
     pause_s: int = 0
+    at_once: int = 1
     commands: Commands = Commands()
 
 
 def read_apply(reader: ValueReader, item: Item | None) -> ApplySettings:
     """Reads the settings; mistakes are noted with the reader."""
-    parts = reader.members(item, ["waves", "stop_after", "pause_s", "before", "after", "command_s"])
+    parts = reader.members(item, ["waves", "stop_after", "pause_s", "at_once", "before", "after", "command_s"])
     sizes: list[str] = []
     for one in reader.items(parts.get("waves")):
         text = reader.text(one, "")
@@ -36,6 +41,7 @@ def read_apply(reader: ValueReader, item: Item | None) -> ApplySettings:
         waves=tuple(sizes) or USUAL,
         stop_after=reader.count(parts.get("stop_after"), 0, 0, 100_000),
         pause_s=reader.count(parts.get("pause_s"), 0, 0, _LONGEST_S),
+        at_once=reader.count(parts.get("at_once"), 1, 1, 64),
         commands=Commands(
             reader.command(parts.get("before")),
             reader.command(parts.get("after")),

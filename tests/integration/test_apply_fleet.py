@@ -11,7 +11,7 @@ import pytest
 from auditor.errors import EXIT_PERSON_NEEDED, IncompleteError
 from auditor.plan.folder import read_plan
 from auditor.plan.journal import OUTCOME, journal_path
-from auditor.plan.machine import failure_of
+from auditor.plan.outcome import failure_of
 from auditor.services.changes import Judged, SetWay, apply_plan, approve_plan, propose_plan, rollback_plan
 from auditor.services.check import default_policy
 from auditor.surfaces.ilo.carry_out import line

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import RefusedError
-from auditor.plan.machine import failure_of
+from auditor.plan.outcome import failure_of
 from auditor.surfaces.httpd.carry_out import server
 from auditor.surfaces.httpd.carry_out.far.machine import FarMachine
 from auditor.surfaces.httpd.carry_out.far.machine import script as carrying

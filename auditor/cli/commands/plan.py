@@ -163,6 +163,7 @@ def _waves(fleet: Fleet, sizes: str, stop_after: int | None, pause_s: int | None
         tuple(one.strip() for one in sizes.split(",")) if sizes else usual.waves,
         usual.stop_after if stop_after is None else stop_after,
         usual.pause_s if pause_s is None else pause_s,
+        usual.at_once,
     )
 
 

@@ -166,6 +166,7 @@ def _listed(targets: Sequence[str], style: Style) -> str:
 def _limits(wave: Wave, words: Words) -> str:
     """What else a wave says: how many may fail, and how long is waited after it."""
     said = [words("plan.stop_after", n=wave.stop_after)] if wave.stop_after else []
+    said += [words("plan.at_once", n=wave.many)] if wave.many > 1 else []
     said += [words("plan.pause", seconds=wave.pause_s)] if wave.pause_s else []
     return f" ({', '.join(said)})" if said else ""
 

@@ -142,7 +142,7 @@ async def propose_plan(
 
 def _waves_of(desk: Desk) -> Waves:
     settings = desk.fleet.apply
-    return Waves(settings.waves, settings.stop_after, settings.pause_s)
+    return Waves(settings.waves, settings.stop_after, settings.pause_s, settings.at_once)
 
 
 @dataclass(frozen=True)

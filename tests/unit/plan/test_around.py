@@ -12,7 +12,8 @@ from auditor.errors import ApplyError, IncompleteError
 from auditor.model.plan import ApplyReport, Wave
 from auditor.plan.around import When
 from auditor.plan.journal import FileJournal, journal_path
-from auditor.plan.machine import Reach, failure_of
+from auditor.plan.machine import Reach
+from auditor.plan.outcome import failure_of
 from tests.fakes.plans import FakeHost, plan_for
 from tests.unit.plan.test_machine import PLAN, machine
 

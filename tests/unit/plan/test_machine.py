@@ -9,7 +9,8 @@ import pytest
 from auditor.errors import EXIT_PERSON_NEEDED, EXIT_REFUSED, EXIT_TAKEN_BACK, RefusedError
 from auditor.model.plan import ApplyReport, OutcomeOf, Plan, Wave
 from auditor.plan.journal import FileJournal, journal_path, read_entries, runs_of
-from auditor.plan.machine import Machine, Reach, _said, failure_of
+from auditor.plan.machine import Machine, Reach, _said
+from auditor.plan.outcome import failure_of
 from auditor.surfaces.interface import Caveat
 from tests.fakes.plans import SEALER, FakeHost, FakeTransaction, plan_for
 
@@ -213,3 +214,70 @@ def test_a_way_back_that_is_not_seen_to_be_back_is_no_success() -> None:
 
 def test_what_does_not_hold_is_not_told_as_held() -> None:
     assert _said(("reloaded", Caveat("not reloaded"))) == (("reloaded", True), ("not reloaded", False))
+
+
+class Meeting:
+    """Hosts whose changes wait for each other: ``count`` of them must be under way before any goes on."""
+
+    def __init__(self, folder: Path, count: int, names: tuple[str, ...], at_once: int, stop_after: int = 0) -> None:
+        self.hosts = {name: FakeHost() for name in names}
+        self.begun: list[str] = []
+        self.met = asyncio.Event()
+        wave = Wave("all", names, stop_after, 0, at_once)
+        self.machine = machine(folder, plan_for(*names, waves=(wave,)), self.hosts)
+        meeting = self
+
+        class Waiting(FakeTransaction):
+            async def perform(self) -> tuple[str, ...]:
+                meeting.begun.append(next(name for name, host in meeting.hosts.items() if host is self.host))
+                if len(meeting.begun) >= count:
+                    meeting.met.set()
+                await meeting.met.wait()
+                return await super().perform()
+
+        self.machine.reach = {
+            name: Reach(lambda *_, host=host: Waiting(host, 30, 60), host.look) for name, host in self.hosts.items()
+        }
+
+
+NAMES = tuple(f"web{number}/httpd" for number in range(1, 6))
+
+
+def test_targets_of_a_wave_are_changed_at_once_as_the_plan_says(tmp_path: Path) -> None:
+    async def story() -> None:
+        meeting = Meeting(tmp_path, 3, NAMES, 3)
+        report = await meeting.machine.run()
+        assert [(one.target, one.outcome) for one in report.outcomes] == [(name, "applied") for name in NAMES]
+        assert {host.timeout for host in meeting.hosts.values()} == {30}
+
+    asyncio.run(story())
+
+
+def test_what_is_under_way_is_ended_when_a_wave_stops_and_nothing_else_begins(tmp_path: Path) -> None:
+    async def story() -> None:
+        meeting = Meeting(tmp_path, 2, NAMES, 2)
+        meeting.hosts["web1/httpd"].fail = frozenset({"perform"})
+        report = await meeting.machine.run()
+        assert {one.target: one.outcome for one in report.outcomes} == {
+            "web1/httpd": "taken back", "web2/httpd": "applied", "web3/httpd": "not started",
+            "web4/httpd": "not started", "web5/httpd": "not started",
+        }  # fmt: skip
+        assert meeting.begun == ["web1/httpd", "web2/httpd"]
+
+    asyncio.run(story())
+
+
+def test_ctrl_c_takes_back_all_that_are_under_way(tmp_path: Path) -> None:
+    async def story() -> None:
+        meeting = Meeting(tmp_path, 9, NAMES, 2)
+        task = asyncio.create_task(meeting.machine.run())
+        while len(meeting.begun) < 2:
+            await asyncio.sleep(0)
+        task.cancel()
+        report = await task
+        assert [one.outcome for one in report.outcomes] == ["taken back"] * 2 + ["not started"] * 3
+        assert {host.timeout for host in meeting.hosts.values()} == {60}
+        for name in NAMES[:2]:
+            assert outcome_in_journal(tmp_path, name) == "taken back"
+
+    asyncio.run(story())

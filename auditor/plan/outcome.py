@@ -1,0 +1,67 @@
+"""What the outcome of a run amounts to: nothing to say, or an error that tells each target and what to do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from auditor.errors import IncompleteError, RefusedError, TakenBackError
+from auditor.model.plan import ApplyReport, OutcomeOf, TargetOutcome
+
+
+def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | RefusedError | None:
+    """The error that a run amounts to; None where every target is as wanted.
+
+    A target that refused while another was changed counts as taken back: something had changed. One that is rolled
+    back and not seen to be as before (another edit since, a server that could not be reloaded) needs a person.
+    """
+    by_outcome: dict[TargetOutcome, list[OutcomeOf]] = {}
+    for outcome in report.outcomes:
+        by_outcome.setdefault(outcome.outcome, []).append(outcome)
+    stand = [one.target for one in (*by_outcome.get("applied", ()), *by_outcome.get("rolled back", ()))]
+    still = f" {', '.join(stand)}: changed and verified." if stand else ""
+    short = report.plan[:8]
+    if left := [one for one in report.outcomes if one.left]:
+        return IncompleteError(
+            "; ".join(f"{one.target}: {one.left}" for one in left[:10]) + f".{still}",
+            untouched="The targets themselves are as told above.",
+            next_step=f"Put {', '.join(one.target for one in left[:10])} back into service by hand.",
+        )
+    if incomplete := by_outcome.get("incomplete"):
+        return IncompleteError(
+            f"{_listed(incomplete)}.{still}",
+            untouched="A person is needed.",
+            next_step=f"Look:  auditor show {short}      Take back again:  auditor rollback {short}",
+        )
+    if taken_back := by_outcome.get("taken back"):
+        return TakenBackError(
+            f"{_listed(taken_back)}.{still}",
+            untouched="Taken back and verified: as before.",
+            next_step=f"Take the others back too:  auditor rollback {short}" if stand else None,
+        )
+    if unproven := [one for one in by_outcome.get("rolled back", ()) if not all(held for _, held in one.checks)]:
+        missing = "; ".join(f"{one.target}: {text}" for one in unproven for text, held in one.checks if not held)
+        return IncompleteError(
+            f"what was saved is put back, and yet not all is as before: {missing}.",
+            untouched="A person is needed.",
+            next_step=f"Look:  auditor show {short}      then:  auditor drift {unproven[0].target}",
+        )
+    refused = by_outcome.get("refused")
+    if refused and stand:
+        return TakenBackError(
+            f"{_listed(refused)}, not changed.{still}",
+            next_step=f"Take the others back too:  auditor rollback {short}",
+        )
+    if stand and (waiting := by_outcome.get("not started")):
+        return TakenBackError(
+            f"{_listed(waiting)}, not changed.{still}",
+            next_step=f"Take the others back too:  auditor rollback {short}",
+        )
+    if refused or by_outcome.get("not started"):
+        return RefusedError(_listed(refused or by_outcome["not started"]) + ".", untouched="Nothing was changed.")
+    return None
+
+
+def _listed(outcomes: Sequence[OutcomeOf]) -> str:
+    return "; ".join(
+        one.text if one.text.startswith(one.target) else f"{one.target}: {one.text}" for one in outcomes[:10]
+    )
