@@ -67,11 +67,16 @@ def is_secret_name(name: str) -> bool:
     return name in _WHOLE or (name not in _PUBLIC and bool(_BY_NAME.search(name)))
 
 
+@lru_cache(maxsize=4096)
+def _is_itself(name: str) -> bool:
+    return bool(_ITSELF.search(name))
+
+
 def _object(value: Body, sealer: Sealer, *, secret: bool, enumerated: Enumerated | None) -> Body:
     sealed: Body = {}
     for name, inner in value.items():
         plain = "://" not in inner if isinstance(inner, str) else not isinstance(inner, (dict, list))
-        if name in _NEVER or (plain and not secret and not is_secret_name(name)):  # most members, at once
+        if (plain and not secret and not is_secret_name(name)) or name in _NEVER:  # most members, at once
             sealed[name] = inner
             continue
         inner = _as_text(name, inner)
@@ -96,7 +101,7 @@ def _login_user(name: str, value: Json, sealer: Sealer) -> Json:
 
 def _as_text(name: str, value: Json) -> Json:
     """The value, with numbers as texts where they are a secret: a community may be ``12345``."""
-    if not _ITSELF.search(name):
+    if not _is_itself(name):
         return value
     if isinstance(value, list):
         return [_as_text(name, one) for one in value]

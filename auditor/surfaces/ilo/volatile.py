@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from auditor.surfaces.ilo.body import Body, Json, escape
+from auditor.surfaces.ilo.body import Body, Json
 
 ANYWHERE: Final = frozenset(
     {
@@ -102,11 +102,9 @@ _OPAQUE: Final = frozenset({"Attributes", "BaseConfigs", "RegistryEntries", "Thr
 """Members whose inside is all settings, whatever its members are called: a threshold's ``Reading`` is no reading."""
 
 
-def split(body: Body) -> tuple[Body, tuple[tuple[str, Json], ...]]:
-    """The body without its volatile members, and those: JSON pointer and value, sorted. Gives new bodies."""
-    taken: list[tuple[str, Json]] = []
-    kept = _object(body, "", "", taken)
-    return kept, tuple(sorted(taken, key=lambda one: one[0]))
+def without_volatile(body: Body) -> Body:
+    """The body without its volatile members, wherever they stand; a new one."""
+    return _object(body, "")
 
 
 def is_volatile(above: str, name: str, holder: Body) -> bool:
@@ -118,21 +116,19 @@ def is_volatile(above: str, name: str, holder: Body) -> bool:
     return name in ANYWHERE or (above, name) in BELOW
 
 
-def _object(value: Body, above: str, pointer: str, taken: list[tuple[str, Json]]) -> Body:
-    kept: Body = {}
-    for name, inner in value.items():
-        if name in _EVER and is_volatile(above, name, value):
-            taken.append((f"{pointer}/{escape(name)}", inner))
-        elif name in _OPAQUE or not isinstance(inner, dict | list):
-            kept[name] = inner
-        else:
-            kept[name] = _any(inner, name, f"{pointer}/{escape(name)}", taken)
-    return kept
+def _object(value: Body, above: str) -> Body:
+    kept = value
+    if not _EVER.isdisjoint(value):
+        kept = {name: value[name] for name in value if name not in _EVER or not is_volatile(above, name, value)}
+    return {
+        name: _any(inner, name) if isinstance(inner, (dict, list)) and name not in _OPAQUE else inner
+        for name, inner in kept.items()
+    }
 
 
-def _any(value: Json, above: str, pointer: str, taken: list[tuple[str, Json]]) -> Json:
+def _any(value: Json, above: str) -> Json:
     if isinstance(value, dict):
-        return _object(value, above, pointer, taken)
+        return _object(value, above)
     if isinstance(value, list):
-        return [_any(one, above, f"{pointer}/{number}", taken) for number, one in enumerate(value)]
+        return [_any(one, above) for one in value]
     return value
