@@ -25,7 +25,7 @@ from auditor.surfaces.interface import Observe, ignore
 from auditor.transport.executor import run_bounded
 from auditor.transport.log_ins import LogIns
 from auditor.transport.sinks import USUAL_PORTS, Sink, SnmpUser, sink_for
-from auditor.transport.sinks.asking import Mailbox, asked
+from auditor.transport.sinks.asking import Mailbox, asked, can_be_asked
 from auditor.transport.sinks.certificate import context_of
 from auditor.transport.sinks.inbox import Inbox
 
@@ -117,6 +117,8 @@ class _Run:
                 elif ask.mailbox:
                     self.mailbox = Mailbox(Path(ask.mailbox), self.inbox)
                     await self.mailbox.start()
+                else:
+                    can_be_asked(ask.command, self.options.environment)
             if self.options.on_listening is not None:
                 self.options.on_listening({channel: sink.port for channel, sink in self.sinks.items()})
             yield

@@ -89,10 +89,15 @@ def _asked(reader: ValueReader, item: Item | None) -> dict[Channel, Ask]:
         if len(parts) != 1:
             reader.wrong(entry, "either a command or a mailbox is asked", "Write  {command: [tools/asked, '{host}']}")
         elif "command" in parts:
+            before = len(reader.mistakes)
             if command := reader.command(parts["command"]):
                 found[cast(Channel, channel)] = Ask(command)
+            elif len(reader.mistakes) == before:
+                reader.wrong(parts["command"], "no program is named", "Write  {command: [tools/asked, '{host}']}")
         elif channel != "mail":
             reader.wrong(parts["mailbox"], "a mailbox holds mails only")
         elif path := reader.text(parts["mailbox"], ""):
             found["mail"] = Ask(mailbox=str(reader.root / Path(path).expanduser()))
+        else:
+            reader.wrong(parts["mailbox"], "no mailbox is named")
     return found

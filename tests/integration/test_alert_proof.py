@@ -315,6 +315,21 @@ def test_a_command_of_the_site_is_asked_instead_of_a_sink(script: str, state: st
     assert text in proof.text
 
 
+@pytest.mark.parametrize(
+    ("channel", "ask"),
+    [
+        ("syslog", Ask(("/nowhere/seen", "{host}"))),
+        ("syslog", Ask(("no-such-program",))),
+        ("mail", Ask(mailbox="/x/y")),
+    ],
+)
+def test_what_cannot_be_asked_stops_the_run_before_anything_is_sent(channel: Channel, ask: Ask) -> None:
+    ilo = virtual()
+    with pytest.raises(InputError, match="Nothing was sent"):
+        run(ilo, ProofOptions(settings(1, ask={channel: ask}), (channel,), ENVIRONMENT))
+    assert posts(ilo) == []
+
+
 def test_a_command_gets_none_of_our_credentials() -> None:
     ask: dict[Channel, Ask] = {"syslog": Ask(("sh", "-c", "env | grep -c AUDITOR_ | grep -x 0"))}
     environment = {**ENVIRONMENT, "PATH": "/usr/bin:/bin"}

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import mailbox
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,20 @@ async def asked(command: tuple[str, ...], words: Mapping[str, str], environment:
     if ended.code not in (0, 1):
         raise InputError(f"{command[0]} ended with exit code {ended.code}")
     return ended.output if ended.code == 0 and ended.output else None
+
+
+def can_be_asked(command: tuple[str, ...], environment: Mapping[str, str]) -> None:
+    """Looks whether there is such a program, before anything is sent that only it could find.
+
+    Errors:
+        InputError: there is none.
+    """
+    if "{" not in command[0] and shutil.which(command[0], path=environment.get("PATH")) is None:
+        raise InputError(
+            f"{command[0]} cannot be run: there is no such program",
+            untouched="Nothing was sent.",
+            next_step="alerts: ask: CHANNEL: command:  names a program and its arguments.",
+        )
 
 
 class Mailbox:
@@ -63,7 +78,12 @@ class Mailbox:
         try:
             return self._maildir(contents) if self._path.is_dir() else self._mbox()
         except (OSError, mailbox.Error) as error:
-            raise InputError(f"{self._path} cannot be read as a mailbox: {error}") from error
+            why = getattr(error, "strerror", None) or error
+            raise InputError(
+                f"{self._path} cannot be read as a mailbox: {why}",
+                untouched="" if contents else "Nothing was sent.",
+                next_step="alerts: ask: mail: mailbox:  names a Maildir or an mbox that is there and may be read.",
+            ) from error
 
     def _maildir(self, contents: bool) -> dict[str, bytes]:
         box = mailbox.Maildir(str(self._path), create=False)

@@ -53,6 +53,8 @@ def test_without_a_word_sinks_listen_on_loopback(tmp_path: Path) -> None:
         ("alerts: {ask: {mail: {}}}", "either a command or a mailbox"),
         ("alerts: {ask: {snmp: {mailbox: box}}}", "a mailbox holds mails only"),
         ("alerts: {ask: {snmp: {command: seen}}}", "a list is expected"),
+        ("alerts: {ask: {snmp: {command: []}}}", "no program is named"),
+        ("alerts: {ask: {mail: {mailbox: ''}}}", "no mailbox is named"),
     ],
 )
 def test_each_mistake_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
