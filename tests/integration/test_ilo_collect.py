@@ -12,7 +12,8 @@ from auditor.errors import InputError
 from auditor.model.snapshot import Collected
 from auditor.model.target import LocalTree, Target
 from auditor.model.value import Undetermined
-from auditor.surfaces.ilo.collect import WHOLE, collect
+from auditor.surfaces.ilo.collect import collect
+from auditor.surfaces.ilo.gaps import WHOLE
 from auditor.surfaces.ilo.links import expanded_members
 from auditor.surfaces.ilo.resources import interpret
 from auditor.surfaces.ilo.simulator.faults import FaultKind

@@ -126,7 +126,7 @@ def link(body: Json, pointer: str) -> str | None:
     """
     value = at(body, pointer)
     if isinstance(value, dict):
-        value = next((value[name] for name in ("@odata.id", "href", "extref") if name in value), None)
+        value = value.get("@odata.id" if "@odata.id" in value else "href" if "href" in value else "extref")
     return path_of(value) if isinstance(value, str) else None
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain
-from typing import Final
+from typing import Final, get_args
 
-from auditor.model.snapshot import Gap
+from auditor.errors import CollectError
+from auditor.model.snapshot import Cause, Gap
 from auditor.surfaces.ilo.failures import LOAD
 
+WHOLE: Final = "whole target"
 UNUSABLE: Final = "the link cannot be followed"
 _NAMED: Final = 8
 
@@ -54,3 +56,9 @@ def no_turn(what: str, deadline_s: float) -> Gap:
         "no answer, and a wrong password is tried once only",
         "Look at those iLOs, then run it again for this one.",
     )
+
+
+def gap_of(what: str, error: CollectError, kinds: tuple[str, ...], *, complete: bool = False) -> Gap:
+    """The gap that an error is. It hides nothing where it is ``complete``: what cannot be there without a licence."""
+    cause: Cause = next((one for one in get_args(Cause) if one == error.cause), "unreachable")
+    return Gap(what, cause, error.what, error.next_step or "", kinds, complete)

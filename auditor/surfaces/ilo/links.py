@@ -18,7 +18,7 @@ MAX_MEMBERS: Final = 256
 MAX_OWNERS: Final = 16
 
 
-class Link(msgspec.Struct, frozen=True):
+class Link(msgspec.Struct, frozen=True, cache_hash=True):
     """A link from a resource of role ``frm`` at one of ``pointers`` to a resource of role ``to``.
 
     ``members`` is the role of the members where ``to`` is a collection, else empty. ``kinds`` are the kinds of
@@ -161,6 +161,7 @@ class Found(msgspec.Struct, frozen=True):
     owner: str
 
 
+@lru_cache(maxsize=256)
 def links_of(role: str) -> tuple[Link, ...]:
     """The links to follow from a resource of that role."""
     return tuple(one for one in LINKS if one.frm == role)
