@@ -95,8 +95,10 @@ def _by_snmp(bodies: Bodies, owner: str, gaps: tuple[Gap, ...]) -> Iterable[_Way
 def _snmp_off(bodies: Bodies, owner: str) -> str:
     """The doubt that stays where SNMP itself is switched off: no document says that traps are sent all the same."""
     protocol = first(bodies.of("network_protocol", owner))
-    off = protocol is not None and _on(protocol.body, "/SNMP/ProtocolEnabled") is False
-    return "SNMP is switched off among the network services" if off else ""
+    on = _on(protocol.body, "/SNMP/ProtocolEnabled") if protocol else True
+    if on is None:
+        return "whether SNMP is on among the network services is not shown"
+    return "" if on else "SNMP is switched off among the network services"
 
 
 def _by_protocol(bodies: Bodies, owner: str, gaps: tuple[Gap, ...]) -> Iterable[_Way]:

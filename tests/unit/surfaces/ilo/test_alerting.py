@@ -192,7 +192,8 @@ def test_a_trap_switch_that_is_not_shown_leaves_open_what_rests_on_it(switch: st
 def test_snmp_among_the_services_without_its_switch_is_not_known_to_be_on(shown: dict[str, object]) -> None:
     tree = bodies("ilo5")
     tree[PROTOCOL]["SNMP"] = shown  # type: ignore[assignment]
-    assert judged(collection(tree))["ILO-ALERT-016"].outcome == "not evaluated"
+    found = judged(collection(tree))
+    assert [found[rule].outcome for rule in ("ILO-ALERT-001", "ILO-ALERT-016")] == ["not evaluated"] * 2
 
 
 def test_what_waits_for_a_reset_where_it_could_not_be_read_is_not_known() -> None:
