@@ -6,7 +6,7 @@ import asyncio
 import urllib.request
 from pathlib import Path
 
-from auditor.model.plan import ApplyReport, DirectiveEdit, Origin, Proposal, Step
+from auditor.model.plan import ApplyReport, DirectiveEdit, Disruption, Origin, Proposal, Step
 from auditor.plan.build import PlanRequest, build_plan
 from auditor.plan.folder import read_plan, write_plan, write_signature
 from auditor.services.changes import (
@@ -99,14 +99,16 @@ class Site:
         return asyncio.run(take_snapshot(desk.fleet, desk.fleet.targets, desk.collect_options())).revision
 
 
-def planned_line(site: Site, text: str) -> str:
-    """A signed plan that puts a line at the end of the main file, whatever it does."""
+def planned_line(site: Site, text: str, way: Disruption = "reload", *, instead_of: str = "") -> str:
+    """A signed plan that puts lines at the end of the main file, or in the place of a line, whatever they do."""
     desk = site.fleet.desk()
-    main = site.root / "httpd.conf"
-    last = main.read_bytes().count(b"\n") + 1
-    change = DirectiveEdit("httpd.conf", last, last - 1, "", f"{text}\n")
-    undo = DirectiveEdit("httpd.conf", last, last + text.count("\n"), change.after, "")
-    proposal = Proposal("web1/httpd", (Step("1", "why", change, undo, "reload", (), ()),), ())
+    lines = (site.root / "httpd.conf").read_text("latin-1").splitlines(keepends=True)
+    before = "".join(line for line in lines if instead_of and line.startswith(instead_of))
+    at = lines.index(before) + 1 if before else len(lines) + 1
+    after = f"{text}\n"
+    change = DirectiveEdit("httpd.conf", at, at - 1 + before.count("\n"), before, after)
+    undo = DirectiveEdit("httpd.conf", at, at - 1 + after.count("\n"), after, before)
+    proposal = Proposal("web1/httpd", (Step("1", "why", change, undo, way, (), ()),), ())
     origin = Origin("diff", ("x",), key_id=desk.sealer.key_id)
     plan = build_plan([proposal], PlanRequest("why", "ops1", origin, desk.clock()))
     identity = write_plan(desk.fleet.plans_path, plan)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auditor.errors import ApplyError, AuditorError, RefusedError
-from auditor.model.plan import Cohort, Direction, DirectiveEdit, Origin, Plan, Step, Wave
+from auditor.model.plan import Cohort, Direction, DirectiveEdit, Disruption, Origin, Plan, Step, Wave
 from auditor.model.target import LocalTree, Target
 from auditor.plan.journal import FileJournal, read_entries, runs_of
 from auditor.surfaces.httpd.carry_out.files import LiveFile
@@ -62,8 +62,8 @@ class FakeServer:
             return Verdict(False, "Invalid command 'Nonsense'")
         return Verdict(True, "", tuple(str(self.root / name) for name in content))
 
-    async def running(self) -> Running | None:
-        if not self.up:
+    async def running(self, pid_file: str = "") -> Running | None:
+        if not self.up or pid_file:
             return None
         children, addresses = frozenset({(self.generation, "1")}), (("127.0.0.1", 80),)
         return Running(self.pid, "1", children, addresses, frozenset(), self.generation)
@@ -72,8 +72,23 @@ class FakeServer:
         self.calls.append("reload")
         self._load()
 
-    async def start(self) -> None:
+    async def pid_file(self) -> str:
+        return "/run/httpd.pid"
+
+    async def restart(self) -> None:
+        self.calls.append("restart")
+        self._load()
+
+    async def stop(self, running: Running) -> None:
+        self.calls.append("stop")
+        assert self.up
+        assert running.pid == self.pid
+        self.up = False
+
+    async def start(self, unit: str = "") -> None:
         self.calls.append("start")
+        assert not self.up
+        self.pid += 1
         self.up = True
         self._load()
 
@@ -92,7 +107,7 @@ class FakeServer:
         self.up = True
         self._load()
 
-    async def prove(self, before: Running | None) -> str:
+    async def prove(self, before: Running | None, *, anew: bool = False) -> str:
         if not self.up:
             raise ApplyError("the server ended at the reload.")
         return f"reloaded: generation {before.generation} → {self.generation}" if before else "started"
@@ -104,7 +119,7 @@ class FakeSurvey:
     def seal(self, name: str, content: bytes) -> bytes:
         return seal_text(content, SEALER)
 
-    async def preflight(self, new: Sequence[tuple[LiveFile, bytes]], root: str) -> tuple[str, ...]:
+    async def preflight(self, new: Sequence[tuple[LiveFile, bytes]], root: str, way: Disruption) -> tuple[str, ...]:
         return ()
 
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 
-from auditor.model.plan import AttributeIs, Condition, DirectiveEdit, DocumentIs, Effect, Proposal, Step, Wish
+from auditor.model.plan import (
+    AttributeIs,
+    Condition,
+    DirectiveEdit,
+    Disruption,
+    DocumentIs,
+    Effect,
+    Proposal,
+    Step,
+    Wish,
+)
 from auditor.model.resource import Address
 from auditor.model.snapshot import Collected, Interpretation
 from auditor.model.value import Boolean, Duration, Number, Text, Undetermined, Value, show
+from auditor.surfaces.httpd.activation import heaviest, needed, sentence, unknown
 from auditor.surfaces.httpd.apart import apart
 from auditor.surfaces.httpd.edited_files import EditedFiles, Made
 from auditor.surfaces.httpd.governing import Model, build_model
@@ -28,7 +41,8 @@ _Key = tuple[str, str, str]
 def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOptions) -> Proposal:
     """Steps in order, every effect on other attributes, and what cannot be done, a sentence each. Pure.
 
-    A step's line numbers are those of the file as the steps before it leave it. All steps need one reload.
+    A step's line numbers are those of the file as the steps before it leave it. All steps are activated at once, by
+    what the heaviest of them needs.
     """
     before = interpret(collected, options)
     state, refusals, notes = collected, [], []
@@ -55,7 +69,12 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
     missed = [sentence for wish in fulfilled if (sentence := _missed(wish, before, after))]
     if missed:
         return Proposal(collected.target, (), (), (*refusals, *missed), tuple(notes))
-    steps = tuple(_step(number, one, wish, collected, before, after) for number, (one, wish) in enumerate(edits, 1))
+    ways, reasons = _activated(collected, [one for one, _ in edits], options)
+    notes += [reason for reason in reasons if reason not in notes]
+    steps = tuple(
+        _step(number, one, wish, collected, (before, after), way)
+        for number, ((one, wish), way) in enumerate(zip(edits, ways, strict=True), 1)
+    )
     asked = {_key(wish.address) for wish in fulfilled}
     effects = _effects(before, after, asked)
     others = sum(1 for one in effects if not one.asked and one.address.attribute == "read_timeout")
@@ -216,9 +235,10 @@ def _step(
     made: Made,
     wish: Wish,
     collected: Collected,
-    before: Interpretation,
-    after: Interpretation,
+    seen: tuple[Interpretation, Interpretation],
+    way: Disruption,
 ) -> Step:
+    before, after = seen
     edit = made.edit
     address = msgspec.structs.replace(wish.address, target="")
     preconditions: list[Condition] = []
@@ -231,10 +251,30 @@ def _step(
         why=made.why,
         change=edit,
         undo=undone(edit),
-        disruption="reload",
+        disruption=way,
         preconditions=tuple(preconditions),
         postconditions=(AttributeIs(address, _value(after, wish.address)),),
     )
+
+
+def _activated(
+    collected: Collected, edits: list[Made], options: InterpretOptions
+) -> tuple[list[Disruption], list[str]]:
+    """What each edit needs to take effect, and why it is more than a reload."""
+    states = [collected]
+    for one in edits:
+        states.append(_apply(states[-1], one.edit))
+    first, last = (resolve_collected(one, options) for one in (collected, states[-1]))
+    found = needed(first, last)
+    notes = [sentence(one) for one in found]
+    notes += [f"whether a reload is enough for {name}, its module's manual says" for name in unknown(first, last)]
+    if not found:
+        return [heaviest(())] * len(edits), notes
+    read = [first, *(resolve_collected(one, options) for one in states[1:-1]), last]
+    ways = [heaviest(needed(*pair)) for pair in pairwise(read)]
+    if heaviest(found) not in ways:  # the steps need it together: a Listen goes, and another of its port comes
+        ways[-1] = heaviest(found)
+    return ways, notes
 
 
 def _value(interpretation: Interpretation, address: Address) -> Value | None:

@@ -6,92 +6,60 @@ match, a port in use, a missing program and a changed MPM all pass it, and end t
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from auditor.errors import RefusedError
+from auditor.model.plan import DISRUPTIONS, Disruption
+from auditor.surfaces.httpd.activation import added, endpoint, listened, needed, sentence
 from auditor.surfaces.httpd.carry_out.surroundings import Surroundings
 from auditor.surfaces.httpd.directive import Directive, Resolved
 from auditor.surfaces.httpd.words import as_path, split_words
 
-_STOP_AND_START: Final = frozenset(
-    {"pidfile", "serverlimit", "threadlimit", "listenbacklog", "scoreboardfile", "coredumpdirectory"}
-)
 _LOGS: Final = frozenset({"customlog", "errorlog", "transferlog", "globallog"})
 _CERTIFICATE: Final = "sslcertificatefile"
 _KEY: Final = "sslcertificatekeyfile"
 
 
-async def preflight(before: Resolved, after: Resolved, machine: Surroundings) -> tuple[str, ...]:
+async def preflight(before: Resolved, after: Resolved, machine: Surroundings, way: Disruption) -> tuple[str, ...]:
     """What was looked at, a sentence each; nothing where the change touches none of it.
+
+    ``way`` is how the plan has the change take effect.
 
     Errors:
         RefusedError: the server would not survive the reload, or would not do what the change says.
     """
-    new = _added(before.directives, after.directives)
-    gone = _added(after.directives, before.directives)
-    _refuse_stop_and_start([*new, *gone])
+    new = added(before.directives, after.directives)
+    gone = added(after.directives, before.directives)
     return (
+        *_activated(before, after, way),
         *await _ports(new, before.directives, machine),
         *await _programs(new, after.server_root, machine),
         *await _certificates([*new, *gone], after, machine),
     )
 
 
-def _added(before: Sequence[Directive], after: Sequence[Directive]) -> list[Directive]:
-    """The directives of ``after`` that are not in ``before``, counted."""
-    left = Counter(_key(directive) for directive in before)
-    found: list[Directive] = []
-    for directive in after:
-        if left[_key(directive)] > 0:
-            left[_key(directive)] -= 1
-        else:
-            found.append(directive)
-    return found
-
-
-def _key(directive: Directive) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-    within = tuple((section.name.lower(), section.arguments) for section in directive.within)
-    return directive.name.lower(), directive.arguments, within
-
-
-def _refuse_stop_and_start(changed: Sequence[Directive]) -> None:
-    for directive in changed:
-        name = directive.name.lower()
-        mpm = name == "loadmodule" and re.match(r"mpm_\w+_module\b", directive.arguments)
-        if name in _STOP_AND_START or mpm:
-            raise _refused(
-                directive,
-                f"{directive.name} {directive.arguments} takes effect at a stop and start only, "
-                "and a reload with it fails or changes nothing",
-            )
+def _activated(before: Resolved, after: Resolved, way: Disruption) -> list[str]:
+    """What needs more than a reload, where the plan is for that."""
+    found = needed(before, after)
+    for one in found:
+        if DISRUPTIONS.index(one.need.disruption) > DISRUPTIONS.index(way):
+            raise _refused(one.directive, f"{sentence(one)}, and the plan is for a {way}")
+    return [sentence(one) for one in found]
 
 
 async def _ports(new: Sequence[Directive], before: Sequence[Directive], machine: Surroundings) -> tuple[str, ...]:
-    held = {_endpoint(one.arguments) for one in before if one.name.lower() == "listen"}
+    held = listened(before)
     said: list[str] = []
     for directive in new:
-        if directive.name.lower() != "listen":
-            continue
-        endpoint = _endpoint(directive.arguments)
-        if endpoint is None or any(other and other[1] == endpoint[1] for other in held):
+        here = endpoint(directive)
+        if here is None or here in held or any(here.overlaps(other) for other in held):
             continue  # the server itself holds the port
-        host, port = endpoint
-        if why := await machine.port(host, port):
-            raise _refused(directive, f"port {port} cannot be listened on: {why}")
-        said.append(f"port {port} is free")
+        if why := await machine.port(here.host, here.port):
+            raise _refused(directive, f"port {here.port} cannot be listened on: {why}")
+        said.append(f"port {here.port} is free")
     return tuple(said)
-
-
-def _endpoint(arguments: str) -> tuple[str, int] | None:
-    words = split_words(arguments)
-    host, _, port = (words[0] if words else "").rpartition(":")
-    if not port.isdigit() or not 0 < int(port) < 65536:
-        return None
-    return ("" if host in ("*", "0.0.0.0") else host.strip("[]")), int(port)  # noqa: S104 - read, not bound by choice
 
 
 async def _programs(new: Sequence[Directive], server_root: str, machine: Surroundings) -> tuple[str, ...]:

@@ -26,6 +26,9 @@ class Running:
     generation: int | None
     unprobed: str = ""
     """Why the inventory's probe fails already, so that its failing afterwards is none of the change's."""
+    pid_file: str = ""
+    unit: str = ""
+    """The service that it runs as, where it is the main process of one."""
 
     def serves_the_same_as(self, other: Running) -> bool:
         """Whether it cannot have read its files between the two looks: nobody started or reloaded it."""
@@ -87,6 +90,20 @@ def process_of(said: bytes) -> Process | None:
     inodes = {match[1] for line in lines[fd + 1 : tcp] if (match := _SOCKET.search(line))}
     addresses = {_asked_at(one) for one in listening_of(lines[tcp + 1 : -2], inodes)}
     return Process(pid, parent[20], children, tuple(sorted(addresses)))
+
+
+_UNIT: Final = re.compile(r"^\d+:(?:name=systemd)?:.*/([^/]+\.service)$", re.MULTILINE)
+UNIT: Final = r"""
+command -v systemctl >/dev/null 2>&1 || exit 0
+cat "/proc/$1/cgroup" 2>/dev/null
+"""
+"""Tells the control groups of process ``$1``, where there is a service manager to ask about them."""
+
+
+def unit_of(groups: str) -> str:
+    """The service that a process's control groups (``/proc/PID/cgroup``) name; empty where they name none."""
+    found = _UNIT.search(groups)
+    return found[1] if found else ""
 
 
 def generation_of(answer: bytes) -> int | None:

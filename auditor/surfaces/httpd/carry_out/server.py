@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, Protocol
 from auditor.errors import ApplyError, CollectError
 from auditor.model.target import LocalTree, SshTree
 from auditor.surfaces.httpd.carry_out.asking import Asker, answers_of, ask_here
-from auditor.surfaces.httpd.carry_out.running import PROCESSES, Process, Running, process_of
+from auditor.surfaces.httpd.carry_out.running import PROCESSES, UNIT, Process, Running, process_of, unit_of
 from auditor.surfaces.httpd.envvars import shell_variables
 from auditor.transport.interface import Shell
 from auditor.transport.local_shell import LocalShell
@@ -30,6 +30,7 @@ _DEADLINE_S: Final = 60
 SETTLE_S = 3.0
 """Deaths came more than a second after the command had returned; seen up to 3 seconds later."""
 _APPEAR_S: Final = 20.0
+_END_S: Final = 30.0
 _BODY: Final = 64 * 1024
 _OUTPUT: Final = 16 * 1024 * 1024
 _MOUNTED: Final = "auditor: mounted"
@@ -63,20 +64,32 @@ class Server(Protocol):
         """The server's own check, with files bound over others in a private mount; None: that cannot be done here."""
         ...
 
-    async def running(self) -> Running | None:
-        """The running server, or None."""
+    async def running(self, pid_file: str = "") -> Running | None:
+        """The running server by the PidFile of the configuration, or by another one; None where there is none."""
+        ...
+
+    async def pid_file(self) -> str:
+        """The PidFile of the configuration as it stands; empty where the server does not say."""
         ...
 
     async def reload(self) -> None:
         """Reloads gracefully. Errors: ApplyError where the command fails."""
         ...
 
-    async def start(self) -> None:
-        """Starts the server. Errors: ApplyError where the command fails."""
+    async def restart(self) -> None:
+        """Restarts under the same parent process. Errors: ApplyError where the command fails."""
         ...
 
-    async def prove(self, before: Running | None) -> str:
-        """What proves that the server serves anew. Errors: ApplyError where nothing does."""
+    async def stop(self, running: Running) -> None:
+        """Stops that server, and returns once it has ended. Errors: ApplyError where it does not end."""
+        ...
+
+    async def start(self, unit: str = "") -> None:
+        """Starts the server, as a service where ``unit`` names one. Errors: ApplyError where the command fails."""
+        ...
+
+    async def prove(self, before: Running | None, *, anew: bool = False) -> str:
+        """What proves that the server serves anew; ``anew``: as another process. Errors: ApplyError: nothing does."""
         ...
 
     async def probe(self) -> str:
@@ -111,6 +124,7 @@ class HttpdServer:
     envvars: Callable[[str], Awaitable[bytes]] = _envvars_here
     _pid_file: str = ""
     _pid: str = ""
+    _unit: tuple[int, str] = (0, "")
     _environment: dict[str, str] | None = None
 
     @property
@@ -144,29 +158,72 @@ class HttpdServer:
         found = re.findall(r"^ +\((?:\*|\d+)\) (/.*)$", dump.said, re.MULTILINE)
         return Verdict(True, "the server's own check passes", tuple(found))
 
-    async def running(self) -> Running | None:
-        """The running server by its PidFile (``-D DUMP_RUN_CFG``), or None where there is none."""
-        process = await self._process()
+    async def running(self, pid_file: str = "") -> Running | None:
+        """The running server by its PidFile, or None where there is none."""
+        if not pid_file:
+            self._pid_file = self._pid_file or await self.pid_file()
+        process = await self._process(pid_file or self._pid_file)
         if process is None:
             return None
         answering, generation = await answers_of(self.asker, process.addresses)
-        return Running(process.pid, process.started, process.children, process.addresses, answering, generation)
+        return Running(
+            process.pid,
+            process.started,
+            process.children,
+            process.addresses,
+            answering,
+            generation,
+            pid_file=pid_file or self._pid_file,
+            unit=await self._unit_of(process.pid),
+        )
+
+    async def pid_file(self) -> str:
+        """As ``-D DUMP_RUN_CFG`` says."""
+        done = await self._run([*self.command, "-t", "-D", "DUMP_RUN_CFG"])
+        match = re.search(r'^PidFile: "(.+)"$', done.said, re.MULTILINE)
+        return match[1] if match else ""
 
     async def reload(self) -> None:
         """``-k graceful``."""
         await self._control("graceful")
 
-    async def start(self) -> None:
-        """``-k start``."""
-        await self._control("start")
+    async def restart(self) -> None:
+        """``-k restart``."""
+        await self._control("restart")
 
-    async def prove(self, before: Running | None) -> str:
+    async def stop(self, running: Running) -> None:
+        """``-k stop`` with the PidFile that it runs with, or its service; the files may say something else by now."""
+        if running.unit:
+            await self._serve("stop", running.unit)
+        else:
+            written = running.pid_file.replace("\\", "\\\\").replace('"', '\\"')
+            await self._control("stop", "-c", f'PidFile "{written}"')
+        deadline = time.monotonic() + _END_S
+        self._pid = str(running.pid)
+        while (now := await self._process(running.pid_file)) and (now.pid, now.started) == (
+            running.pid,
+            running.started,
+        ):
+            if time.monotonic() > deadline:
+                raise ApplyError(f"the server did not end within {_END_S:g} s.")
+            await asyncio.sleep(0.1)
+        self._pid_file = self._pid = ""
+
+    async def start(self, unit: str = "") -> None:
+        """``-k start``, or its service."""
+        self._pid_file = self._pid = ""
+        if unit:
+            await self._serve("start", unit)
+        else:
+            await self._control("start")
+
+    async def prove(self, before: Running | None, *, anew: bool = False) -> str:
         """Waits until the server shows a new generation, then at least three seconds more, and asks it again."""
-        now = await self._renewed(before)
+        now = await self._renewed(None if anew else before)
         await asyncio.sleep(self.settle_s)
         later = await self.running()
         if later is None or (later.pid, later.started) != (now.pid, now.started):
-            raise ApplyError(f"the server ended within {self.settle_s:g} s after the reload.")
+            raise ApplyError(f"the server ended within {self.settle_s:g} s after the {'start' if anew else 'reload'}.")
         still = (before.answering & frozenset(later.addresses)) - later.answering if before else frozenset()
         if still:
             listed = ", ".join(f"{host}:{port}" for host, port in sorted(still))
@@ -174,7 +231,7 @@ class HttpdServer:
         answer, why = await aside(self._probe)
         if why and not (before and before.unprobed):
             raise ApplyError(f"{why}.")
-        return self._sentence(before, later) + (f"; {why}, as before" if why else answer)
+        return self._sentence(None if anew else before, later) + (f"; {why}, as before" if why else answer)
 
     async def probe(self) -> str:
         """Why the inventory's probe fails; empty where it answers, or there is none."""
@@ -228,10 +285,24 @@ class HttpdServer:
             return "", f"the probe {self.tree.probe} answers {status}"
         return f"; {self.tree.probe} {status} in {time.monotonic() - begun:.2f} s", ""
 
-    async def _control(self, verb: str) -> None:
-        done = await self._run([*self.command, "-k", verb])
+    async def _control(self, verb: str, *extra: str) -> None:
+        done = await self._run([*self.command, "-k", verb, *extra])
         if done.status:
             raise ApplyError(f"{self.tree.server[0]} -k {verb} failed: {_reason(done)}")
+
+    async def _serve(self, verb: str, unit: str) -> None:
+        done = await self._run(["systemctl", verb, unit])
+        if done.status:
+            raise ApplyError(f"systemctl {verb} {unit} failed: {_reason(done)}")
+
+    async def _unit_of(self, pid: int) -> str:
+        """The service of which a process is the main one, asked for once."""
+        if self._unit[0] != pid:
+            groups = await self._ask(UNIT, (str(pid),), b"", "the look at its control group")
+            unit = unit_of(groups.decode("utf-8", "replace"))
+            main = await self._run(["systemctl", "show", "-p", "MainPID", unit]) if unit else _Done(1, "")
+            self._unit = pid, unit if main.said.strip() == f"MainPID={pid}" else ""
+        return self._unit[1]
 
     async def _run(self, command: Sequence[str]) -> _Done:
         """Runs it in a session of its own: Ctrl-C at the terminal must not reach the server."""
@@ -241,15 +312,11 @@ class HttpdServer:
         status, _, text = said.decode("utf-8", "replace").partition("\n")
         return _Done(int(status) if status.isdigit() else 255, text)
 
-    async def _process(self) -> Process | None:
-        """The parent process; the PidFile is asked for once, a plan that changes it is refused."""
-        if not self._pid_file:
-            done = await self._run([*self.command, "-t", "-D", "DUMP_RUN_CFG"])
-            match = re.search(r'^PidFile: "(.+)"$', done.said, re.MULTILINE)
-            if match is None:
-                return None
-            self._pid_file = match[1]
-        arguments = (self._pid_file, self.tree.server[0], self._pid)
+    async def _process(self, pid_file: str) -> Process | None:
+        """The parent process of a PidFile; none where its name is not known."""
+        if not pid_file:
+            return None
+        arguments = (pid_file, self.tree.server[0], self._pid)
         try:
             found = process_of(await self._ask(PROCESSES, arguments, b"", "the look at the server"))
         except ValueError as error:

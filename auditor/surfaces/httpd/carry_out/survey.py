@@ -9,6 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from auditor.errors import CollectError
+from auditor.model.plan import Disruption
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected
 from auditor.model.target import LocalTree, SshTree, Target
@@ -36,7 +37,7 @@ class LiveSurvey:
         """A file's content as it would be collected."""
         return seal_text(content, self._sealer, self._known)
 
-    async def preflight(self, new: Sequence[tuple[LiveFile, bytes]], root: str) -> tuple[str, ...]:
+    async def preflight(self, new: Sequence[tuple[LiveFile, bytes]], root: str, way: Disruption) -> tuple[str, ...]:
         """What the server's own check skips, on the tree with the files' new bytes; see :mod:`.preflight`."""
         real = {_name_of(live.real, root): content for live, content in new}
         documents = tuple(
@@ -50,7 +51,7 @@ class LiveSurvey:
             environment=self._tree.environment,
         )
         return await preflight(
-            resolve_collected(self._collected, options), resolve_collected(after, options), self._machine
+            resolve_collected(self._collected, options), resolve_collected(after, options), self._machine, way
         )
 
 

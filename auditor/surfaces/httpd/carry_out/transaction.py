@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import msgspec
 
 from auditor.errors import ApplyError, AuditorError, RefusedError
-from auditor.model.plan import Direction, DirectiveEdit, Step
+from auditor.model.plan import DISRUPTIONS, Direction, DirectiveEdit, Disruption, Step
 from auditor.model.target import Target
 from auditor.surfaces.httpd.carry_out.backup import Kept, Manifest
 from auditor.surfaces.httpd.carry_out.edits import edited
@@ -23,6 +23,11 @@ from auditor.surfaces.interface import ActOptions, Caveat
 
 REPLACE: Final = "replace"
 RELOAD: Final = "reload"
+RESTART: Final = "restart"
+STOP: Final = "stop"
+START: Final = "start"
+_TOLD: Final = frozenset({RELOAD, RESTART, STOP})
+"""Acts after which the server may have read the new files."""
 _UNCHECKED: Final = Checked("nowhere", "")
 Pairs = tuple[tuple[LiveFile, bytes], ...]
 
@@ -34,7 +39,7 @@ class Survey(Protocol):
         """A file's content as it would be collected."""
         ...
 
-    async def preflight(self, new: Pairs, root: str, /) -> tuple[str, ...]:
+    async def preflight(self, new: Pairs, root: str, way: Disruption, /) -> tuple[str, ...]:
         """Looks at the files' new bytes for what the server's own check skips; gives what it checked, or refuses."""
         ...
 
@@ -67,7 +72,7 @@ class HttpdTransaction:
         await self.machine.stage(self._pairs)
         said = [self._found(), await self._check()]
         if survey:
-            said.extend(await survey.preflight(self._pairs, self.machine.root))
+            said.extend(await survey.preflight(self._pairs, self.machine.root, self.way))
         self._running = await self._probed(await self.server.running())
         return tuple(said)
 
@@ -253,10 +258,41 @@ class HttpdTransaction:
                 raise ApplyError(f"the server refuses the new files: {text}")
         if self._running is None:
             return "the server does not run: there is nothing to reload"
+        if self.way == "stop and start":
+            return await self._start_anew(self._running)
         return await self._reload(self._running)
+
+    @property
+    def way(self) -> Disruption:
+        """What the plan's steps need to take effect, all at once."""
+        return max((step.disruption for step in self.steps), key=DISRUPTIONS.index)
+
+    async def _start_anew(self, before: Running) -> str:
+        journal = self.options.journal
+        journal.intent("", STOP, pid=str(before.pid), started=before.started, pid_file=before.pid_file)
+        self.machine.reached(STOP)
+        await self.server.stop(before)
+        journal.done("", STOP)
+        return f"stopped; {await self._start(before)}"
+
+    async def _start(self, before: Running | None) -> str:
+        journal = self.options.journal
+        journal.intent("", START, pid_file=await self.server.pid_file())
+        self.machine.reached(START)
+        await self.server.start(before.unit if before else "")
+        proof = await self.server.prove(before, anew=True)
+        journal.done("", START, proof=proof)
+        return proof
 
     async def _reload(self, before: Running) -> str:
         journal = self.options.journal
+        if self.way == "restart":
+            journal.intent("", RESTART, pid=str(before.pid), started=before.started)
+            self.machine.reached(RESTART)
+            await self.server.restart()
+            proof = await self.server.prove(before)
+            journal.done("", RESTART, proof=proof)
+            return proof
         journal.intent("", RELOAD, pid=str(before.pid), started=before.started)
         self.machine.reached(RELOAD)
         await self.server.reload()
@@ -316,25 +352,26 @@ class HttpdTransaction:
     async def _activate_again(self, begun: Mapping[str, Mapping[str, str]]) -> str:
         """Activates what was put back, where the server may have read the other: by us, a log rotation, or a boot."""
         before = _read(begun.get("back up", {}).get("server", ""))
-        if RELOAD not in begun:
+        if not _TOLD & begun.keys():
             now = await self.server.running()
             if now is None or (before is not None and now.serves_the_same_as(before)):
                 return "the server has not read the other files: not reloaded"
         verdict = await self.server.check()
         if verdict is None or not verdict.passed:
             raise ApplyError(f"the server refuses the files as they were: {verdict.text if verdict else 'no answer'}")
-        running = await self.server.running()
         try:
+            running = await self.server.running()
+            # Started anew, it may run by the PidFile that the plan gave it.
+            if running is None and (other := begun.get(START, {}).get("pid_file", "")):
+                running = await self.server.running(other)
+            unprobed = before.unprobed if before else ""
             if running is not None:
-                return await self._reload(replace(running, unprobed=before.unprobed if before else ""))
-            # It ran before our reload and does not any more: that is ours to put right.
-            self.options.journal.intent("", "start")
-            await self.server.start()
-            proof = await self.server.prove(None)
-            self.options.journal.done("", "start", proof=proof)
+                renew = self._start_anew if STOP in begun else self._reload
+                return await renew(replace(running, unprobed=unprobed))
+            # It ran before we told it anything and does not any more: that is ours to put right.
+            return f"the server had ended and was {await self._start(before)}"
         except AuditorError as error:
             raise ApplyError(f"the files are as before, but the server is not: {error.what}") from error
-        return f"the server had ended and was {proof}"
 
 
 def _readable(found: LiveFile | RefusedError) -> LiveFile:

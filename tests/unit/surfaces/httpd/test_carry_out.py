@@ -226,6 +226,32 @@ def test_a_sync_that_fails_anywhere_leaves_it_as_before_or_after(tmp_path: Path,
     assert failed > points - 10, "what is only tidied up may fail, and nothing else"
 
 
+def test_a_stop_and_start_that_is_ended_at_any_act_leaves_a_server_that_serves_as_before_or_after(
+    tmp_path: Path,
+) -> None:
+    def world_at(name: str) -> World:
+        step = edit("httpd.conf", 3, "Timeout 60\n", "Timeout 30\n")
+        return make_world(tmp_path / name, (msgspec.structs.replace(step, disruption="stop and start"),))
+
+    world, acts = world_at("whole"), CountingActs()
+    carry_out(world, "forward", acts)
+    after = world.state()
+    assert [call for call in world.server.calls if call != "check"] == ["stop", "start"]
+    assert {"stop", "start"} <= set(acts.names)
+    for at in range(len(acts.names)):
+        for again in (None, at + at % 9) if at % 3 == 0 else (None,):
+            world = world_at(f"{at}-{again}")
+            before = world.state()
+            with pytest.raises(Killed):
+                carry_out(world, "forward", KilledAt(at))
+            if again is not None:
+                with contextlib.suppress(Killed):
+                    recover(world, KilledAt(again - at))
+            recover(world)
+            assert world.server.up, f"ended at act {at}"
+            assert_whole(world, before, after, f"ended at act {at}")
+
+
 def test_a_secret_is_taken_from_the_live_line(tmp_path: Path) -> None:
     secret = 'RequestHeader set Authorization "Bearer s3cr3t-t0ken-0001"\n'
     sealed = FakeSurveyed(secret)
