@@ -47,7 +47,8 @@ class SshTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     ``host`` is a name or address, or a ``Host`` of ssh_config; ``user`` and ``port`` are left to ssh_config where they
     are empty. ``path`` is absolute there; empty: find it. ``sudo`` reads as root, by ``sudo -n``. ``config`` is an
     ssh_config to use instead of the user's own. The rest is as for a :class:`LocalTree`; ``server``, its
-    ``environment`` and ``state_dir`` are those of that machine, and ``probe`` is asked from here.
+    ``environment`` and ``state_dir`` are those of that machine, and ``probe`` is asked from here. ``inside`` are a
+    folder there and the one at whose place it stands while a plan is rehearsed; no inventory says it.
     """
 
     host: str
@@ -64,6 +65,7 @@ class SshTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     built_in: tuple[str, ...] = ()
     state_dir: str = ""
     probe: str = ""
+    inside: tuple[str, ...] = ()
 
 
 class StoredSnapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="snapshot"):

@@ -5,7 +5,7 @@ A new surface is a new folder with this face, found through the entry-point grou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -162,12 +162,13 @@ class Copy(msgspec.Struct, frozen=True):
 
     ``text`` says what it is. ``wrap`` is the command under which whatever works on it has to run; such a command says
     :data:`MOUNTED` once it is inside. ``broken`` says why the target does not pass its own check even unchanged, so
-    that the copy could prove nothing.
+    that the copy could prove nothing. ``leave`` removes what of it stands elsewhere than below the folder.
     """
 
     text: str
     wrap: tuple[str, ...] = ()
     broken: str = ""
+    leave: Callable[[], Awaitable[None]] | None = None
 
 
 class StandIn(msgspec.Struct, frozen=True):
@@ -178,7 +179,7 @@ class StandIn(msgspec.Struct, frozen=True):
 
     target: Target
     environment: Mapping[str, str]
-    state: Callable[[], Mapping[str, str]]
+    state: Callable[[], Awaitable[Mapping[str, str]]]
 
 
 class Surface(Protocol):

@@ -17,9 +17,12 @@ from auditor.plan.folder import read_plan, write_plan
 from auditor.services.changes import Judged, SetWay, propose_plan, rehearse_plan, show_plan
 from auditor.services.check import default_policy
 from auditor.surfaces.httpd.carry_out import server
+from auditor.surfaces.httpd.carry_out.far import copying
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
+from tests.fakes.far_sites import FarSite
 from tests.fakes.fleets import TestFleet
 from tests.fakes.sites import ROUTE, Site
+from tests.ssh_server import SshServer
 from tests.virtual_ilo import PASSWORD, USERNAME, with_ilo
 
 pytestmark = pytest.mark.integration
@@ -163,3 +166,56 @@ def test_an_ilo_is_rehearsed_on_a_virtual_one_with_dependencies_and_post(tmp_pat
     texts = [text for text, held in found.targets[0].checks if held]
     assert any("POST accepted" in text for text in texts), texts
     assert {method for method, path in asked if "Sessions" not in path} == {"GET"}, "the iLO itself is only read"
+
+
+@pytest.fixture
+def far(
+    ssh_server: SshServer, tmp_path: Path, httpd: Path, ssh_keygen: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FarSite]:
+    monkeypatch.setattr(server, "SETTLE_S", 0.3)
+    with FarSite(ssh_server, tmp_path / "site") as made:
+        yield made
+
+
+def rehearse_there(site: FarSite, plan: str) -> Rehearsal:
+    return asyncio.run(rehearse_plan(site.fleet.desk(), plan[:8]))
+
+
+def test_a_tree_over_ssh_is_rehearsed_on_its_own_machine_and_nothing_stays(
+    far: FarSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "there"
+    place.mkdir()
+    monkeypatch.setattr(copying, "_COPY", copying._COPY.replace("${TMPDIR:-/var/tmp}", str(place)))
+    made = far.propose(f"{ROUTE}=60s")
+    before, generation = far.files(), far.generation()
+    found = rehearse_there(far, made.id)
+    assert [(one.target, one.outcome) for one in found.targets] == [("web1/httpd", "passed")], found
+    assert "in a private mount at its own place" in found.targets[0].ran_on
+    texts = [text for text, held in found.targets[0].checks if held]
+    assert any("own check passes" in text for text in texts), texts
+    assert any(text.startswith("taken back: every value and byte") for text in texts)
+    assert far.files() == before
+    assert far.generation() == generation
+    assert list(place.iterdir()) == [], "no copy is left there"
+    broken = far.root / "conf.d/broken.conf"
+    broken.write_text("NoSuchDirective on\n")
+    found = rehearse_there(far, made.id)
+    assert [one.outcome for one in found.targets] == ["not rehearsed"], found
+    assert "before anything is changed" in found.targets[0].text
+    broken.unlink()
+    assert list(place.iterdir()) == []
+
+
+def test_where_the_far_machine_lets_nobody_mount_it_is_not_rehearsed(
+    far: FarSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "there"
+    place.mkdir()
+    script = copying._COPY.replace("${TMPDIR:-/var/tmp}", str(place)).replace("unshare ", "false ")
+    monkeypatch.setattr(copying, "_COPY", script)
+    made = far.propose(f"{ROUTE}=60s")
+    found = rehearse_there(far, made.id)
+    assert [one.outcome for one in found.targets] == ["not rehearsed"]
+    assert "no private mount is possible there" in found.targets[0].text
+    assert list(place.iterdir()) == []

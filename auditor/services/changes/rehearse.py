@@ -62,11 +62,15 @@ async def _one(desk: Desk, stored: StoredPlan, name: str, deadline_s: float) -> 
         with _folder(desk) as folder:
             steps = cohort_of(stored.plan, name).steps
             copy = await surface(target.surface).copy(target, steps, folder, desk.collect_options())
-            if copy.broken:
-                return RehearsedTarget(name, "not rehearsed", copy.broken, copy.text)
-            options = interpret_options_for(target, InterpretOptions(), desk.fleet)
-            task = Task(stored.plan, stored.id, target, str(folder), desk.sealer.key, options, copy.text)
-            return await _run(task, copy, deadline_s)
+            try:
+                if copy.broken:
+                    return RehearsedTarget(name, "not rehearsed", copy.broken, copy.text)
+                options = interpret_options_for(target, InterpretOptions(), desk.fleet)
+                task = Task(stored.plan, stored.id, target, str(folder), desk.sealer.key, options, copy.text)
+                return await _run(task, copy, deadline_s)
+            finally:
+                if copy.leave is not None:
+                    await copy.leave()
     except AuditorError as error:
         return RehearsedTarget(name, "not rehearsed", told(error).rstrip("."))
     except OSError as error:

@@ -79,14 +79,14 @@ class _Rehearsal:
     async def run(self) -> None:
         """Forward, back, forward; each check that held is noted, the first that does not ends it."""
         traces = traces_of(self.task.plan, self.stand_in.target)
-        before, state = await self._look(), self.stand_in.state()
+        before, state = await self._look(), await self.stand_in.state()
         await self._go("forward", "1", "applied")
-        once, once_state = await self._look(), self.stand_in.state()
+        once, once_state = await self._look(), await self.stand_in.state()
         await self._go("back", "1", "rolled back")
-        again, again_state = await self._look(), self.stand_in.state()
+        again, again_state = await self._look(), await self.stand_in.state()
         self._same("taken back: every value and byte is as before", before, again, traces, state, again_state)
         await self._go("forward", "2", "applied")
-        twice, twice_state = await self._look(), self.stand_in.state()
+        twice, twice_state = await self._look(), await self.stand_in.state()
         self._same("applied again: the same as the first time", once, twice, traces, once_state, twice_state)
 
     async def _look(self) -> Seen:

@@ -87,7 +87,7 @@ async def reach(tree: SshTree, options: CollectOptions) -> AsyncIterator[Remote]
     """
     need_loop()
     config = options.environment.get(CONFIG_VARIABLE, "") or tree.config
-    address = SshAddress(tree.host, tree.user, tree.port, tree.sudo, config)
+    address = SshAddress(tree.host, tree.user, tree.port, tree.sudo, config, tree.inside)
     connection = SshConnection(address, Patience(answer_s=min(Patience.answer_s, options.deadline_s)))
     deadline = time.monotonic() + options.deadline_s
     thread = ThreadPoolExecutor(1, thread_name_prefix="ssh")

@@ -51,11 +51,11 @@ class HttpdSurface:
 
         return begin(target, steps, direction, options)
 
-    async def copy(self, target: Target, steps: tuple[Step, ...], folder: Path, _: CollectOptions) -> Copy:
+    async def copy(self, target: Target, steps: tuple[Step, ...], folder: Path, options: CollectOptions) -> Copy:
         """A copy of the tree; see :func:`auditor.surfaces.httpd.carry_out.copying.copy`."""
         from auditor.surfaces.httpd.carry_out.copying import copy
 
-        return await copy(target, steps, folder)
+        return await copy(target, steps, folder, options)
 
     def stand_in(self, target: Target, folder: Path) -> AbstractAsyncContextManager[StandIn]:
         """The copy, at the tree's own place in a namespace."""

@@ -49,6 +49,8 @@ class SshAddress:
     """A machine: host (a name of ssh_config too), user and port where they are not left to ssh_config.
 
     ``sudo`` reads as root, by ``sudo -n``. ``config`` is an ssh_config that is used instead of the user's own.
+    ``inside`` are a folder there and the one at whose place it stands for this connection alone, in namespaces of its
+    own.
 
     Errors:
         InputError: host, user or port could be taken for something else by ``ssh``.
@@ -59,6 +61,7 @@ class SshAddress:
     port: int = 0
     sudo: bool = False
     config: str = ""
+    inside: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (_HOST.fullmatch(self.host) or _is_ipv6(self.host)):

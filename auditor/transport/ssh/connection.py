@@ -15,7 +15,7 @@ from auditor.transport.ssh import failures
 from auditor.transport.ssh.address import Patience, SshAddress
 from auditor.transport.ssh.failures import Stage
 from auditor.transport.ssh.replies import Record, records_of
-from auditor.transport.ssh.script import AS_ROOT, BOOT, RIGHTS, SCRIPT, START, encoded
+from auditor.transport.ssh.script import APART, AS_ROOT, BOOT, INSIDE, RIGHTS, SCRIPT, START, encoded
 
 CONFIG_VARIABLE: Final = "AUDITOR_SSH_CONFIG"
 """The environment variable that names an ssh_config to use instead of the user's own."""
@@ -69,7 +69,9 @@ class SshConnection:
         except OSError as error:
             raise CollectError(f"ssh cannot be started: {error.strerror}", cause="unsupported") from error
         self._watch = asyncio.create_task(self._gather_errors())
-        lines = [*([AS_ROOT] if self.address.sudo else []), START, self._mark, encoded(SCRIPT.encode())]
+        apart = [APART, *(encoded(os.fsencode(one)) for one in self.address.inside)] if self.address.inside else []
+        rights = [AS_ROOT] if self.address.sudo else []
+        lines = [*rights, *apart, START, self._mark, encoded(SCRIPT.encode())]
         self.round_trips += 1
         stage: Stage = "connecting"
         try:
@@ -80,6 +82,8 @@ class SshConnection:
                     stage = "sudo"
                     await self._until(f"{RIGHTS}\n".encode(), stage)
                 stage = "starting"
+                if self.address.inside:
+                    await self._until(f"{INSIDE}\n".encode(), stage)
                 await self._until(f"\n{self._mark} ready".encode(), stage)
                 ready = await self._until(f"\n{self._mark} .\n".encode(), stage)
         except TimeoutError as error:

@@ -33,6 +33,20 @@ COMMAND: Final = "exec sh -c " + shlex.quote(f"echo {BOOT}; {_READ_AND_RUN}")
 """What ssh runs: one line that every login shell understands. All else comes by standard input."""
 AS_ROOT: Final = "exec sudo -n sh -c " + shlex.quote(f"echo {RIGHTS}; {_READ_AND_RUN}")
 """The first line where rights are needed that the account does not have."""
+INSIDE: Final = "auditor-inside"
+"""Said by the shell of a namespace of its own."""
+NAMESPACES: Final = "unshare --mount --propagation private --pid --fork --kill-child --mount-proc"
+APART: Final = (
+    "IFS= read -r a_c; IFS= read -r a_p; exec "
+    + NAMESPACES
+    + " sh -c "
+    + shlex.quote(f'mount --bind "$1" "$2" || exit; echo {INSIDE}; {_READ_AND_RUN}')
+    + ' sh "$(printf %b "$a_c")" "$(printf %b "$a_p")"'
+)
+"""The line behind which all runs in mount and process namespaces of its own, with a folder at the place of another.
+
+It takes both names, each encoded and in a line.
+"""
 START: Final = 'IFS= read -r a_n; IFS= read -r s; eval "$(printf %b "$s")"'
 """The line that takes the mark and the script."""
 

@@ -20,30 +20,34 @@ import msgspec
 
 from auditor.errors import RefusedError
 from auditor.model.plan import DirectiveEdit, Step
-from auditor.model.target import LocalTree, Target
+from auditor.model.target import LocalTree, SshTree, Target
 from auditor.surfaces.httpd.carry_out.server import HttpdServer
-from auditor.surfaces.interface import MOUNTED, Copy, StandIn
+from auditor.surfaces.interface import MOUNTED, CollectOptions, Copy, StandIn
 
 _MOST: Final = 100_000
 _MOST_BYTES: Final = 1024 * 1024 * 1024
 _ENTER: Final = f'mount --bind "$1" "$2" && echo "{MOUNTED}" >&2 && shift 2 && exec "$@"'
 
 
-async def copy(target: Target, steps: Sequence[Step], folder: Path) -> Copy:
-    """Copies the tree with owners, modes, labels and links below ``folder``.
+async def copy(target: Target, steps: Sequence[Step], folder: Path, options: CollectOptions) -> Copy:
+    """Copies the tree with owners, modes, labels and links: below ``folder``, or on its own machine.
 
     Errors:
         RefusedError: it cannot be rehearsed from here, with the reason.
         OSError: the copy could not be made.
     """
     tree = target.location
-    if not isinstance(tree, LocalTree):
-        raise RefusedError("it is no tree of this machine; rehearse it where it is one")
-    if not tree.server:
-        raise RefusedError("the inventory names no server for it")
+    if not isinstance(tree, LocalTree | SshTree):
+        raise RefusedError("it is no tree of a machine that can be reached")
+    if not tree.server or not tree.path:
+        raise RefusedError("the inventory names no server for it" if tree.path else "the inventory names no tree")
     outside = [one.change.file for one in steps if isinstance(one.change, DirectiveEdit) and _outside(one.change.file)]
     if outside:
         raise RefusedError(f"the plan changes {outside[0]}, which stands outside of the tree and is not copied")
+    if isinstance(tree, SshTree):
+        from auditor.surfaces.httpd.carry_out.far.copying import copy_there
+
+        return await copy_there(target, tree, folder, options)
     root = Path(tree.path).resolve()
     await asyncio.to_thread(_copy, root, folder / "tree")
     enter = ("sh", "-c", _ENTER, "sh", str(folder / "tree"), str(root))
@@ -84,10 +88,20 @@ def _copy(root: Path, copy: Path) -> None:
 async def stand_in(target: Target, folder: Path) -> AsyncIterator[StandIn]:
     """The copy as a target, inside of its namespace. Its state is every entry's bytes, mode, owner and attributes."""
     tree = target.location
+    if isinstance(tree, SshTree):
+        from auditor.surfaces.httpd.carry_out.far.copying import stand_in_there
+
+        async with stand_in_there(target, tree, folder) as found:
+            yield found
+        return
     assert isinstance(tree, LocalTree)  # noqa: S101 - copy() refused anything else
     root = Path(tree.path).resolve()
     location = msgspec.structs.replace(tree, state_dir=str(folder / "state"), probe="")
-    yield StandIn(msgspec.structs.replace(target, location=location), {}, lambda: _state(root))
+
+    async def state() -> Mapping[str, str]:
+        return _state(root)
+
+    yield StandIn(msgspec.structs.replace(target, location=location), {}, state)
 
 
 def _state(root: Path) -> Mapping[str, str]:

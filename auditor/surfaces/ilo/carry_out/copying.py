@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -36,6 +36,11 @@ async def copy(target: Target, folder: Path, options: CollectOptions) -> Copy:
     return Copy(f"a virtual iLO of the {len(collected.documents)} resources that it shows now")
 
 
+async def _nothing() -> Mapping[str, str]:
+    """The values show all that there is."""
+    return {}
+
+
 @asynccontextmanager
 async def stand_in(target: Target, folder: Path) -> AsyncIterator[StandIn]:
     """The copy as a target, served over TLS on loopback."""
@@ -51,4 +56,4 @@ async def stand_in(target: Target, folder: Path) -> AsyncIterator[StandIn]:
             _PASSWORD_ENV: ilo.password,
             "XDG_STATE_HOME": str(folder / "state"),
         }
-        yield StandIn(msgspec.structs.replace(target, location=location), environment, dict)
+        yield StandIn(msgspec.structs.replace(target, location=location), environment, _nothing)

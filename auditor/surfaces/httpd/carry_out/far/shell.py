@@ -87,7 +87,8 @@ class FarShell:
             await self._connection.close()
         for pause in (*_PAUSES_S, None) if again else (None,):
             config = self.environment.get(CONFIG_VARIABLE, "") or self.tree.config
-            address = SshAddress(self.tree.host, self.tree.user, self.tree.port, self.tree.sudo, config)
+            tree = self.tree
+            address = SshAddress(tree.host, tree.user, tree.port, tree.sudo, config, tree.inside)
             connection = SshConnection(address)
             try:
                 await self.logins.open(connection, {})
