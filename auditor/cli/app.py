@@ -40,6 +40,7 @@ PARTS: Final = (
             ("rehearse", "Try a plan forward, back and forward again on copies."),
             ("approve", "Sign a plan as an approver."),
             ("apply", "Carry out an approved plan; verified, or taken back."),
+            ("confirm", "Keep an applied plan that would take itself back."),
             ("rollback", "Take an applied plan back."),
         ),
     ),

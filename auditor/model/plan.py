@@ -304,7 +304,9 @@ class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     detail: tuple[tuple[str, str], ...] = ()
 
 
-TargetOutcome = Literal["applied", "already", "refused", "taken back", "incomplete", "not started", "rolled back"]
+TargetOutcome = Literal[
+    "applied", "already", "confirmed", "refused", "taken back", "incomplete", "not started", "rolled back"
+]
 
 
 class OutcomeOf(msgspec.Struct, frozen=True):
@@ -321,8 +323,12 @@ class OutcomeOf(msgspec.Struct, frozen=True):
 
 
 class ApplyReport(msgspec.Struct, frozen=True):
-    """What became of a plan, target by target, in the order of its waves."""
+    """What became of a plan, target by target, in the order of its waves.
+
+    ``confirm_within_s`` are the seconds after which its targets take it back unless it is confirmed; 0: they do not.
+    """
 
     plan: str
     direction: Direction
     outcomes: tuple[OutcomeOf, ...]
+    confirm_within_s: int = 0

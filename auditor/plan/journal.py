@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import quote, unquote
@@ -27,6 +27,11 @@ RUN: Final = "run"
 OUTCOME: Final = "outcome"
 RECORDED: Final = "recorded"
 """Stands behind an outcome that ledger, snapshot and agreed state know of."""
+
+ARM: Final = "arm"
+"""Stands before a change that the target takes back by itself, with the seconds after which it does."""
+CONFIRM: Final = "confirm"
+"""Says that this was decided, one way or the other."""
 
 Mark = Literal["intent", "done", "failed"]
 Clock = Callable[[], datetime]
@@ -58,6 +63,18 @@ class Run:
     def ended(self) -> JournalEntry | None:
         """The line that says how it ended."""
         return next((entry for entry in reversed(self.entries) if entry.act == OUTCOME), None)
+
+    @property
+    def awaits(self) -> str:
+        """Until when the target waits for its confirmation, in UTC; empty where it does not."""
+        if self.outcome != "applied" or any(entry.act == CONFIRM for entry in self.entries):
+            return ""
+        armed = [entry for entry in self.entries if entry.act == ARM and entry.mark == "done"]
+        if not armed:
+            return ""
+        seconds = dict(armed[-1].detail).get("seconds", "0")
+        until = datetime.fromisoformat(armed[-1].time) + timedelta(seconds=int(seconds))
+        return until.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     @property
     def recorded(self) -> bool:
@@ -140,6 +157,10 @@ class FileJournal:
     def begin(self) -> None:
         """Begins an attempt."""
         self._append("", RUN, "intent", {})
+
+    def settle(self, how: str) -> None:
+        """Says what was decided of an attempt that had to be confirmed."""
+        self._append("", CONFIRM, "done", {"how": how})
 
     def record(self) -> None:
         """Says that the last attempt's outcome was recorded in the store."""

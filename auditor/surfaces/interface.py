@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -96,7 +96,8 @@ class ActOptions(msgspec.Struct, frozen=True):
     """What an act needs beside the target: the plan and its id, the journal, the sealer, credentials, an observer.
 
     ``log_ins`` are those of the whole run. ``holder`` names who locks a target, the same in every run of a fleet on one
-    controller, and of no other.
+    controller, and of no other. ``confirm_within_s`` are the seconds after which the target takes the change back by
+    itself unless it is confirmed; 0: never.
     """
 
     plan: Plan
@@ -107,6 +108,7 @@ class ActOptions(msgspec.Struct, frozen=True):
     observe: Observe = ignore
     deadline_s: float = 900.0
     holder: str = "another run"
+    confirm_within_s: int = 0
     log_ins: LogIns = msgspec.field(default_factory=LogIns)
 
 
@@ -114,6 +116,35 @@ class Caveat(str):
     """A sentence of a transaction about something that does not hold, and does not stop it either."""
 
     __slots__ = ()
+
+
+DeadlineAct = Literal["ask", "confirm", "disarm", "finish"]
+
+
+class Deadline(msgspec.Struct, frozen=True):
+    """How a change stands that has to be confirmed.
+
+    ``state`` is ``pending``, ``confirmed``, ``disarmed``, ``reverting``, ``reverted`` or ``none``. Of a reverted one,
+    ``time`` says when, ``text`` what became of the server, and ``left`` which files somebody else had changed.
+    """
+
+    state: str
+    time: str = ""
+    text: str = ""
+    left: tuple[int, ...] = ()
+
+
+@runtime_checkable
+class Confirmable(Protocol):
+    """A transaction whose target can take the change back by itself, unless it is confirmed in time."""
+
+    async def deadline(self, act: DeadlineAct) -> Deadline:
+        """Confirms, disarms, finishes a taking back that was broken off, or only asks; gives how it then stands.
+
+        Errors:
+            RefusedError, CollectError: the target cannot be asked.
+        """
+        ...
 
 
 class Transaction(Protocol):

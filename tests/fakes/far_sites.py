@@ -15,7 +15,7 @@ from tests.ssh_server import SshServer
 
 
 class FarSite(Site):
-    """Its tree is ``/etc/httpd`` over there, its state folder ``/opt/auditor``; ``root`` and ``state`` are these here.
+    """Its tree is ``/etc/httpd`` over there, its state folder ``/etc/auditor``; ``root`` and ``state`` are these here.
 
     ``more`` are further lines of the host's httpd in the inventory, ``user`` logs in.
     """
@@ -23,7 +23,7 @@ class FarSite(Site):
     def __init__(self, server: SshServer, folder: Path, *more: str, user: str = "root") -> None:
         self.far, self.folder = server, folder
         self.port = servers.free_port()
-        self.root, self.state = server.here("/etc/httpd"), server.here("/opt/auditor")
+        self.root, self.state = server.here("/etc/httpd"), server.here("/etc/auditor")
         modules = servers.load_modules("mpm_prefork", "authz_core", "proxy", "proxy_http", "status", "headers")
         server.put(
             "/etc/httpd/httpd.conf",
@@ -43,7 +43,7 @@ class FarSite(Site):
         assert binary is not None
         self.command = [str(binary), "-d", "/etc/httpd", "-f", "/etc/httpd/httpd.conf"]
         self.account = user
-        words = "".join(f"      {line}\n" for line in ("state_dir: /opt/auditor", *more))
+        words = "".join(f"      {line}\n" for line in ("state_dir: /etc/auditor", *more))
         hosts = (
             f"  web1:\n    httpd:\n      ssh: {server.name}\n      tree: /etc/httpd\n      main_file: httpd.conf\n"
             f"      server: [{', '.join(self.command)}]\n{words}"

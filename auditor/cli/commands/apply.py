@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
+from typing import Annotated, Final
+
+import typer
+
 from auditor.cli import options as option
 from auditor.cli.app import command_app
 from auditor.cli.run import Job
+from auditor.errors import InputError
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600}
+_LEAST_S, _MOST_S = 30, 7 * 24 * 3600
 
 
 @command_app("apply")
 def app(
     plan: option.PlanId,
+    confirm_within: Annotated[
+        str,
+        typer.Option(
+            "--confirm-within",
+            metavar="TIME",
+            help="Each target takes the change back by itself after this time (30s, 10m, 2h), unless it is confirmed.",
+            show_default=False,
+        ),
+    ] = "",
     formats: option.PlainFormats = None,
     cafile: option.CaFile = None,
     fleet_folder: option.FleetFolder = None,
@@ -26,6 +45,24 @@ def app(
         from auditor.cli.carrying_out import carry_out
         from auditor.services.changes import apply_plan
 
-        return carry_out(apply_plan, plan, formats, cafile, fleet_folder, lang, quiet)
+        run = partial(apply_plan, confirm_within_s=seconds_of(confirm_within))
+        return carry_out(run, plan, formats, cafile, fleet_folder, lang, quiet)
 
     return job
+
+
+def seconds_of(text: str) -> int:
+    """The seconds that a time means; 0 where none is given.
+
+    Errors:
+        InputError: it is no time, or one that nobody could keep.
+    """
+    if not text:
+        return 0
+    match = re.fullmatch(r"(\d{1,6})([smh])", text)
+    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not _LEAST_S <= seconds <= _MOST_S:
+        raise InputError(
+            f"--confirm-within {text!r} is no time from {_LEAST_S} s to 7 days", next_step="Write  30s, 10m or 2h"
+        )
+    return seconds

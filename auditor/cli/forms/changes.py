@@ -121,6 +121,8 @@ def show_plan(shown: ShownPlan, style: Style) -> str:
 def _next_command(shown: ShownPlan) -> str:
     short = shown.id[:SHORT]
     became = {what for _, what in shown.outcomes}
+    if any(what.startswith("applied, ") for what in became):
+        return f"auditor confirm {short}"
     if became & {"applied", "incomplete"}:
         return f"auditor rollback {short}"
     if "rolled back" in became or any("expired" in reason for reason in shown.reasons) or shown.stale:
@@ -327,13 +329,16 @@ def show_outcomes(report: ApplyReport, style: Style) -> str:
             lines.append(paragraph(f"{visible(outcome.target)}  {one_line(outcome.text)}", 2, 4))
         else:
             lines += _outcome(outcome, words, style)
-    if report.direction == "forward" and any(one.outcome == "applied" for one in report.outcomes):
+    applied = any(one.outcome == "applied" for one in report.outcomes)
+    if applied and report.confirm_within_s:
+        lines.append(f"  {words('apply.confirm')}  auditor confirm {report.plan[:SHORT]}")
+    if report.direction == "forward" and applied:
         lines.append(f"  {words('apply.back')}  auditor rollback {report.plan[:SHORT]}")
     return "\n".join(lines) + "\n"
 
 
 def _outcome(outcome: OutcomeOf, words: Words, style: Style) -> Iterable[str]:
-    well = outcome.outcome in ("applied", "already", "rolled back")
+    well = outcome.outcome in ("applied", "already", "confirmed", "rolled back")
     said = paint(words(f"became.{outcome.outcome}"), "good" if well else "high", on=style.colour)
     yield f"  {visible(outcome.target)}  {said}"
     for text, held in outcome.checks:

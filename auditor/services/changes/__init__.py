@@ -2,6 +2,7 @@
 
 from auditor.services.changes.apply import apply_plan
 from auditor.services.changes.approve import Approved, approve_plan
+from auditor.services.changes.confirm import confirm_plan
 from auditor.services.changes.desk import Desk, open_desk
 from auditor.services.changes.propose import BaselineWay, Judged, Proposed, RuleWay, SetWay, ToWay, propose_plan
 from auditor.services.changes.rehearse import rehearse_plan
@@ -20,6 +21,7 @@ __all__ = [
     "ToWay",
     "apply_plan",
     "approve_plan",
+    "confirm_plan",
     "open_desk",
     "propose_plan",
     "rehearse_plan",

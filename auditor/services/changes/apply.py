@@ -7,10 +7,12 @@ from auditor.services.changes.desk import Desk
 from auditor.services.changes.run import PlanRun
 
 
-async def apply_plan(desk: Desk, words: str) -> ApplyReport:
+async def apply_plan(desk: Desk, words: str, *, confirm_within_s: int = 0) -> ApplyReport:
     """Applies the plan that the words name (an id, or its first digits), and says what became of each target.
 
-    What an earlier run left half done is taken back first. A failed target is taken back and reported, never raised.
+    With ``confirm_within_s`` each target takes the change back by itself after so many seconds, unless
+    :func:`auditor.services.changes.confirm_plan` says that it stays. What an earlier run left half done is taken back
+    first. A failed target is taken back and reported, never raised.
 
     Errors:
         InputError: there is no such plan, or it was damaged.
@@ -18,4 +20,4 @@ async def apply_plan(desk: Desk, words: str) -> ApplyReport:
         IncompleteError: an earlier run cannot be taken back; a person is needed.
         StoreError: all was applied and verified, but the store could not be told.
     """
-    return await PlanRun(desk, "forward").run(words)
+    return await PlanRun(desk, "forward", confirm_within_s=confirm_within_s).run(words)

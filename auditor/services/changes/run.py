@@ -29,9 +29,10 @@ from auditor.plan.journal import (
 from auditor.plan.machine import Machine, Reach
 from auditor.plan.rehearsal import objections
 from auditor.services.changes.around import command_for
+from auditor.services.changes.confirm import refuse_unconfirmable
 from auditor.services.changes.desk import Desk, moment, plan_event, target_event, told, traces_of
 from auditor.services.observe import Observed
-from auditor.surfaces.interface import ActOptions, Journal, Transaction
+from auditor.surfaces.interface import ActOptions, DeadlineAct, Journal, Transaction
 from auditor.surfaces.registry import surface
 from auditor.transport.lock import hold
 
@@ -46,16 +47,24 @@ _KINDS: Mapping[str, EventKind] = {
 
 @dataclass
 class PlanRun:
-    """A run of one plan. Nothing is changed before the fleet's lock is held and the guard has agreed."""
+    """A run of one plan. Nothing is changed before the fleet's lock is held and the guard has agreed.
+
+    ``confirm_within_s`` are the seconds after which a target takes the change back by itself; 0: it does not.
+    ``confirming`` says that the plan is not carried out, but confirmed.
+    """
 
     desk: Desk
     direction: Direction
+    confirm_within_s: int = 0
+    confirming: bool = False
     _unwritten: list[AuditorError] = field(default_factory=list)
 
     async def run(self, words: str) -> ApplyReport:
         """Carries out the plan that the words name; see :func:`auditor.services.changes.apply_plan`."""
         stored = read_plan(self.desk.fleet.plans_path, words)
         check_plan(stored.plan)
+        if self.confirm_within_s:
+            refuse_unconfirmable(self.desk, stored)
         with hold(self.desk.fleet.state_path / "lock", "the fleet", f"plan {stored.id[:8]}, {self.direction}"):
             recovered, stuck = await self._recover_all(stored)
             outcomes = self._outcomes(stored)
@@ -69,8 +78,31 @@ class PlanRun:
             except RefusedError as error:
                 self._refused(stored, error)
                 raise
-            await self._agree(stored, report)
-        return self._ended(report)
+            if not self.confirm_within_s:
+                await self._agree(stored, report)
+        return self._ended(replace(report, confirm_within_s=self.confirm_within_s))
+
+    async def confirm(self, words: str) -> ApplyReport:
+        """Confirms what waits for it; see :func:`auditor.services.changes.confirm_plan`."""
+        stored = read_plan(self.desk.fleet.plans_path, words)
+        with hold(self.desk.fleet.state_path / "lock", "the fleet", f"plan {stored.id[:8]}, confirmed"):
+            settled, _ = await self._recover_all(stored)
+        if not settled:
+            raise RefusedError(
+                f"nothing of plan {stored.id[:8]} waits to be confirmed.",
+                untouched="Nothing was changed.",
+                next_step=f"Look:  auditor show {stored.id[:8]}",
+            )
+        asked = tuple(replace(one, outcome="refused") if one.outcome == "applied" else one for one in settled)
+        return self._ended(ApplyReport(stored.id, "forward", asked))
+
+    async def settle(self, stored: StoredPlan) -> None:
+        """Learns what became of every change that had to be confirmed; nothing else is done."""
+        with hold(self.desk.fleet.state_path / "lock", "the fleet", f"plan {stored.id[:8]}, shown"):
+            for plan_id, target, path in journals_below(self.desk.journals):
+                runs = runs_of(read_entries(path))
+                if runs and runs[-1].awaits:
+                    await self._settle(stored, plan_id, target, runs[-1])
 
     # -- before -----------------------------------------------------------------------------------------------------
 
@@ -88,6 +120,12 @@ class PlanRun:
         concerned = {target for cohort in asked.plan.cohorts for target in cohort.targets}
         for plan_id, target, path in journals_below(self.desk.journals):
             runs = runs_of(read_entries(path))
+            if runs and runs[-1].awaits:
+                settled = await self._settle(asked, plan_id, target, runs[-1])
+                self._refuse_waiting(settled, plan_id, runs[-1], concerned)
+                if plan_id == asked.id and (self.confirming or settled.outcome != "applied"):
+                    recovered.append(settled)
+                continue
             if not runs or not runs[-1].unfinished:
                 await self._reconcile(plan_id, target, runs)
                 continue
@@ -114,6 +152,41 @@ class PlanRun:
             if plan_id == asked.id:
                 recovered.append(outcome)
         return tuple(recovered), stuck
+
+    async def _settle(self, asked: StoredPlan, plan_id: str, target: str, run: Run) -> OutcomeOf:
+        """What became of a change that had to be confirmed, recorded; ``applied`` where it still waits."""
+        stored = asked if plan_id == asked.id else self._plan_of(plan_id, target)
+        machine = self._machine(plan_id, stored.plan, "forward", {}, [target])
+        act: DeadlineAct = "ask"
+        if plan_id == asked.id:
+            act = "confirm" if self.confirming else "disarm" if self.direction == "back" else "ask"
+        outcome = await machine.settle(target, act, run.awaits)
+        if outcome.outcome == "confirmed":
+            event = target_event("confirmed", plan_id, stored.plan, moment(self.desk), outcome, self.desk.login)
+            self._write(lambda: self.desk.append(event))
+            self._decided(plan_id, target, "confirmed")
+            await self._agree(stored, ApplyReport(plan_id, "forward", (OutcomeOf(target, "applied", outcome.text),)))
+        elif outcome.outcome == "already":
+            self._decided(plan_id, target, "rolled back")
+        elif outcome.outcome != "applied":
+            self.desk.observe(f"{target}: {outcome.text}")
+        return outcome
+
+    def _decided(self, plan_id: str, target: str, how: str) -> None:
+        journal = self._journal(plan_id, target, "forward").open()
+        try:
+            journal.settle(how)
+        finally:
+            journal.close()
+
+    def _refuse_waiting(self, settled: OutcomeOf, plan_id: str, run: Run, concerned: set[str]) -> None:
+        """A target is not changed again while it may take an earlier change back at any moment."""
+        if settled.outcome == "applied" and settled.target in concerned and not self.confirming:
+            raise RefusedError(
+                f"{settled.target} waits until {run.awaits} for plan {plan_id[:8]} to be confirmed; {settled.text}.",
+                untouched="Nothing was changed.",
+                next_step=f"Confirm it:  auditor confirm {plan_id[:8]}      Or:  auditor rollback {plan_id[:8]}",
+            )
 
     def _plan_of(self, plan_id: str, target: str) -> StoredPlan:
         try:
@@ -211,6 +284,7 @@ class PlanRun:
                 self.desk.observe,
                 log_ins=self.desk.log_ins,
                 holder=self.desk.holder,
+                confirm_within_s=self.confirm_within_s,
             )
             return surface(target.surface).begin(target, steps, direction, options)
 
@@ -327,7 +401,7 @@ class PlanRun:
 
     def _ended(self, report: ApplyReport) -> ApplyReport:
         """The report; or an error where the targets are well and the store could not be told so."""
-        well = all(one.outcome in ("applied", "already", "rolled back") for one in report.outcomes)
+        well = all(one.outcome in ("applied", "already", "confirmed", "rolled back") for one in report.outcomes)
         if self._unwritten and well:
             raise StoreError(
                 f"plan {report.plan[:8]}: {', '.join(f'{one.target} {one.outcome}' for one in report.outcomes)} "

@@ -68,6 +68,8 @@ async def show_plan(desk: Desk, words: str, *, look: bool = False) -> ShownPlan:
     """
     stored = read_plan(desk.fleet.plans_path, words)
     plan = stored.plan
+    if look:
+        await _settle(desk, stored)
     reasons: list[str] = []
     verdict = _verdict(desk, stored, reasons)
     needed = verdict is not None and verdict.emergency is None and desk.rules().rehearsal
@@ -97,6 +99,16 @@ async def show_plan(desk: Desk, words: str, *, look: bool = False) -> ShownPlan:
         events=_events(desk, stored, reasons),
         folder=str(stored.folder),
     )
+
+
+async def _settle(desk: Desk, stored: StoredPlan) -> None:
+    """Learns what became of changes that had to be confirmed, unless a run is under way, which does that itself."""
+    from auditor.services.changes.run import PlanRun
+
+    try:
+        await PlanRun(desk, "forward").settle(stored)
+    except AuditorError as error:
+        desk.observe(f"whether a change was taken back is not asked now: {told(error)}")
 
 
 def _verdict(desk: Desk, stored: StoredPlan, reasons: list[str]) -> Verdict | None:
@@ -157,12 +169,15 @@ def _outcomes(desk: Desk, stored: StoredPlan, reasons: list[str]) -> tuple[tuple
         if not path.exists():
             continue
         try:
-            became = outcomes_of(runs_of(read_entries(path)))
+            runs = runs_of(read_entries(path))
+            became = outcomes_of(runs)
         except AuditorError as error:
             reasons.append(told(error))
             continue
         if became:
-            found.append((target, became[-1]))
+            until = runs[-1].awaits
+            waits = f", and taken back by itself at {until} unless it is confirmed" if until else ""
+            found.append((target, f"{became[-1]}{waits}"))
     if found:
         reasons.append("it was carried out already: " + ", ".join(f"{name} {what}" for name, what in found))
     return tuple(found)

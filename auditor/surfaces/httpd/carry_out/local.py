@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +20,10 @@ from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.machine import Pairs
 from auditor.surfaces.httpd.carry_out.server import Server
 from auditor.surfaces.httpd.carry_out.stage import Checked, check_stage, write_stage
+from auditor.surfaces.httpd.carry_out.timer import FREED_WITHIN_S, REVERTING, Timer
 from auditor.surfaces.interface import ActOptions
 from auditor.transport.acts import Acts
+from auditor.transport.local_shell import LocalShell
 from auditor.transport.lock import hold, state_home
 
 
@@ -59,6 +63,12 @@ class LocalMachine:
         """What is kept on the target for this plan."""
         return state_folder(self.target, self.tree, self.options.environment) / "plans" / self.options.plan_id
 
+    @property
+    def timer(self) -> Timer:
+        """By the shell of this machine."""
+        state = state_folder(self.target, self.tree, self.options.environment)
+        return Timer(LocalShell(), str(state.resolve()), self.options.plan_id, self.options.holder)
+
     def reached(self, act: str) -> None:
         """See :meth:`auditor.transport.acts.Acts.reached`."""
         self.acts.reached(act, self.tree.path)
@@ -73,7 +83,15 @@ class LocalMachine:
             return
         state = state_folder(self.target, self.tree, self.options.environment)
         backup.own_directory(state, self.acts)
-        self._held.enter_context(hold(state / "lock", self.target.name, f"plan {self.options.plan_id[:8]}"))
+        deadline = time.monotonic() + FREED_WITHIN_S
+        while True:
+            try:
+                self._held.enter_context(hold(state / "lock", self.target.name, f"plan {self.options.plan_id[:8]}"))
+                break
+            except RefusedError as error:
+                if not error.what.endswith(f" {REVERTING}.") or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.2)
         self._locked = True
         backup.own_directory(self.folder, self.acts)
 

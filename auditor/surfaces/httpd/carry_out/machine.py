@@ -11,6 +11,7 @@ from auditor.surfaces.httpd.carry_out.backup import Manifest
 from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.server import Server
 from auditor.surfaces.httpd.carry_out.stage import Checked
+from auditor.surfaces.httpd.carry_out.timer import Timer
 
 Pairs = Sequence[tuple[LiveFile, bytes]]
 """Live files, each with the bytes that it is to have."""
@@ -22,6 +23,11 @@ class Machine(Protocol):
     Errors of every method: ``RefusedError`` where nothing was changed and nothing will be, ``ApplyError`` where an act
     failed; a live file is then as it was, or has all of its new bytes.
     """
+
+    @property
+    def timer(self) -> Timer:
+        """What takes the change back unless it is confirmed; the lock must be held."""
+        ...
 
     @property
     def server(self) -> Server:

@@ -11,7 +11,7 @@ import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -94,6 +94,15 @@ class Server(Protocol):
 
     async def probe(self) -> str:
         """Why the inventory's probe fails; empty where it answers, or there is none."""
+        ...
+
+    async def environment(self) -> Mapping[str, str]:
+        """What it is started with."""
+        ...
+
+    @property
+    def command(self) -> Sequence[str]:
+        """The command that starts it."""
         ...
 
 

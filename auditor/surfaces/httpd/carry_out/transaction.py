@@ -19,7 +19,8 @@ from auditor.surfaces.httpd.carry_out.machine import Machine
 from auditor.surfaces.httpd.carry_out.running import Running
 from auditor.surfaces.httpd.carry_out.server import Server
 from auditor.surfaces.httpd.carry_out.stage import Checked
-from auditor.surfaces.interface import ActOptions, Caveat
+from auditor.surfaces.httpd.carry_out.timer import StartedBy
+from auditor.surfaces.interface import ActOptions, Caveat, Deadline, DeadlineAct
 
 REPLACE: Final = "replace"
 RELOAD: Final = "reload"
@@ -28,6 +29,7 @@ STOP: Final = "stop"
 START: Final = "start"
 _TOLD: Final = frozenset({RELOAD, RESTART, STOP})
 """Acts after which the server may have read the new files."""
+ARM: Final = "arm"
 _UNCHECKED: Final = Checked("nowhere", "")
 Pairs = tuple[tuple[LiveFile, bytes], ...]
 
@@ -74,6 +76,8 @@ class HttpdTransaction:
         if survey:
             said.extend(await survey.preflight(self._pairs, self.machine.root, self.way))
         self._running = await self._probed(await self.server.running())
+        if self.options.confirm_within_s and self.direction == "forward":
+            said.append(await self._arm())
         return tuple(said)
 
     async def _probed(self, running: Running | None) -> Running | None:
@@ -105,6 +109,12 @@ class HttpdTransaction:
         await self.machine.lock()
         await self.machine.clear(self._names())
         begun = self._acts_of_run()
+        said = await self._take_back(begun)
+        if ARM in begun:
+            await self.machine.timer.decide("disarm")
+        return said
+
+    async def _take_back(self, begun: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
         if REPLACE not in begun:
             return ("no file had been replaced",)
         manifest = await self.machine.kept(self.direction)
@@ -116,6 +126,11 @@ class HttpdTransaction:
         said = [f"restored {', '.join(restored)}" if restored else "every file was as before"]
         said.append(await self._activate_again(begun))
         return tuple(said)
+
+    async def deadline(self, act: DeadlineAct) -> Deadline:
+        """See :meth:`auditor.surfaces.interface.Confirmable.deadline`."""
+        await self.machine.lock()
+        return await self.machine.timer.decide(act)
 
     async def finish(self) -> None:
         """Removes what was staged and releases the lock."""
@@ -234,6 +249,15 @@ class HttpdTransaction:
         journal.intent("", "back up", folder=place, server=_written(self._running))
         await self.machine.keep(self.direction, self._pairs)
         journal.done("", "back up", files=str(len(self._pairs)))
+
+    async def _arm(self) -> str:
+        """Has the target take the change back by itself unless it is confirmed; before anything is changed."""
+        journal, seconds = self.options.journal, self.options.confirm_within_s
+        started = StartedBy(self.server.command, await self.server.environment(), self._running is not None)
+        journal.intent("", ARM, seconds=str(seconds))
+        how = await self.machine.timer.arm(seconds, self._pairs, started)
+        journal.done("", ARM, seconds=str(seconds), how=how)
+        return f"taken back by itself in {seconds} s unless it is confirmed: {how}"
 
     async def _replace(self) -> None:
         sealer, journal = self.options.sealer, self.options.journal

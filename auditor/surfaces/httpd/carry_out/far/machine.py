@@ -22,6 +22,7 @@ from auditor.surfaces.httpd.carry_out.files import LiveFile, refusal_of_name
 from auditor.surfaces.httpd.carry_out.machine import Pairs
 from auditor.surfaces.httpd.carry_out.server import Server
 from auditor.surfaces.httpd.carry_out.stage import NOWHERE, Checked, check_mounted
+from auditor.surfaces.httpd.carry_out.timer import Timer
 from auditor.surfaces.interface import ActOptions
 from auditor.transport.interface import Shell
 from auditor.transport.ssh.script import encoded
@@ -54,6 +55,11 @@ class FarMachine:
     def root(self) -> str:
         """Where the tree really stands over there."""
         return self._opened.root
+
+    @property
+    def timer(self) -> Timer:
+        """By the shell of the connection."""
+        return Timer(self.shell, self._opened.state, self.options.plan_id, self.options.holder)
 
     def reached(self, act: str) -> None:
         """Nothing here."""

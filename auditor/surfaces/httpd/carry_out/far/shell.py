@@ -13,12 +13,12 @@ from typing import Final
 
 from auditor.errors import CollectError, RefusedError
 from auditor.model.target import SshTree
+from auditor.surfaces.httpd.carry_out.timer import FREED_WITHIN_S, REVERTING
 from auditor.transport.ssh.address import SshAddress
 from auditor.transport.ssh.connection import CONFIG_VARIABLE, SshConnection
 from auditor.transport.ssh.logins import Logins
 
 _PAUSES_S: Final = (0.2, 1.0, 3.0)
-_FREED_WITHIN_S: Final = 90.0
 _LOOK_S: Final = 0.25
 _LOCK_S: Final = 30.0
 _TRANSIENT: Final = frozenset({"unreachable", "timed out"})
@@ -106,19 +106,21 @@ class FarShell:
     async def _hold(self, connection: SshConnection) -> None:
         """Takes the lock. What is left of an earlier connection of ours is waited for; anybody else is not."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + _FREED_WITHIN_S
+        deadline = loop.time() + FREED_WITHIN_S
         while True:
             held_by = await connection.hold(self._lock, self.holder, _LOCK_S)
             if not held_by:
                 return
-            if held_by.partition(" ")[2] != self.holder or loop.time() > deadline:
+            who = held_by.partition(" ")[2]
+            if who not in (self.holder, f"{self.holder} {REVERTING}") or loop.time() > deadline:
                 raise RefusedError(
                     f"{self.what} is locked by {_who(held_by)}.",
                     where=f"{connection.address}{self._lock}",
                     untouched="Nothing was changed.",
                     next_step="Wait until it has ended, then try again.",
                 )
-            await connection.run(_EVICT, (self._lock, self.holder), limit=100, deadline_s=_LOCK_S)
+            if who == self.holder:
+                await connection.run(_EVICT, (self._lock, self.holder), limit=100, deadline_s=_LOCK_S)
             await asyncio.sleep(_LOOK_S)
 
 

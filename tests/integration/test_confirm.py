@@ -1,0 +1,193 @@
+"""Changes that have to be confirmed, on a real httpd of this machine and of another over a real sshd."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import RefusedError
+from auditor.model.plan import ApplyReport
+from auditor.plan.machine import failure_of
+from auditor.services.changes import apply_plan, confirm_plan, show_plan
+from auditor.surfaces.httpd.carry_out import server
+from tests.fakes.far_sites import FarSite
+from tests.fakes.sites import ROUTE, Site
+from tests.running import until
+from tests.ssh_server import SshServer
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(params=["here", "over SSH"])
+def site(
+    request: pytest.FixtureRequest, tmp_path: Path, httpd: Path, ssh_keygen: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
+    monkeypatch.setattr(server, "SETTLE_S", 0.3)
+    if request.param == "here":
+        made = Site(tmp_path)
+        with made.server:
+            yield made
+    else:
+        far: SshServer = request.getfixturevalue("ssh_server")
+        with FarSite(far, tmp_path / "site") as there:
+            yield there
+
+
+def applied(site: Site, seconds: int) -> str:
+    plan = site.propose(f"{ROUTE}=60s").id
+    site.approve(plan)
+    report = asyncio.run(apply_plan(site.fleet.desk(), plan, confirm_within_s=seconds))
+    assert [one.outcome for one in report.outcomes] == ["applied"], report
+    assert any(f"taken back by itself in {seconds} s" in text for text, _ in report.outcomes[0].checks)
+    return plan
+
+
+def confirm(site: Site, plan: str) -> ApplyReport:
+    return asyncio.run(confirm_plan(site.fleet.desk(), plan))
+
+
+def kinds(site: Site, plan: str) -> list[str]:
+    return [event.kind for event in site.fleet.desk().events(plan) if event.kind not in ("planned", "approved")]
+
+
+def test_what_is_confirmed_in_time_stays(site: Site) -> None:
+    site.snapshot()
+    agreed, generation = site.agreed("conf.d/api.conf"), site.generation()
+    plan = applied(site, 600)
+    assert b"timeout=60" in (site.root / "conf.d/api.conf").read_bytes()
+    assert site.agreed("conf.d/api.conf") == agreed, "it is agreed once it is confirmed"
+    shown = asyncio.run(show_plan(site.fleet.desk(), plan))
+    assert "unless it is confirmed" in shown.outcomes[0][1]
+    other = site.propose(f"{ROUTE}=50s").id
+    site.approve(other)
+    with pytest.raises(RefusedError, match=f"for plan {plan[:8]} to be confirmed; it still waits"):
+        site.apply(other)
+
+    report = confirm(site, plan)
+    assert [one.outcome for one in report.outcomes] == ["confirmed"], report
+    assert failure_of(report) is None
+    assert b"timeout=60" in site.agreed("conf.d/api.conf")
+    assert kinds(site, plan) == ["applied", "confirmed"]
+    with pytest.raises(RefusedError, match=r"nothing of plan .* waits to be confirmed"):
+        confirm(site, plan)
+    assert site.generation() == generation + 1
+    assert site.rollback(plan).outcomes[0].outcome == "rolled back"
+
+
+def test_what_nobody_confirms_is_taken_back_by_the_target_itself_and_the_next_command_tells(site: Site) -> None:
+    site.snapshot()
+    before, generation = site.files(), site.generation()
+    agreed = site.agreed("conf.d/api.conf")
+    plan = applied(site, 3)
+    until(lambda: site.generation() == generation + 2)
+    assert site.files() == before
+    report = confirm(site, plan)
+    assert [one.outcome for one in report.outcomes] == ["taken back"], report
+    assert "so web1/httpd took it back by itself at 20" in report.outcomes[0].text
+    assert ("reloaded", True) in report.outcomes[0].checks
+    failure = failure_of(report)
+    assert failure is not None
+    assert failure.exit_code == 5
+    assert kinds(site, plan) == ["applied", "taken back"]
+    assert site.agreed("conf.d/api.conf") == agreed
+    assert site.apply(plan).outcomes[0].outcome == "applied", "it was never confirmed, so it may be tried again"
+
+
+@pytest.mark.parametrize("site", ["over SSH"], indirect=True)
+def test_rolling_back_what_waits_ends_the_waiting(site: Site) -> None:
+    before = site.files()
+    plan = applied(site, 600)
+    assert [one.outcome for one in site.rollback(plan).outcomes] == ["rolled back"]
+    assert site.files() == before
+    assert kinds(site, plan) == ["applied", "rolled back"]
+    with pytest.raises(RefusedError, match="nothing of plan"):
+        confirm(site, plan)
+
+
+@pytest.mark.parametrize("site", ["here"], indirect=True)
+def test_a_configuration_that_does_not_parse_hinders_no_taking_back(site: Site) -> None:
+    before, generation = site.files(), site.generation()
+    plan = applied(site, 3)
+    broken = site.root / "conf.d/broken.conf"
+    broken.write_text("Nonsense <<<\n")
+    file = site.root / "conf.d/api.conf"
+    until(lambda: file.read_bytes() == before[str(file)])
+    until(lambda: any((_state(site) / "plans" / plan / "revert").glob("reverted")))
+    assert site.generation() == generation + 1, "a server that would end of it is not reloaded"
+    report = confirm(site, plan)
+    assert report.outcomes[0].outcome == "taken back", report
+    assert any(
+        "not reloaded: the server's own check fails" in text and not ok for text, ok in report.outcomes[0].checks
+    )
+
+
+@pytest.mark.parametrize("site", ["here"], indirect=True)
+def test_what_somebody_has_edited_since_is_left_and_needs_a_person(site: Site) -> None:
+    plan = applied(site, 3)
+    file = site.root / "conf.d/api.conf"
+    file.write_bytes(file.read_bytes() + b"# by hand\n")
+    until(lambda: any((_state(site) / "plans" / plan / "revert").glob("reverted")))
+    assert file.read_bytes().endswith(b"# by hand\n")
+    shown = asyncio.run(show_plan(site.fleet.desk(), plan, look=True))
+    assert shown.outcomes == (("web1/httpd", "incomplete"),)
+    assert kinds(site, plan) == ["applied", "incomplete"]
+    event = site.fleet.desk().events(plan)[-1]
+    assert "1 of its files had been changed since and were left" in event.text
+
+
+@pytest.mark.parametrize("site", ["over SSH"], indirect=True)
+def test_a_run_that_is_cut_off_for_good_is_taken_back_by_the_target(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = site.files()
+    plan = site.propose(f"{ROUTE}=60s").id
+    site.approve(plan)
+
+    async def reload(self: server.HttpdServer) -> None:
+        raise Ended
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server.HttpdServer, "reload", reload)
+        with pytest.raises(Ended):
+            asyncio.run(apply_plan(site.fleet.desk(), plan, confirm_within_s=3))
+    assert site.files() != before
+    until(lambda: site.files() == before)
+    until(lambda: any((_state(site) / "plans" / plan / "revert").glob("reverted")))
+    assert [one.outcome for one in confirm(site, plan).outcomes] == ["taken back"]
+    assert kinds(site, plan) == ["taken back"]
+
+
+class Ended(BaseException):
+    """The controller's process is gone."""
+
+
+def _state(site: Site) -> Path:
+    return site.state if isinstance(site, FarSite) else site.folder / "state"
+
+
+def test_a_state_folder_on_another_file_system_is_refused(
+    tmp_path: Path, httpd: Path, ssh_keygen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SETTLE_S", 0.3)
+    elsewhere = Path("/dev/shm") / f"auditor-{tmp_path.name}"
+    if not elsewhere.parent.is_dir() or elsewhere.parent.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system here")
+    site = Site(tmp_path)
+    file = site.fleet.root / "auditor.yaml"
+    file.write_text(file.read_text().replace(f"state_dir: {tmp_path}/state", f"state_dir: {elsewhere}"))
+    try:
+        with site.server:
+            before = site.files()
+            plan = site.propose(f"{ROUTE}=60s").id
+            site.approve(plan)
+            report = asyncio.run(apply_plan(site.fleet.desk(), plan, confirm_within_s=600))
+            assert report.outcomes[0].outcome == "refused", report
+            assert "is not on its file system" in report.outcomes[0].text
+            assert site.files() == before
+    finally:
+        import shutil
+
+        shutil.rmtree(elsewhere, ignore_errors=True)
