@@ -20,17 +20,9 @@ from auditor.model.value import show
 from auditor.plan.around import RunCommand, run_after, run_before
 from auditor.plan.build import cohort_of
 from auditor.plan.conditions import Held, Seen, changed, examine, stale, unlisted, value_at, values_of
+from auditor.plan.confirming import seen_again, settled
 from auditor.plan.journal import FileJournal
-from auditor.surfaces.interface import (
-    Caveat,
-    Confirmable,
-    Deadline,
-    DeadlineAct,
-    Journal,
-    Observe,
-    Transaction,
-    ignore,
-)
+from auditor.surfaces.interface import Caveat, DeadlineAct, Journal, Observe, Transaction, ignore
 from auditor.transport.executor import run_bounded
 
 T = TypeVar("T")
@@ -157,49 +149,24 @@ class Machine:
         return outcome
 
     async def settle(self, target: str, act: DeadlineAct, until: str) -> OutcomeOf:
-        """What became of a change that had to be confirmed: ``applied`` while it still waits, or cannot be asked about.
+        """What became of a change that had to be confirmed; see :func:`auditor.plan.confirming.settled`.
 
-        Of one that was taken back the outcome is in the journal, once it was seen to be as before.
+        Of one that the target took back by itself the outcome is then in the journal.
         """
+        reach, steps = self.reach[target], cohort_of(self.plan, target).steps
         journal = self.journal(target, "forward").open()
         try:
-            transaction = self.reach[target].begin(cohort_of(self.plan, target).steps, "forward", journal)
-            try:
-                found = await _deadline(transaction, act)
-            except AuditorError as error:
-                return OutcomeOf(target, "applied", f"it cannot be asked whether it still waits: {_sentence(error)}")
-            finally:
-                await _whole(transaction.finish())
-            short = self.plan_id[:8]
-            if found.state == "confirmed":
-                return OutcomeOf(target, "confirmed", f"plan {short} is confirmed and stays")
-            if found.state == "disarmed":
-                return OutcomeOf(target, "already", f"plan {short} is not taken back by itself any more")
-            if found.state != "reverted":
-                return OutcomeOf(target, "applied", _WAITS.get(found.state, _UNKNOWN))
-            outcome = await self._reverted(target, found, until)
+            transaction = reach.begin(steps, "forward", journal)
+            outcome = await _whole(settled(target, transaction, act, until))
+            if outcome.outcome == "taken back":
+                outcome = await _whole(seen_again(outcome, reach.look, steps, self.sealer))
+            if outcome.outcome not in ("taken back", "incomplete"):
+                return outcome
             journal.end(outcome.outcome, outcome.text[:2000])
         finally:
             journal.close()
         self.ended(outcome)
         return outcome
-
-    async def _reverted(self, target: str, found: Deadline, until: str) -> OutcomeOf:
-        """A change that the target took back by itself, and whether it is as before now."""
-        when = f" at {found.time}" if found.time else ""
-        text = f"not confirmed by {until}, so {target} took it back by itself{when}"
-        said = ((found.text, not found.text.startswith("not ")),) if found.text else ()
-        try:
-            seen = await _whole(_awaited(self.reach[target].look()))
-        except Exception as error:
-            return OutcomeOf(
-                target, "incomplete", f"{text}; it cannot be read to verify that: {_sentence(error)}", said
-            )
-        wrong = self._not_as_before(target, None, seen, "forward")
-        if wrong or found.left:
-            edited = [f"{len(found.left)} of its files had been changed since and were left"] if found.left else []
-            return OutcomeOf(target, "incomplete", f"{text}; {'; '.join([*edited, *wrong[:10]])}", said)
-        return OutcomeOf(target, "taken back", text, (*said, ("as before", True)))
 
     async def _examine_all(self) -> dict[str, OutcomeOf]:
         """The targets that are as wanted already.
@@ -398,17 +365,6 @@ class Machine:
             self._note_interruption(error)
             return "the run was interrupted between two waves"
         return ""
-
-
-_WAITS: Mapping[str, str] = {"pending": "it still waits", "reverting": "taking it back has begun and did not end"}
-_UNKNOWN = "nothing is known of it there any more"
-
-
-async def _deadline(transaction: Transaction, act: DeadlineAct) -> Deadline:
-    if not isinstance(transaction, Confirmable):
-        return Deadline("none")
-    found = await transaction.deadline(act)
-    return await transaction.deadline("finish") if found.state == "reverting" else found
 
 
 class StoppedError(AuditorError):

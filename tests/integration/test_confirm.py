@@ -10,7 +10,7 @@ import pytest
 
 from auditor.errors import RefusedError
 from auditor.model.plan import ApplyReport
-from auditor.plan.machine import failure_of
+from auditor.plan.outcome import failure_of
 from auditor.services.changes import apply_plan, confirm_plan, show_plan
 from auditor.surfaces.httpd.carry_out import server
 from tests.fakes.far_sites import FarSite
