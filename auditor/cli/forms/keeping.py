@@ -54,8 +54,9 @@ def show_snapshot(report: SnapshotReport, style: Style) -> str:
         lines += _gap_lines(targets[0].gaps, words)
     same = sum(one.status == "unchanged" for one in report.targets)
     if report.unchanged:
+        whole = report.complete and report.seen == len(report.targets)
         part = "snapshot.identical_in_part" if report.seen else "snapshot.unseen"
-        said = "snapshot.identical" if report.complete else part
+        said = "snapshot.identical" if whole else part
         lines.append(paragraph(words(said, tree=report.tree[:12]), 0, 2))
     elif same:
         lines.append(words("snapshot.same", targets=words.count("target", same)))
@@ -79,7 +80,8 @@ def _target_line(targets: Sequence[TargetWritten], words: Words, style: Style) -
     target = targets[0]
     status = words(f"snapshot.{target.status}")
     if target.status == "not seen":
-        status = paint(status, "high", on=style.colour)
+        counts = any(gap.counts for gap in target.gaps) or not target.gaps
+        status = paint(status, "high", on=style.colour) if counts else words("drift.expected")
     if target.documents:
         status = f"{status}, {words.count('document', target.documents)}"
     if target.agreed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from auditor.cli.forms.keeping import show_snapshot
-from auditor.model.snapshot import Gap
+from auditor.model.snapshot import ExpectedGap, Gap
 from auditor.report.interface import LANGUAGES, Style
 from auditor.report.layout import width_of
 from auditor.services.snapshot import SnapshotReport
@@ -16,8 +16,9 @@ SEEN = TargetWritten("web1/httpd", "unchanged")
 UNSEEN = TargetWritten("web2/httpd", "not seen", gaps=(Gap("whole target", "unreachable", "no answer", LONG),))
 
 
-def _shown(*targets: TargetWritten, lang: str = "en") -> str:
-    complete = all(target.status != "not seen" for target in targets)
+def _shown(*targets: TargetWritten, lang: str = "en", complete: bool | None = None) -> str:
+    if complete is None:
+        complete = all(target.status != "not seen" for target in targets)
     report = SnapshotReport("a" * 40, "b" * 40, True, targets, "2026-11-22T22:14:00Z", complete)
     return show_snapshot(report, Style(lang=lang))  # type: ignore[arg-type]
 
@@ -50,3 +51,14 @@ def test_a_document_that_may_only_not_have_been_seen_is_not_told_as_gone() -> No
     assert f"  - {names[0]}" in _shown(gone)
     assert f"  - {names[0]}" not in _shown(unsure)
     assert f"  ? {names[0]}  gone, or not seen" in _shown(unsure)
+
+
+def test_what_is_expected_not_to_be_seen_is_not_told_as_unchanged() -> None:
+    gap = ExpectedGap("whole target", "unreachable", "no answer", owner="ops", until="2027-01-31", reason="in repair")
+    expected = TargetWritten("web3/ilo", "not seen", gaps=(gap,))
+    alone, beside = _shown(expected, complete=True), _shown(SEEN, expected, complete=True)
+    assert "Nothing was seen: tree bbbbbbbbbbbb stays as it was." in alone
+    assert "Nothing changed in what was seen: tree bbbbbbbbbbbb" in beside
+    for text in (alone, beside):
+        assert "web3/ilo  not seen, as expected" in text
+        assert "NOT SEEN" not in text
