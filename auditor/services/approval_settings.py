@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final, cast
+
+import msgspec
 
 from auditor.errors import InputError
 from auditor.model.plan import DISRUPTIONS, Disruption
@@ -14,6 +17,7 @@ from auditor.services.fleet_values import ValueReader
 RULES: Final = ("required", "groups", "emergency", "rehearsal")
 """The members of ``approvals:`` that are rules, and therefore read from the protected branch."""
 
+BRANCH: Final = re.compile(r"(?!-)[^\s~^:?*\[\\]+")
 _REHEARSAL: Final = re.compile("optional|required")
 _EMERGENCY: Final = re.compile("never|another|anyone")
 _DISRUPTION: Final = re.compile("|".join(re.escape(one) for one in DISRUPTIONS[1:]))
@@ -43,15 +47,27 @@ def read_rules(reader: ValueReader, parts: dict[str, Item]) -> ApprovalRules:
     )
 
 
-def rules_in(top: Item, reader: ValueReader) -> ApprovalRules:
-    """The rules that a whole ``auditor.yaml`` states; what else it says is not looked at.
+class Settings(msgspec.Struct, frozen=True):
+    """What an ``auditor.yaml`` says of approvals: the rules, the file of signers, its own branch (empty: not said)."""
+
+    rules: ApprovalRules
+    approvers: Path
+    branch: str = ""
+
+
+def settings_in(top: Item, reader: ValueReader) -> Settings:
+    """What a whole ``auditor.yaml`` says of approvals; what else it says is not looked at.
 
     Errors:
-        InputError: the rules cannot be used.
+        InputError: it cannot be used.
     """
     approvals = next((value for name, value in top.members or () if name == "approvals"), None)
     parts = dict(approvals.members or ()) if approvals is not None else {}
-    rules = read_rules(reader, {name: item for name, item in parts.items() if name in RULES})
+    found = Settings(
+        read_rules(reader, parts),
+        reader.path(parts.get("approvers"), "approvers"),
+        reader.matching(parts.get("default_branch"), BRANCH, "", "a branch's name") or "",
+    )
     if reader.mistakes:
         raise InputError.gather(reader.mistakes)
-    return rules
+    return found

@@ -18,7 +18,7 @@ from auditor.policy.document import Item, load_document, suggestion
 from auditor.services.alert_settings import AlertSettings, read_alerts
 from auditor.services.ansible import AnsibleInventory, read_inventory
 from auditor.services.apply_settings import ApplySettings, read_apply
-from auditor.services.approval_settings import RULES, read_rules
+from auditor.services.approval_settings import BRANCH, RULES, read_rules
 from auditor.services.declarations import read_declared, together
 from auditor.services.expected_gaps import Expectation, read_expected
 from auditor.services.fleet_place import FILE_NAME, find_fleet
@@ -31,7 +31,6 @@ FORMAT: Final = "auditor.fleet/v1"
 _IDENTITY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
 _VERSION: Final = re.compile(r"\d{1,4}\.\d{1,4}(\.\d{1,4})?(-\d[\w.]{0,60})?")
-_BRANCH: Final = re.compile(r"(?!-)[^\s~^:?*\[\\]+")
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,9 @@ class Fleet:
     ``declared`` is, by target, what is declared of the hops around it, its groups' and the fleet's words included.
     ``ssh_config`` is used instead of the user's own; empty: that one. An iLO whose last full read is
     ``full_read_hours`` old is read in full again, whatever it says of its changes. ``alerts`` says how alerts are
-    tested. ``expected_gaps`` are what is known not to be there to be seen. ``approval_rules`` are those
-    of the work tree; what counts is what the protected branch says. ``apply`` are the waves and commands of new plans.
+    tested. ``expected_gaps`` are what is known not to be there to be seen. ``approval_rules``, ``approvers_file`` and
+    ``default_branch`` are those of the work tree; what counts is what the protected branch says. ``apply`` are the
+    waves and commands of new plans.
     """
 
     root: Path
@@ -182,7 +182,7 @@ class _Reader(ValueReader):
             approvers_file=self.path(approvals.get("approvers"), "approvers"),
             approval_rules=read_rules(self, approvals),
             expiry_hours=self.count(approvals.get("expire_hours"), 72, 1, 24 * 365),
-            default_branch=self.matching(approvals.get("default_branch"), _BRANCH, "main", "a branch's name"),
+            default_branch=self.matching(approvals.get("default_branch"), BRANCH, "main", "a branch's name"),
             listed=tuple(sorted(set(ansible.hosts) - set(hosts))),
             declared={one.name: self.declared_of(one, parts.get("hosts")) for one in targets if one.surface == "httpd"},
             ssh_config=self.ssh_config,

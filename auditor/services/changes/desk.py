@@ -23,6 +23,7 @@ from auditor.plan.foreseen import filled_in
 from auditor.plan.rehearsal import digest_of
 from auditor.plan.rules import ApprovalRules
 from auditor.plan.signers import Signers, read_signers
+from auditor.services.approval_settings import Settings
 from auditor.services.fleet import Fleet
 from auditor.services.inventory import resolve_targets
 from auditor.services.keys import sealer_for
@@ -113,11 +114,13 @@ class Desk:
 
         Errors:
             RefusedError: the branch or the file is not there.
+            InputError: what the branch's ``auditor.yaml`` says of approvals cannot be used.
             StoreError: the fleet repository cannot be read.
         """
         from auditor.store.fleet_repository import read_protected
 
-        found = read_protected(self.fleet.root, self.fleet.approvers_file, self.fleet.default_branch)
+        settings = self._settings()
+        found = read_protected(self.fleet.root, settings.approvers, settings.branch)
         return read_signers(found.content, str(found))
 
     def verdict(self, stored: StoredPlan) -> Verdict:
@@ -136,13 +139,31 @@ class Desk:
             InputError: its rules cannot be used.
             StoreError: the fleet repository cannot be read.
         """
+        return self._settings().rules
+
+    def _settings(self) -> Settings:
+        """What the protected branch says of approvals; ``branch`` is that branch.
+
+        Nothing of it comes from the work tree, not even which branch counts: that is origin's default branch, or the
+        one that ``auditor.yaml`` names there. Without an origin the branch that the work tree names is all there is.
+        """
+        from auditor.store.fleet_repository import default_branch
+
+        first = default_branch(self.fleet.root, self.fleet.default_branch)
+        settings = self._settings_on(first)
+        if settings.branch in ("", first):
+            return msgspec.structs.replace(settings, branch=first)
+        return msgspec.structs.replace(self._settings_on(settings.branch), branch=settings.branch)
+
+    def _settings_on(self, branch: str) -> Settings:
         from auditor.policy.document import load_document
-        from auditor.services.approval_settings import rules_in
+        from auditor.services.approval_settings import settings_in
         from auditor.services.fleet_values import ValueReader
         from auditor.store.fleet_repository import read_protected
 
-        found = read_protected(self.fleet.root, self.fleet.file, self.fleet.default_branch)
-        return rules_in(load_document(f"{self.fleet.file} on {found.ref}", found.content), ValueReader(self.fleet.file))
+        found = read_protected(self.fleet.root, self.fleet.file, branch)
+        document = load_document(f"{self.fleet.file} on {found.ref}", found.content)
+        return settings_in(document, ValueReader(self.fleet.file))
 
     def append(self, event: Event) -> None:
         """Appends an event to the ledger.
