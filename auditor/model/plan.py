@@ -39,6 +39,43 @@ class DirectiveEdit(
     links: tuple[str, ...] = ()
 
 
+class WholeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All of one file, ``content`` as latin-1 text with secrets as keyed digests.
+
+    ``digest`` is the keyed digest of its true bytes, ``mode`` holds permission bits; ``owner`` and ``group`` are names,
+    or numbers where there are none.
+    """
+
+    content: str
+    digest: str
+    mode: int
+    owner: str
+    group: str
+
+
+class FileChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="httpd.file"):
+    """Creates, replaces or deletes one whole file of the tree; None: nothing stands there.
+
+    A created file has the label that its directory gives and no access list; one that is replaced keeps its own. A
+    secret of the new bytes is taken from the live files, where one holds it; else the step is refused.
+    """
+
+    file: str
+    before: WholeFile | None
+    after: WholeFile | None
+
+
+class LinkChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="httpd.link"):
+    """Creates or removes one symbolic link of the tree, or leads it elsewhere.
+
+    ``before`` and ``after`` are the link's text; None: nothing stands there.
+    """
+
+    link: str
+    before: str | None
+    after: str | None
+
+
 class RedfishPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="ilo.patch"):
     """PATCHes members of one Redfish resource. ``members`` are JSON pointers with JSON-encoded values, sorted."""
 
@@ -81,7 +118,9 @@ class RedfishDelete(
     uri: str = ""
 
 
-Change: TypeAlias = DirectiveEdit | RedfishPatch | BiosAttributes | RedfishCreate | RedfishDelete
+Change: TypeAlias = (
+    DirectiveEdit | FileChange | LinkChange | RedfishPatch | BiosAttributes | RedfishCreate | RedfishDelete
+)
 
 
 class NoUndo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="none"):
@@ -90,7 +129,7 @@ class NoUndo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     reason: str
 
 
-Undo: TypeAlias = DirectiveEdit | RedfishPatch | BiosAttributes | RedfishCreate | RedfishDelete | NoUndo
+Undo: TypeAlias = Change | NoUndo
 
 
 class DocumentIs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="document"):
@@ -110,7 +149,20 @@ class AttributeIs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
     value: Value | None
 
 
-Condition: TypeAlias = DocumentIs | AttributeIs
+class NothingAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="nothing"):
+    """Nothing stands at a name of the tree: no file, no directory, no link."""
+
+    name: str
+
+
+class LinkIs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="link"):
+    """A symbolic link of the tree has this text."""
+
+    name: str
+    text: str
+
+
+Condition: TypeAlias = DocumentIs | AttributeIs | NothingAt | LinkIs
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from auditor.model.plan import AttributeIs, Condition, DirectiveEdit, DocumentIs, Effect, Step
+from auditor.model.plan import (
+    AttributeIs,
+    Condition,
+    DirectiveEdit,
+    DocumentIs,
+    Effect,
+    LinkIs,
+    NothingAt,
+    Step,
+)
 from auditor.model.resource import Address
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected, Interpretation, hides
@@ -36,10 +45,19 @@ class Held:
 
 def examine(conditions: Iterable[Condition], seen: Seen, sealer: Sealer) -> tuple[Held, ...]:
     """Each condition against what was seen. What cannot be known does not hold."""
-    return tuple(
-        _document(condition, seen, sealer) if isinstance(condition, DocumentIs) else _attribute(condition, seen)
-        for condition in conditions
-    )
+    return tuple(_held(condition, seen, sealer) for condition in conditions)
+
+
+def _held(condition: Condition, seen: Seen, sealer: Sealer) -> Held:
+    match condition:
+        case DocumentIs():
+            return _document(condition, seen, sealer)
+        case AttributeIs():
+            return _attribute(condition, seen)
+        case LinkIs(name, text):
+            return _link(name, text, seen)
+        case NothingAt(name):
+            return nothing_at(name, seen.collected)
 
 
 def stale(steps: Sequence[Step], seen: Seen, sealer: Sealer) -> tuple[str, ...]:
@@ -107,6 +125,31 @@ def _document(condition: DocumentIs, seen: Seen, sealer: Sealer) -> Held:
     if fingerprint.split(":")[1:2] != condition.fingerprint.split(":")[1:2]:
         return Held(text, False, f"{condition.document} cannot be compared: the plan was made with another key")
     return Held(text, False, f"{condition.document} does not have the bytes that the plan names")
+
+
+def _link(name: str, text: str, seen: Seen) -> Held:
+    wanted = f"{name} is a link to {text}"
+    found = seen.collected.document(name)
+    if found is None:
+        return Held(wanted, False, f"{name} could not be read, or is not there")
+    instead = f"{name} is a link to {found.link}" if found.link else f"{name} is no link"
+    return Held(wanted, found.link == text, "" if found.link == text else instead)
+
+
+def nothing_at(name: str, collected: Collected) -> Held:
+    """Whether nothing stands at a name of the tree; where that was not seen, it does not hold."""
+    text = f"nothing stands at {name}"
+    if any(one.name == name or one.name.startswith(f"{name}/") for one in collected.documents):
+        return Held(text, False, f"{name} is there")
+    unread = collected.fact("not_walked")
+    unseen = {gap.what: gap.cause for gap in collected.gaps} | dict.fromkeys(
+        unread if isinstance(unread, tuple) else (), "the directory is not looked into"
+    )
+    parts = name.split("/")
+    for place in ("whole target", ".", *("/".join(parts[:count]) for count in range(1, len(parts) + 1))):
+        if place in unseen:
+            return Held(text, False, f"whether {name} is there cannot be seen: {place}: {unseen[place]}")
+    return Held(text, True)
 
 
 def _attribute(condition: AttributeIs, seen: Seen) -> Held:

@@ -217,6 +217,16 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "plan.introduces": ("introduces", "新たに生じる違反:"),
     "plan.links": ("the server reads it by {links}", "サーバーは {links} を通して読み込みます"),
     "plan.undo_bytes": ("back: the same lines as before, byte for byte", "切り戻し: 元の行に完全一致で戻します"),
+    "plan.undo_whole": (
+        "back: what stood there before, byte for byte, with mode and owner",
+        "切り戻し: 元の内容・モード・所有者に完全一致で戻します",
+    ),
+    "plan.file_created": ("a new file, {access}", "新しいファイル ({access})"),
+    "plan.file_deleted": (
+        "the file is deleted ({access}); its bytes stay in the backup",
+        "ファイルを削除します ({access})。内容はバックアップに残ります",
+    ),
+    "plan.file_replaced": ("the whole file is replaced, {access}", "ファイル全体を置き換えます ({access})"),
     "plan.undo_values": ("back: the same values as before", "切り戻し: 元の値に戻します"),
     "plan.no_undo": ("cannot be taken back: {reason}", "切り戻せません: {reason}"),
     "plan.signed": ('Author\'s signature: "{name}", SSH key {key}', '作成者の署名: "{name}"、SSH 鍵 {key}'),

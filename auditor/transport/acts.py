@@ -75,6 +75,11 @@ class Acts:
         self.reached("chown", str(path))
         os.fchown(descriptor, uid, gid)
 
+    def chown_link(self, path: Path, uid: int, gid: int) -> None:
+        """Sets the owner of a symbolic link itself."""
+        self.reached("chown", str(path))
+        os.lchown(path, uid, gid)
+
     def chmod(self, descriptor: int, mode: int, path: Path) -> None:
         """Sets the permission bits."""
         self.reached("chmod", str(path))

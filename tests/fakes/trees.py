@@ -10,7 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auditor.errors import ApplyError, AuditorError, RefusedError
-from auditor.model.plan import Cohort, Direction, DirectiveEdit, Disruption, Origin, Plan, Step, Wave
+from auditor.model.plan import (
+    Cohort,
+    Direction,
+    DirectiveEdit,
+    Disruption,
+    FileChange,
+    LinkChange,
+    Origin,
+    Plan,
+    Step,
+    Wave,
+    WholeFile,
+)
 from auditor.model.target import LocalTree, Target
 from auditor.plan.journal import FileJournal, read_entries, runs_of
 from auditor.surfaces.httpd.carry_out.files import LiveFile
@@ -19,6 +31,7 @@ from auditor.surfaces.httpd.carry_out.running import Running
 from auditor.surfaces.httpd.carry_out.server import Verdict
 from auditor.surfaces.httpd.carry_out.transaction import HttpdTransaction
 from auditor.surfaces.httpd.secrets import seal_text
+from auditor.surfaces.httpd.whole_files import undone_whole
 from auditor.surfaces.interface import ActOptions
 from auditor.transport.acts import Acts
 from tests.fakes.plans import SEALER
@@ -43,21 +56,33 @@ class FakeServer:
     loaded: Mapping[str, bytes] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
-    def _read(self, bound: Mapping[Path, Path]) -> dict[str, bytes]:
+    def _read(self, bound: Mapping[Path, Path], apart: Sequence[tuple[str, str, str]] = ()) -> dict[str, bytes]:
         found = {}
         for path in sorted(self.root.rglob("*")):
             if path.is_file() and not path.name.startswith("."):
                 real = path.resolve()
                 found[path.relative_to(self.root).as_posix()] = bound.get(real, real).read_bytes()
+        for verb, given, name in apart:
+            key = Path(name).relative_to(self.root).as_posix()
+            found.pop(key, None)
+            if verb == "put":
+                found[key] = Path(given).read_bytes()
         return found
 
-    async def check(self, bound: Sequence[tuple[Path, Path]] = (), extra: Sequence[str] = ()) -> Verdict | None:
+    async def check(
+        self,
+        bound: Sequence[tuple[Path, Path]] = (),
+        extra: Sequence[str] = (),
+        *,
+        apart: Sequence[tuple[str, str, str]] = (),
+        room: str = "",
+    ) -> Verdict | None:
         self.calls.append("check")
-        if bound and not self.private_mounts:
+        if (bound or apart) and not self.private_mounts:
             return None
         if extra:  # reads absolute paths, so a copy proves nothing
             return Verdict(True, "", (str(self.root / "httpd.conf"),))
-        content = self._read({live: new for new, live in bound})
+        content = self._read({live: new for new, live in bound}, apart)
         if any(self.broken in one for one in content.values()):
             return Verdict(False, "Invalid command 'Nonsense'")
         return Verdict(True, "", tuple(str(self.root / name) for name in content))
@@ -119,7 +144,10 @@ class FakeSurvey:
     def seal(self, name: str, content: bytes) -> bytes:
         return seal_text(content, SEALER)
 
-    async def preflight(self, new: Sequence[tuple[LiveFile, bytes]], root: str, way: Disruption) -> tuple[str, ...]:
+    def holders(self, digests: frozenset[bytes]) -> Mapping[str, bytes]:
+        return {}
+
+    async def preflight(self, new: Sequence[tuple[LiveFile, LiveFile]], root: str, way: Disruption) -> tuple[str, ...]:
         return ()
 
 
@@ -204,6 +232,49 @@ def make_world(folder: Path, steps: tuple[Step, ...] = ()) -> World:
     return world
 
 
+def whole(content: str, mode: int = 0o644, owner: int | None = None) -> WholeFile:
+    """A whole file of the user who runs this, or of another."""
+    name = str(os.geteuid() if owner is None else owner)
+    return WholeFile(content, SEALER.fingerprint(content.encode("latin-1")), mode, name, name)
+
+
+def file_step(file: str, before: WholeFile | None, after: WholeFile | None) -> Step:
+    """A step that creates, replaces or deletes a file."""
+    change = FileChange(file, before, after)
+    return Step(file, "why", change, undone_whole(change), "reload", (), ())
+
+
+def link_step(link: str, before: str | None, after: str | None) -> Step:
+    """A step that creates or removes a link, or leads it elsewhere."""
+    change = LinkChange(link, before, after)
+    return Step(link, "why", change, undone_whole(change), "reload", (), ())
+
+
+def make_whole_world(folder: Path) -> World:
+    """The same tree with more in it, and a plan that holds every kind of step of whole files and links."""
+    world = make_world(folder)
+    (world.root / "conf.d").mkdir()
+    old, page = whole("# caf\xe9\r\nKeepAlive Off\r\n", 0o600, 12 if os.geteuid() == 0 else None), whole("<p>1</p>\n")
+    for name, one in (("old.conf", old), ("page.html", page)):
+        path = world.root / "conf.d" / name
+        path.write_bytes(one.content.encode("latin-1"))
+        path.chmod(one.mode)
+        os.chown(path, int(one.owner), int(one.group))
+    (world.root / "sites-enabled/old.conf").symlink_to("../conf.d/old.conf")
+    (world.root / "sites-enabled/led.conf").symlink_to("../sites-available/shop.conf")
+    world.steps = (
+        file_step("conf.d/old.conf", old, None),
+        link_step("sites-enabled/old.conf", "../conf.d/old.conf", None),
+        link_step("sites-enabled/new.conf", None, "../conf.d/new.conf"),
+        link_step("sites-enabled/led.conf", "../sites-available/shop.conf", "../conf.d/new.conf"),
+        file_step("conf.d/page.html", page, whole("<p>2</p>", 0o604)),
+        file_step("conf.d/new.conf", None, whole("# \xe9\nTimeout 7\n", 0o640)),
+        edit("httpd.conf", 3, "Timeout 60\n", "Timeout 30\n"),
+    )
+    world.server.loaded = world.server._read({})
+    return world
+
+
 def carry_out(
     world: World, direction: Direction = "forward", acts: Acts | None = None, *, taking_back: bool = True
 ) -> tuple[str, ...]:
@@ -266,5 +337,10 @@ def assert_whole(world: World, before: State, after: State, when: str) -> None:
     done = bool(runs) and runs[-1].direction == world.direction and runs[-1].outcome in ("applied", "rolled back")
     expected = after if done else before
     assert world.state() == expected, when
-    for name in ("httpd.conf", "sites-available/shop.conf"):
-        assert world.server.loaded[name] == expected[name][4], when
+    assert _files(world.server.loaded, expected) == _files(expected, expected), when
+
+
+def _files(found: Mapping[str, object], state: State) -> dict[str, object]:
+    """Of what was found, or of a state itself, what is no link or directory there."""
+    other = {name for name, one in state.items() if one[0] != stat.S_IFREG}
+    return {name: one[4] if isinstance(one, tuple) else one for name, one in found.items() if name not in other}

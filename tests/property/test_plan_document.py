@@ -13,7 +13,11 @@ from auditor.model.plan import (
     DirectiveEdit,
     DocumentIs,
     Effect,
+    FileChange,
     FindingRef,
+    LinkChange,
+    LinkIs,
+    NothingAt,
     NoUndo,
     Origin,
     Plan,
@@ -22,6 +26,7 @@ from auditor.model.plan import (
     RedfishPatch,
     Step,
     Wave,
+    WholeFile,
 )
 from auditor.model.resource import Address
 from auditor.model.value import Boolean, Duration, Many, NoLimit, Number, Raw, Secret, Text, Undetermined, Version
@@ -47,14 +52,22 @@ value = st.recursive(
 )
 address = st.builds(Address, st.just(""), text, text, text)
 pairs = st.lists(st.tuples(text, text), max_size=3).map(tuple)
+file = st.none() | st.builds(WholeFile, text, text, whole, text, text)
 change = st.one_of(
     st.builds(DirectiveEdit, text, whole, whole, text, text),
+    st.builds(FileChange, text, file, file),
+    st.builds(LinkChange, text, st.none() | text, st.none() | text),
     st.builds(RedfishPatch, text, pairs),
     st.builds(BiosAttributes, text, text, pairs),
     st.builds(RedfishCreate, text, pairs),
     st.builds(RedfishDelete, text, pairs, text),
 )
-condition = st.one_of(st.builds(DocumentIs, text, text), st.builds(AttributeIs, address, st.none() | value))
+condition = st.one_of(
+    st.builds(DocumentIs, text, text),
+    st.builds(AttributeIs, address, st.none() | value),
+    st.builds(NothingAt, text),
+    st.builds(LinkIs, text, text),
+)
 conditions = st.lists(condition, max_size=2).map(tuple)
 step = st.builds(
     Step,

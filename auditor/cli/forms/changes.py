@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from difflib import unified_diff
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -15,6 +16,8 @@ from auditor.model.plan import (
     Cohort,
     DirectiveEdit,
     Effect,
+    FileChange,
+    LinkChange,
     NoUndo,
     OutcomeOf,
     Plan,
@@ -234,12 +237,13 @@ def _step(step: Step, words: Words) -> Iterable[str]:
         yield paragraph(one_line(step.why), 6)
     if isinstance(step.change, DirectiveEdit) and step.change.links:
         yield paragraph(words("plan.links", links=one_line(", ".join(step.change.links))), 6)
-    yield from _change(step)
+    yield from _change(step, words)
     if isinstance(step.undo, NoUndo):
         yield paragraph(words("plan.no_undo", reason=one_line(step.undo.reason)), 6)
     else:
-        exact = isinstance(step.undo, DirectiveEdit)
-        yield paragraph(words("plan.undo_bytes" if exact else "plan.undo_values"), 6)
+        whole = isinstance(step.undo, FileChange | LinkChange)
+        lines = "plan.undo_bytes" if isinstance(step.undo, DirectiveEdit) else "plan.undo_values"
+        yield paragraph(words("plan.undo_whole" if whole else lines), 6)
 
 
 def _place(step: Step) -> str:
@@ -247,6 +251,10 @@ def _place(step: Step) -> str:
     match change:
         case DirectiveEdit():
             return one_line(f"{change.file}:{change.line}-{change.last_line}")
+        case FileChange():
+            return one_line(change.file)
+        case LinkChange():
+            return one_line(change.link)
         case RedfishPatch() | BiosAttributes():
             return one_line(change.uri)
         case RedfishCreate():
@@ -255,12 +263,17 @@ def _place(step: Step) -> str:
             return one_line(change.uri or change.collection)
 
 
-def _change(step: Step) -> Iterable[str]:
+def _change(step: Step, words: Words) -> Iterable[str]:
     change = step.change
     match change:
         case DirectiveEdit():
             yield from (f"      - {line}" for line in _lines(change.before))
             yield from (f"      + {line}" for line in _lines(change.after))
+        case FileChange():
+            yield from _whole(change, words)
+        case LinkChange():
+            yield from (f"      - → {one_line(text)}" for text in (change.before,) if text is not None)
+            yield from (f"      + → {one_line(text)}" for text in (change.after,) if text is not None)
         case RedfishPatch():
             yield from (f"      {one_line(pointer)} = {one_line(value)}" for pointer, value in change.members)
         case RedfishCreate() | RedfishDelete():
@@ -268,6 +281,17 @@ def _change(step: Step) -> Iterable[str]:
             yield from (f"      {sign} {one_line(pointer)} = {one_line(value)}" for pointer, value in change.members)
         case BiosAttributes():
             yield from (f"      {one_line(name)} = {one_line(value)}" for name, value in change.attributes)
+
+
+def _whole(change: FileChange, words: Words) -> Iterable[str]:
+    """What becomes of a whole file: that it comes or goes, its mode and owner, and the lines that differ."""
+    before, after = change.before, change.after
+    what = "plan.file_created" if before is None else "plan.file_deleted" if after is None else "plan.file_replaced"
+    access = [f"{one.mode:04o} {one_line(one.owner)}:{one_line(one.group)}" for one in (before, after) if one]
+    yield paragraph(words(what, access=" → ".join(dict.fromkeys(access))), 6)
+    old, new = (_lines(one.content) if one else [] for one in (before, after))
+    for line in islice(unified_diff(old, new, n=2, lineterm=""), 2, None):
+        yield f"      {line[0]} {line[1:]}" if line[0] in "+- " else "      …"
 
 
 def _lines(text: str) -> list[str]:

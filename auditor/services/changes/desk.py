@@ -12,7 +12,16 @@ import msgspec
 
 from auditor.errors import AuditorError, CollectError, InputError
 from auditor.model.event import Event, EventEffect, EventKind
-from auditor.model.plan import DirectiveEdit, OutcomeOf, Plan, RedfishCreate, RedfishDelete, Step
+from auditor.model.plan import (
+    DirectiveEdit,
+    FileChange,
+    LinkChange,
+    OutcomeOf,
+    Plan,
+    RedfishCreate,
+    RedfishDelete,
+    Step,
+)
 from auditor.model.secret import Sealer
 from auditor.model.target import LocalTree, SshTree, Target
 from auditor.plan.approvals import Keygen, Subject, Verdict, judge
@@ -255,7 +264,7 @@ def target_event(kind: EventKind, stored_id: str, plan: Plan, time: str, outcome
 
 def _document_of(step: Step) -> str:
     match step.change:
-        case DirectiveEdit(file=name):
+        case DirectiveEdit(file=name) | FileChange(file=name) | LinkChange(link=name):
             return name
         case RedfishCreate(collection=name) | RedfishDelete(collection=name):
             return name
@@ -273,7 +282,8 @@ def traces_of(plan: Plan, target: Target) -> frozenset[tuple[str, str, str]]:
     found |= {("httpd.server", "", name) for name in ("changed_not_loaded", "restart_needed")}
     found |= filled_in(cohort_of(plan, target.name), surface(target.surface).kinds)
     if isinstance(target.location, SshTree):
-        return frozenset(found) | _traces_there(plan, target, target.location.path)
+        found |= _traces_there(plan, target, target.location.path)
+        return frozenset(found) | _traces_of_whole(plan, target)
     if not isinstance(target.location, LocalTree):
         return frozenset(found)
     root = Path(target.location.path).resolve()
@@ -282,7 +292,16 @@ def traces_of(plan: Plan, target: Target) -> frozenset[tuple[str, str, str]]:
             real = (root / step.change.file).resolve()
             name = real.relative_to(root).as_posix() if real.is_relative_to(root) else str(real)
             found |= {("httpd.file", one, "digest") for one in (name, step.change.file)}
-    return frozenset(found)
+    return frozenset(found) | _traces_of_whole(plan, target)
+
+
+def _traces_of_whole(plan: Plan, target: Target) -> frozenset[tuple[str, str, str]]:
+    """Of whole files and links: their bytes are read back by themselves, their label is the system's to give."""
+    whole = [
+        one.change for one in cohort_of(plan, target.name).steps if isinstance(one.change, FileChange | LinkChange)
+    ]
+    names = [one.file if isinstance(one, FileChange) else one.link for one in whole]
+    return frozenset(("httpd.file", name, what) for name in names for what in ("digest", "selinux"))
 
 
 def _traces_there(plan: Plan, target: Target, root: str) -> frozenset[tuple[str, str, str]]:

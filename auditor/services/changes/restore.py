@@ -1,4 +1,4 @@
-"""A state of the store as steps: what httpd's files said then, line by line, and what an iLO's settings were."""
+"""A state of the store as steps: what httpd's files were then, and what an iLO's settings were."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from auditor.model.resource import PRESENT, AttributeSpec, KindSpec
 from auditor.model.secret import SEALED, Sealer
 from auditor.model.snapshot import Collected, Document, Interpretation
 from auditor.model.value import Boolean
-from auditor.plan.conditions import changed, values_of
+from auditor.plan.conditions import changed, nothing_at, values_of
 from auditor.surfaces.interface import InterpretOptions, Surface
 
 _MOST_LINES = 20_000
@@ -22,27 +22,75 @@ _MOST_LINES = 20_000
 def restore_files(
     then: Collected, now: Collected, surface: Surface, options: InterpretOptions, sealer: Sealer
 ) -> Proposal:
-    """Edits that give every file the lines it had. What is not an edit of lines is refused by name."""
-    refusals: list[str] = []
-    steps: list[Step] = []
-    documents = {one.name: one for one in now.documents}
+    """Steps that give every file the lines it had, and every file and link of the tree back that was there then.
+
+    What was not there then is removed. What no plan can bring back is refused by name.
+    """
+    from auditor.surfaces.httpd.whole_files import in_order, with_document
+
+    made = _Made(then, now, sealer)
     for old in then.documents:
-        new = documents.get(old.name)
-        if new is None:
-            refusals.append(f"{old.name} is gone; a whole file is not restored by a plan yet")
-        elif old.link != new.link:
-            refusals.append(f"{old.name} leads elsewhere now; links are not restored by a plan yet")
-        elif old.content != new.content:
-            found = _edits(old, new, _links(now, new), sealer, refusals)
-            steps += found
-            if found:
-                documents[old.name] = msgspec.structs.replace(new, content=old.content, fingerprint=old.fingerprint)
-    known = {one.name for one in then.documents}
-    refusals += [f"{name} was not there; removing a file is not planned yet" for name in documents if name not in known]
-    after = msgspec.structs.replace(now, documents=tuple(documents[one.name] for one in now.documents))
+        made.as_then(old.name, now.document(old.name), old)
+    for new in now.documents:
+        if then.document(new.name) is None and not new.name.startswith("/"):
+            made.as_then(new.name, new, None)
+    after = now
+    for name, document in made.documents.items():
+        after = with_document(after, name, document)
     found_effects = changed(values_of(surface.interpret(now, options)), values_of(surface.interpret(after, options)))
     effects = tuple(msgspec.structs.replace(one, asked=True) for one in found_effects)
-    return Proposal(now.target, tuple(steps), effects, tuple(refusals))
+    return Proposal(now.target, in_order(made.steps), effects, tuple(made.refusals))
+
+
+class _Made:
+    """The steps so far, what they make of which documents, and what cannot be done, a sentence each."""
+
+    def __init__(self, then: Collected, now: Collected, sealer: Sealer) -> None:
+        self._then, self._now, self._sealer = then, now, sealer
+        self.steps: list[Step] = []
+        self.refusals: list[str] = []
+        self.documents: dict[str, Document | None] = {}
+
+    def as_then(self, name: str, new: Document | None, old: Document | None) -> None:
+        """Takes up what makes ``old`` of ``new``."""
+        if new is not None and old is not None and (new.link, new.content) == (old.link, old.content):
+            if new.link or new.name.startswith("/") or old.mode is None or _access(new) == _access(old):
+                return
+        elif new is not None and old is not None and not new.link and not old.link:
+            self._edited(new, old)
+            return
+        if old is None and (why := self._unseen(name)):
+            self.refusals.append(f"{name}: whether it was there then was not seen ({why}); it is left")
+            return
+        self._whole(name, new, old)
+
+    def _unseen(self, name: str) -> str:
+        """Why the state of then cannot tell that something was not there; empty where it can."""
+        held = nothing_at(name, self._then)
+        return "" if held.holds else held.sentence
+
+    def _edited(self, new: Document, old: Document) -> None:
+        refusals: list[str] = []
+        found = _edits(old, new, _links(self._now, new), self._sealer, refusals)
+        if found:
+            self.steps += found
+            self.documents[new.name] = msgspec.structs.replace(new, content=old.content, fingerprint=old.fingerprint)
+        elif refusals and not new.name.startswith("/"):
+            self._whole(new.name, new, old)
+        else:
+            self.refusals += refusals
+
+    def _whole(self, name: str, new: Document | None, old: Document | None) -> None:
+        from auditor.surfaces.httpd.whole_files import whole_step
+
+        why = f"{name} as it was" if old is not None else f"{name} was not there"
+        try:
+            step = whole_step(new, old, self._now, self._sealer, why)
+        except RefusedError as error:
+            self.refusals.append(f"{name}: {error.what.rstrip('.')}")
+            return
+        self.steps.append(step)
+        self.documents[name] = old
 
 
 def restore_values(
@@ -79,6 +127,10 @@ def _whole(
         return (Wish(present, None),)
     said = (Wish(address, effect.after),) if spec is not None and spec.settable else ()
     return (Wish(present, Boolean(value=True)), *said)
+
+
+def _access(document: Document) -> tuple[int | None, str, str]:
+    return document.mode, document.owner, document.group
 
 
 def _links(now: Collected, document: Document) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
-"""What taking back needs, kept on the target, root-only: true bytes, mode and owner of each file a plan replaces."""
+"""What taking back needs, kept on the target, root-only: true bytes, mode and owner of each file a plan changes."""
 
 from __future__ import annotations
 
+import base64
 import os
 import stat
 from pathlib import Path
@@ -12,14 +13,18 @@ import msgspec
 from auditor.errors import ApplyError, RefusedError
 from auditor.model.plan import Direction
 from auditor.model.secret import Sealer
-from auditor.surfaces.httpd.carry_out.files import LiveFile
+from auditor.surfaces.httpd.carry_out.files import Kind, LiveFile
 from auditor.transport.acts import Acts
 
 _MANIFEST: Final = "manifest.json"
 
 
 class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One replaced file: names, mode, owner, and the keyed digests of its bytes before and after."""
+    """One changed file: names, mode, owner, and the keyed digests of its bytes before and after.
+
+    ``was`` and ``becomes`` say what stood and is to stand there, ``entry`` whether links are not followed to it.
+    ``then`` is its mode and owner afterwards, where they are others; ``xattrs`` (base64) are those of an entry.
+    """
 
     name: str
     real: str
@@ -28,6 +33,43 @@ class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gid: int
     before: str
     after: str
+    was: Kind = "file"
+    becomes: Kind = "file"
+    entry: bool = False
+    then: tuple[int, int, int] | None = None
+    xattrs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def access(self) -> tuple[int, int, int]:
+        """Mode and owner before."""
+        return self.mode, self.uid, self.gid
+
+    def as_before(self, content: bytes, live: LiveFile) -> LiveFile:
+        """What is to stand there again; a replaced file has kept its attributes."""
+        given = tuple((name, base64.b64decode(value)) for name, value in self.xattrs)
+        xattrs = live.xattrs if live.kind == "file" and self.was == "file" else given
+        return LiveFile(self.name, Path(self.real), content, *self.access, xattrs, live.links, self.was, self.entry)
+
+
+def kept_of(live: LiveFile, wanted: LiveFile, sealer: Sealer) -> Kept:
+    """What is kept of a change besides bytes."""
+    then = wanted.mode, wanted.uid, wanted.gid
+    same = then == (live.mode, live.uid, live.gid) or wanted.kind != "file"
+    xattrs = live.xattrs if live.entry and live.xattrs else ()
+    return Kept(
+        live.name,
+        str(live.real),
+        live.mode,
+        live.uid,
+        live.gid,
+        live.digest(sealer),
+        wanted.digest(sealer),
+        live.kind,
+        wanted.kind,
+        live.entry,
+        None if same else then,
+        tuple((name, base64.b64encode(value).decode()) for name, value in xattrs),
+    )
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,7 +106,7 @@ def own_directory(path: Path, acts: Acts) -> Path:
 def write_backup(
     folder: Path,
     plan_id: str,
-    files: tuple[tuple[LiveFile, bytes], ...],
+    files: tuple[tuple[LiveFile, LiveFile], ...],
     sealer: Sealer,
     acts: Acts,
 ) -> Manifest:
@@ -79,10 +121,9 @@ def write_backup(
         acts.sync_directory(folder)
     acts.make_directory(folder)
     kept: list[Kept] = []
-    for number, (live, after) in enumerate(files):
+    for number, (live, wanted) in enumerate(files):
         acts.store(folder / str(number), live.content)
-        digests = sealer.fingerprint(live.content), sealer.fingerprint(after)
-        kept.append(Kept(live.name, str(live.real), live.mode, live.uid, live.gid, *digests))
+        kept.append(kept_of(live, wanted, sealer))
     manifest = Manifest(plan_id, tuple(kept))
     acts.store(manifest_path, msgspec.json.encode(manifest))
     return manifest
@@ -104,7 +145,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def kept_bytes(folder: Path, manifest: Manifest, number: int, sealer: Sealer) -> bytes:
-    """The bytes of file N as they were, compared with their keyed digest.
+    """The bytes of file N as they were (of a link its text), compared with their keyed digest.
 
     Errors:
         ApplyError: they are gone or damaged.
@@ -114,7 +155,9 @@ def kept_bytes(folder: Path, manifest: Manifest, number: int, sealer: Sealer) ->
         content = path.read_bytes()
     except OSError as error:
         raise ApplyError(f"the backup cannot be read: {error.strerror}.", where=str(path)) from error
-    if sealer.fingerprint(content) != manifest.files[number].before:
+    kept = manifest.files[number]
+    found = LiveFile(kept.name, path, content, 0, 0, 0, kind=kept.was).digest(sealer)
+    if found != kept.before:
         raise ApplyError("the backup is damaged: its bytes do not have the digest that was recorded.", where=str(path))
     return content
 

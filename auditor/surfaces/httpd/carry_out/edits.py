@@ -32,7 +32,7 @@ def edited(
 
 
 def _apply(content: bytes, edit: DirectiveEdit, seal: Seal, sealer: Sealer) -> bytes:
-    lines, sealed = _lines(content), _lines(seal(edit.file, content))
+    lines, sealed = lines_of(content), lines_of(seal(edit.file, content))
     if not 1 <= edit.line <= len(lines) + 1 or not edit.line - 1 <= edit.last_line <= len(lines):
         raise _refused(edit, f"the file has {len(lines)} lines now")
     if len(sealed) != len(lines):
@@ -51,14 +51,14 @@ def _unsealed(edit: DirectiveEdit, live: bytes, shown: bytes, sealer: Sealer) ->
     wanted = {match[0] for match in SEALED.finditer(after)}
     if not wanted:
         return after
-    secrets = _secrets(live, shown, sealer)
+    secrets = secrets_of(live, shown, sealer)
     if wanted - secrets.keys():
         raise _refused(edit, "the new text names a secret that the live line does not hold")
     return SEALED.sub(lambda match: secrets[match[0]], after)
 
 
-def _secrets(live: bytes, shown: bytes, sealer: Sealer) -> dict[bytes, bytes]:
-    """The live line's secrets by their digests: both texts are walked side by side, each digest proven."""
+def secrets_of(live: bytes, shown: bytes, sealer: Sealer) -> dict[bytes, bytes]:
+    """The live text's secrets by their digests: both texts are walked side by side, each digest proven."""
     found: dict[bytes, bytes] = {}
     at_live = at_shown = 0
     for match in SEALED.finditer(shown):
@@ -75,7 +75,7 @@ def _secrets(live: bytes, shown: bytes, sealer: Sealer) -> dict[bytes, bytes]:
     return found
 
 
-def _lines(content: bytes) -> list[bytes]:
+def lines_of(content: bytes) -> list[bytes]:
     """Physical lines with their ends; only a line feed ends one, as for httpd."""
     lines = [line + b"\n" for line in content.split(b"\n")]
     lines[-1] = lines[-1][:-1]

@@ -7,19 +7,25 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from auditor.errors import RefusedError
+from auditor.model.secret import Sealer
 from auditor.transport.acts import Acts, read_xattrs
 
 _LIMIT: Final = 64 * 1024 * 1024
+
+
+Kind = Literal["file", "link", "nothing"]
 
 
 @dataclass(frozen=True)
 class LiveFile:
     """A file of the tree: the name a plan uses, the file it really is, its bytes, and what replacing must keep.
 
-    ``links`` are symbolic links of the tree that lead to it, as the plan names them.
+    ``links`` are symbolic links of the tree that lead to it, as the plan names them. An ``entry`` is what stands at the
+    name itself, links not followed; what is no file is a link, whose text is its content, or nothing. ``xattrs`` None
+    asks for the label that the directory gives, and nothing else; an owner of -1 is whoever makes it.
     """
 
     name: str
@@ -28,8 +34,26 @@ class LiveFile:
     mode: int
     uid: int
     gid: int
-    xattrs: tuple[tuple[str, bytes], ...] = ()
+    xattrs: tuple[tuple[str, bytes], ...] | None = ()
     links: tuple[str, ...] = ()
+    kind: Kind = "file"
+    entry: bool = False
+
+    def digest(self, sealer: Sealer) -> str:
+        """The keyed digest of what stands there, told apart by its kind."""
+        if self.kind == "nothing":
+            return "nothing"
+        digest = sealer.fingerprint(self.content)
+        return f"link:{digest}" if self.kind == "link" else digest
+
+    def is_as(self, wanted: LiveFile) -> bool:
+        """Whether it is what was wanted, with mode, owner and attributes."""
+        if (self.kind, self.content) != (wanted.kind, wanted.content):
+            return False
+        owners = all(is_ == asked or asked < 0 for is_, asked in ((self.uid, wanted.uid), (self.gid, wanted.gid)))
+        if self.kind != "file":
+            return owners or self.kind == "nothing"
+        return owners and self.mode == wanted.mode and (wanted.xattrs is None or self.xattrs == wanted.xattrs)
 
 
 def read_live(root: Path, name: str, links: tuple[str, ...] = (), *, kept: bool = False) -> LiveFile:
@@ -47,11 +71,50 @@ def read_live(root: Path, name: str, links: tuple[str, ...] = (), *, kept: bool 
     try:
         real = (root / name).resolve(strict=True)
         strayed = [link for link in links if (root / link).resolve(strict=True) != real]
-        if strayed:
-            raise _refused(name, f"{strayed[0]} does not lead to it any more")
-        descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, RuntimeError) as error:
         raise _refused(name, getattr(error, "strerror", None) or str(error)) from error
+    if strayed:
+        raise _refused(name, f"{strayed[0]} does not lead to it any more")
+    return _read(name, real, links, entry=False)
+
+
+def read_entry(root: Path, name: str, *, kept: bool = False) -> LiveFile:
+    """What stands at a name of the tree itself: a file, a link that is not followed, or nothing.
+
+    Errors:
+        RefusedError: it lies outside the tree, its directory is missing, it is neither, or it cannot be read.
+    """
+    if refusal := refusal_of_name(name, (), kept=kept):
+        raise refusal
+    try:
+        real = place_of(root, name)
+    except (OSError, RuntimeError) as error:
+        raise _refused(name, f"its directory: {getattr(error, 'strerror', None) or error}") from error
+    if not kept and not real.is_relative_to(root):
+        raise _refused(name, "it lies outside the tree and cannot be changed from here")
+    try:
+        status = real.lstat()
+        text = os.fsencode(os.readlink(real)) if stat.S_ISLNK(status.st_mode) else b""  # noqa: PTH115 - byte for byte
+    except FileNotFoundError:
+        return LiveFile(name, real, b"", 0, -1, -1, None, (), "nothing", entry=True)
+    except OSError as error:
+        raise _refused(name, error.strerror or str(error)) from error
+    if stat.S_ISLNK(status.st_mode):
+        return LiveFile(name, real, text, 0, status.st_uid, status.st_gid, None, (), "link", entry=True)
+    return _read(name, real, (), entry=True)
+
+
+def place_of(root: Path, name: str) -> Path:
+    """Where a name of the tree stands: links are followed up to its directory."""
+    path = root / name
+    return path.parent.resolve(strict=True) / path.name
+
+
+def _read(name: str, real: Path, links: tuple[str, ...], *, entry: bool) -> LiveFile:
+    try:
+        descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise _refused(name, error.strerror or str(error)) from error
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -67,7 +130,8 @@ def read_live(root: Path, name: str, links: tuple[str, ...] = (), *, kept: bool 
         raise _refused(name, error.strerror or str(error)) from error
     finally:
         os.close(descriptor)
-    return LiveFile(name, real, content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, xattrs, links)
+    mode = stat.S_IMODE(status.st_mode)
+    return LiveFile(name, real, content, mode, status.st_uid, status.st_gid, xattrs, links, entry=entry)
 
 
 def refusal_of_name(name: str, links: tuple[str, ...], *, kept: bool) -> RefusedError | None:
@@ -94,15 +158,16 @@ def probe(file: LiveFile, plan_id: str, acts: Acts) -> None:
     Errors:
         RefusedError: the file could not be replaced (no right, read-only, immutable, a mount of its own).
     """
-    if os.path.ismount(file.real):
-        raise _refused(file.name, "it is a mount of its own and cannot be replaced")
-    _refuse_immutable(file)
+    if file.kind == "file":
+        if os.path.ismount(file.real):
+            raise _refused(file.name, "it is a mount of its own and cannot be replaced")
+        _refuse_immutable(file)
     temporary = temporary_for(file.real, plan_id)
     try:
         acts.unlink(temporary)
         descriptor = acts.create(temporary)
         try:
-            if (file.uid, file.gid) != (os.geteuid(), os.getegid()):
+            if file.kind == "file" and (file.uid, file.gid) != (os.geteuid(), os.getegid()):
                 acts.chown(descriptor, file.uid, file.gid, temporary)
         finally:
             os.close(descriptor)
@@ -127,24 +192,44 @@ def _refuse_immutable(file: LiveFile) -> None:
         raise _refused(file.name, "it is immutable (chattr +i or +a)")
 
 
-def replace(file: LiveFile, content: bytes, plan_id: str, acts: Acts) -> None:
-    """Puts ``content`` in the file's place in one step, with the mode, owner and attributes that ``file`` says.
+def become(live: LiveFile, wanted: LiveFile, plan_id: str, acts: Acts) -> None:
+    """Puts what is wanted in the place of what stands there, in one step; ``live`` says where that is.
 
     Errors:
-        OSError: an act failed; the live file is as it was, or has all of the new content.
+        OSError: an act failed; what stands there is as it was, or wholly as wanted.
     """
-    temporary = temporary_for(file.real, plan_id)
+    temporary = temporary_for(live.real, plan_id)
+    if wanted.kind == "nothing":
+        acts.unlink(live.real)
+        acts.sync_directory(live.real.parent)
+        return
     acts.unlink(temporary)
-    descriptor = acts.create(temporary)
+    if wanted.kind == "link":
+        acts.symlink(os.fsdecode(wanted.content), temporary)
+        if wanted.uid >= 0 and (wanted.uid, wanted.gid) != (os.geteuid(), os.getegid()):
+            acts.chown_link(temporary, wanted.uid, wanted.gid)
+    else:
+        _write(temporary, wanted, acts)
+    acts.replace(temporary, live.real)
+
+
+def _write(path: Path, wanted: LiveFile, acts: Acts) -> None:
+    descriptor = acts.create(path)
     try:
-        acts.write(descriptor, content, temporary, 0)
-        acts.chown(descriptor, file.uid, file.gid, temporary)
-        acts.set_xattrs(descriptor, dict(file.xattrs), temporary)
-        acts.chmod(descriptor, file.mode, temporary)  # last: a change of owner clears bits
-        acts.sync(descriptor, temporary)
+        acts.write(descriptor, wanted.content, path, 0)
+        acts.chown(descriptor, wanted.uid, wanted.gid, path)
+        acts.set_xattrs(descriptor, _xattrs(descriptor, wanted), path)
+        acts.chmod(descriptor, wanted.mode, path)  # last: a change of owner clears bits
+        acts.sync(descriptor, path)
     finally:
         os.close(descriptor)
-    acts.replace(temporary, file.real)
+
+
+def _xattrs(descriptor: int, wanted: LiveFile) -> dict[str, bytes]:
+    """A new file keeps the label that the system gave it, and loses the access list that its directory hands down."""
+    if wanted.xattrs is not None:
+        return dict(wanted.xattrs)
+    return {name: value for name, value in read_xattrs(descriptor).items() if name.startswith("security.")}
 
 
 def _refused(name: str, why: str) -> RefusedError:

@@ -15,11 +15,11 @@ from auditor.errors import ApplyError, RefusedError
 from auditor.model.plan import Direction
 from auditor.model.target import LocalTree, Target
 from auditor.surfaces.httpd.carry_out import backup, files
-from auditor.surfaces.httpd.carry_out.backup import Kept, Manifest
+from auditor.surfaces.httpd.carry_out.backup import Manifest
 from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.machine import Pairs
 from auditor.surfaces.httpd.carry_out.server import Server
-from auditor.surfaces.httpd.carry_out.stage import Checked, check_stage, write_stage
+from auditor.surfaces.httpd.carry_out.stage import Checked, Staged, check_stage, write_stage
 from auditor.surfaces.httpd.carry_out.timer import FREED_WITHIN_S, REVERTING, Timer
 from auditor.surfaces.interface import ActOptions
 from auditor.transport.acts import Acts
@@ -47,7 +47,7 @@ class LocalMachine:
     acts: Acts = field(default_factory=Acts)
     _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _locked: bool = False
-    _staged: dict[Path, Path] = field(default_factory=dict)
+    _staged: list[Staged] = field(default_factory=list)
 
     @property
     def root(self) -> str:
@@ -95,15 +95,26 @@ class LocalMachine:
         self._locked = True
         backup.own_directory(self.folder, self.acts)
 
-    async def read(self, names: Mapping[str, tuple[str, ...]], *, kept: bool = False) -> list[LiveFile | RefusedError]:
+    async def read(
+        self, names: Mapping[str, tuple[str, ...]], *, kept: bool = False, entries: frozenset[str] = frozenset()
+    ) -> list[LiveFile | RefusedError]:
         """The live files, read anew."""
         found: list[LiveFile | RefusedError] = []
         for name, links in names.items():
             try:
-                found.append(files.read_live(self._root, name, links, kept=kept))
+                found.append(self._read(name, links, kept=kept, entry=name in entries))
             except RefusedError as error:
                 found.append(error)
         return found
+
+    def _read(self, name: str, links: tuple[str, ...], *, kept: bool, entry: bool) -> LiveFile:
+        if entry:
+            return files.read_entry(self._root, name, kept=kept)
+        return files.read_live(self._root, name, links, kept=kept)
+
+    async def ids(self, owners: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
+        """The numbers of users and groups of this machine."""
+        return [(user_number(user), group_number(group)) for user, group in owners]
 
     async def stage(self, pairs: Pairs) -> None:
         """Probes each file, then writes the new bytes into the plan's folder."""
@@ -140,34 +151,36 @@ class LocalMachine:
 
     async def replace(self, pairs: Pairs) -> None:
         """Replaces each file once it is seen to be as it was read."""
-        for live, content in pairs:
-            if files.read_live(self._root, live.name, live.links, kept=True) != live:
+        for live, wanted in pairs:
+            if self._read(live.name, live.links, kept=True, entry=live.entry) != live:
                 raise ApplyError("it was changed by somebody else while the plan was applied.", where=live.name)
             with self._failing():
-                files.replace(live, content, self.options.plan_id, self.acts)
+                files.become(live, wanted, self.options.plan_id, self.acts)
 
     async def put_back(
         self, direction: Direction, manifest: Manifest, live: Mapping[int, LiveFile], numbers: Sequence[int]
     ) -> None:
-        """Restores the files of these numbers, and syncs the names of the other live ones."""
-        for number, file in live.items():
+        """Restores the files of these numbers, the last first, and syncs the names of the other live ones."""
+        for number, file in reversed([*live.items()]):
             kept = manifest.files[number]
             try:
                 if number not in numbers:
                     self.acts.sync_directory(file.real.parent)
                     continue
-                content = self._kept_bytes(direction, manifest, number)
-                files.replace(_before(kept, file), content, self.options.plan_id, self.acts)
+                before = kept.as_before(self._kept_bytes(direction, manifest, number), file)
+                files.become(file, before, self.options.plan_id, self.acts)
             except OSError as error:
                 raise ApplyError(f"it cannot be restored: {error.strerror or error}.", where=kept.name) from error
 
-    async def clear(self, names: Sequence[str]) -> None:
+    async def clear(self, names: Sequence[str], entries: frozenset[str] = frozenset()) -> None:
         """Makes room on a full disk, too."""
         self.acts.remove_tree(self.folder / "stage")
         for name in names:
             with contextlib.suppress(OSError, RuntimeError):
-                temporary = files.temporary_for((self._root / name).resolve(strict=True), self.options.plan_id)
-                if temporary.is_file():
+                path = self._root / name
+                real = files.place_of(self._root, name) if name in entries else path.resolve(strict=True)
+                temporary = files.temporary_for(real, self.options.plan_id)
+                if temporary.is_file() or temporary.is_symlink():
                     self.acts.unlink(temporary)
 
     async def release(self) -> None:
@@ -192,6 +205,29 @@ class LocalMachine:
         )
 
 
-def _before(kept: Kept, live: LiveFile) -> LiveFile:
-    """What a file is to be again; the attributes are those of the live one, which replacing has kept."""
-    return LiveFile(kept.name, Path(kept.real), b"", kept.mode, kept.uid, kept.gid, live.xattrs)
+def user_number(name: str) -> int:
+    """The number of a user here, by name or number.
+
+    Errors:
+        RefusedError: there is none.
+    """
+    import pwd
+
+    try:
+        return int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid
+    except KeyError:
+        raise RefusedError(f"there is no user {name!r} there.", untouched="Nothing was changed.") from None
+
+
+def group_number(name: str) -> int:
+    """The number of a group here, by name or number.
+
+    Errors:
+        RefusedError: there is none.
+    """
+    import grp
+
+    try:
+        return int(name) if name.isdigit() else grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise RefusedError(f"there is no group {name!r} there.", untouched="Nothing was changed.") from None

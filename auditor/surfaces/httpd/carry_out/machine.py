@@ -13,8 +13,8 @@ from auditor.surfaces.httpd.carry_out.server import Server
 from auditor.surfaces.httpd.carry_out.stage import Checked
 from auditor.surfaces.httpd.carry_out.timer import Timer
 
-Pairs = Sequence[tuple[LiveFile, bytes]]
-"""Live files, each with the bytes that it is to have."""
+Pairs = Sequence[tuple[LiveFile, LiveFile]]
+"""What stands live, each with what is to stand there."""
 
 
 class Machine(Protocol):
@@ -51,11 +51,18 @@ class Machine(Protocol):
         """Takes the target's lock, unless it is held already, and makes the plan's folder there."""
         ...
 
-    async def read(self, names: Mapping[str, tuple[str, ...]], *, kept: bool = False) -> list[LiveFile | RefusedError]:
+    async def read(
+        self, names: Mapping[str, tuple[str, ...]], *, kept: bool = False, entries: frozenset[str] = frozenset()
+    ) -> list[LiveFile | RefusedError]:
         """The live files of these names, each with the links that have to lead to it; or why one cannot be changed.
 
-        ``kept`` says that a backup of ours names them, so that they may lie outside of the tree.
+        Of ``entries`` it is what stands at the name itself: a file, a link, or nothing. ``kept`` says that a backup of
+        ours names them, so that they may lie outside of the tree.
         """
+        ...
+
+    async def ids(self, owners: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
+        """The numbers of users and groups there. Errors: RefusedError where there is none of that name."""
         ...
 
     async def stage(self, pairs: Pairs) -> None:
@@ -67,7 +74,7 @@ class Machine(Protocol):
         ...
 
     async def keep(self, direction: Direction, pairs: Pairs) -> None:
-        """Keeps each live file with bytes, mode, owner and label; on disk, and whole or not there."""
+        """Keeps what stands live with bytes, mode, owner and label; on disk, and whole or not there."""
         ...
 
     async def kept(self, direction: Direction) -> Manifest | None:
@@ -79,7 +86,7 @@ class Machine(Protocol):
         ...
 
     async def replace(self, pairs: Pairs) -> None:
-        """Puts the staged bytes in each file's place, one step each; a file that is not as it was read is left."""
+        """Puts what is wanted in each place, one step each; what is not as it was read is left."""
         ...
 
     async def put_back(
@@ -91,7 +98,7 @@ class Machine(Protocol):
         """
         ...
 
-    async def clear(self, names: Sequence[str]) -> None:
+    async def clear(self, names: Sequence[str], entries: frozenset[str] = frozenset()) -> None:
         """Removes what was staged, and new bytes that never took the place of these files."""
         ...
 

@@ -34,11 +34,42 @@ _END_S: Final = 30.0
 _BODY: Final = 64 * 1024
 _OUTPUT: Final = 16 * 1024 * 1024
 _MOUNTED: Final = "auditor: mounted"
-_MOUNT_SCRIPT: Final = (
-    "mount --make-rprivate / || exit 97; "
-    'while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit 97; shift 2; done; '
-    f'shift; echo "{_MOUNTED}" >&2; exec "$@"'
-)
+_MOUNT_SCRIPT: Final = r"""
+apart() {
+    case $seen in *"|$1|"*) return 0 ;; esac
+    [ -n "$n" ] || { mkdir -p -- "$room/apart" && mount -t tmpfs -o mode=755 none "$room/apart" || return 1; }
+    n=$((n + 1)) seen="$seen|$1|"
+    t=$room/apart/$n
+    mkdir -- "$t" || return 1
+    for e in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+        if [ -d "$e" ] && [ ! -L "$e" ]; then
+            mkdir -- "$t/${e##*/}" && mount --rbind "$e" "$t/${e##*/}" || return 1
+        elif [ -e "$e" ] || [ -L "$e" ]; then
+            cp -a -- "$e" "$t/" || return 1
+        fi
+    done
+    mount --rbind "$t" "$1"
+}
+room=$1 n= seen=
+shift
+mount --make-rprivate / || exit 97
+while [ "$1" != -- ]; do
+    if [ "$1" = bind ]; then
+        mount --bind "$2" "$3" || exit 97
+    else
+        apart "${3%/*}" && rm -f -- "$3" || exit 97
+        case $1 in
+        put) cp -- "$2" "$3" || exit 97 ;;
+        link) ln -s -- "$2" "$3" || exit 97 ;;
+        esac
+    fi
+    shift 3
+done
+shift
+echo "auditor: mounted" >&2
+exec "$@"
+"""
+"""Binds files over others; a directory in which a name comes or goes is replaced by its own copy, in memory."""
 _RUN: Final = r"""
 for a_n in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do [ "$a_n" = PATH ] || unset "$a_n"; done
 while IFS= read -r a_n && IFS= read -r a_v; do a_v=$(printf %b. "$a_v"); export "$a_n=${a_v%.}"; done
@@ -60,8 +91,19 @@ class Verdict:
 class Server(Protocol):
     """What a transaction needs of a server; tests bring one of their own."""
 
-    async def check(self, bound: Sequence[tuple[Path, Path]] = (), extra: Sequence[str] = ()) -> Verdict | None:
-        """The server's own check, with files bound over others in a private mount; None: that cannot be done here."""
+    async def check(
+        self,
+        bound: Sequence[tuple[Path, Path]] = (),
+        extra: Sequence[str] = (),
+        *,
+        apart: Sequence[tuple[str, str, str]] = (),
+        room: str = "",
+    ) -> Verdict | None:
+        """The server's own check, with files bound over others in a private mount; None: that cannot be done here.
+
+        ``apart`` are names that come or go there: a verb (``put``, ``link``, ``gone``), bytes' place or link's text,
+        and the name. ``room`` is a folder of ours below which directories are copied in memory.
+        """
         ...
 
     async def running(self, pid_file: str = "") -> Running | None:
@@ -149,15 +191,23 @@ class HttpdServer:
             self._environment = started | dict(self.tree.environment)
         return self._environment
 
-    async def check(self, bound: Sequence[tuple[Path, Path]] = (), extra: Sequence[str] = ()) -> Verdict | None:
+    async def check(
+        self,
+        bound: Sequence[tuple[Path, Path]] = (),
+        extra: Sequence[str] = (),
+        *,
+        apart: Sequence[tuple[str, str, str]] = (),
+        room: str = "",
+    ) -> Verdict | None:
         """The server's own check (``-t``), then the files it reads (``-D DUMP_INCLUDES``)."""
         command = [*self.command, *extra]
         wrap: list[str] = []
-        if bound:
-            pairs = [str(path) for pair in bound for path in pair]
-            wrap = ["unshare", "-m", "sh", "-c", _MOUNT_SCRIPT, "sh", *pairs, "--"]
+        if bound or apart:
+            rows = [*(("bind", str(new), str(live)) for new, live in bound), *apart]
+            words = [word for row in rows for word in row]
+            wrap = ["unshare", "-m", "sh", "-c", _MOUNT_SCRIPT, "sh", room, *words, "--"]
         done = await self._run([*wrap, *command, "-t"])
-        if bound and _MOUNTED not in done.said:
+        if wrap and _MOUNTED not in done.said:
             return None
         if done.status == 127:
             raise ApplyError(f"the server {self.tree.server[0]} is not there.")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from auditor.errors import RefusedError
-from auditor.surfaces.httpd.carry_out.files import LiveFile
+from auditor.surfaces.httpd.carry_out.files import Kind, LiveFile
 from auditor.surfaces.httpd.carry_out.server import Server, Verdict
 from auditor.transport.acts import Acts
 
@@ -33,34 +33,62 @@ class Checked:
 NOWHERE: Final = Checked("nowhere", "the server reads absolute paths here: its own check follows before the reload")
 
 
-def write_stage(folder: Path, files: Sequence[tuple[LiveFile, bytes]], acts: Acts) -> dict[Path, Path]:
-    """The new bytes of each file below ``folder``, by the real path they are to replace.
+@dataclass(frozen=True)
+class Staged:
+    """One change beside the tree: where it stands live, and where its new bytes are; of a link its text is enough.
+
+    ``edited`` files stand there already, and have to be read by the server.
+    """
+
+    real: Path
+    new: Path
+    kind: Kind = "file"
+    text: str = ""
+    edited: bool = True
+
+    @property
+    def apart(self) -> tuple[str, str, str]:
+        """How a directory's own copy comes to hold it: verb, bytes or text, place."""
+        if self.kind == "nothing":
+            return "gone", "", str(self.real)
+        return ("link", self.text, str(self.real)) if self.kind == "link" else ("put", str(self.new), str(self.real))
+
+
+def staged_at(new: Path, live: LiveFile, wanted: LiveFile) -> Staged:
+    """A change whose new bytes are at a path."""
+    text = os.fsdecode(wanted.content) if wanted.kind == "link" else ""
+    return Staged(live.real, new, wanted.kind, text, edited=not live.entry)
+
+
+def write_stage(folder: Path, files: Sequence[tuple[LiveFile, LiveFile]], acts: Acts) -> list[Staged]:
+    """The new bytes of each file below ``folder``.
 
     Errors:
         OSError: an act failed.
     """
     acts.remove_tree(folder)
     acts.make_directory(folder / "files")
-    staged: dict[Path, Path] = {}
-    for number, (live, content) in enumerate(files):
+    staged: list[Staged] = []
+    for number, (live, wanted) in enumerate(files):
         path = folder / "files" / str(number)
-        acts.store(path, content)
-        staged[live.real] = path
+        if wanted.kind == "file":
+            acts.store(path, wanted.content)
+        staged.append(staged_at(path, live, wanted))
     return staged
 
 
 async def check_stage(
-    folder: Path, root: Path, main_file: str, staged: Mapping[Path, Path], *, server: Server, acts: Acts
+    folder: Path, root: Path, main_file: str, staged: Sequence[Staged], *, server: Server, acts: Acts
 ) -> Checked:
     """The server's own check on the tree as it will be.
 
     Errors:
         RefusedError: the check fails, or the server does not read a file that is to be changed.
     """
-    if os.geteuid() == 0 and (checked := await check_mounted(staged, server, _places)):
+    if os.geteuid() == 0 and (checked := await check_mounted(folder, staged, server, _places)):
         return checked
     copy = folder / "tree"
-    _copy(root, copy, root, staged, acts)
+    _copy(root, copy, root, {one.real: one for one in staged}, acts)
     verdict = await server.check(extra=["-d", str(copy), "-f", str(copy / main_file)])
     if verdict is not None and verdict.passed and _read_staged(verdict.files, staged):
         return Checked("staged copy", "the server's own check passes on the staged tree (a copy)")
@@ -72,16 +100,21 @@ async def check_stage(
 
 
 async def check_mounted(
-    staged: Mapping[Path, Path], server: Server, places: Callable[[Sequence[str]], Awaitable[Sequence[str]]]
+    folder: Path,
+    staged: Sequence[Staged],
+    server: Server,
+    places: Callable[[Sequence[str]], Awaitable[Sequence[str]]],
 ) -> Checked | None:
     """The check with the new files bound over the live ones; None where no private mount can be made.
 
-    ``places`` gives where each path leads on the server's machine.
+    A directory in which a name comes or goes is replaced by a copy of its own, below ``folder`` in memory. ``places``
+    gives where each path leads on the server's machine.
 
     Errors:
         RefusedError: the check fails, or the server does not read a file that is to be changed.
     """
-    verdict = await server.check(bound=[(new, live) for live, new in staged.items()])
+    bound = [(one.new, one.real) for one in staged if one.edited]
+    verdict = await server.check(bound=bound, apart=[one.apart for one in staged if not one.edited], room=str(folder))
     if verdict is None:
         return None
     _believe(verdict, frozenset(await places(verdict.files)), staged)
@@ -92,13 +125,13 @@ async def _places(paths: Sequence[str]) -> list[str]:
     return [str(Path(path).resolve()) for path in paths]
 
 
-def _believe(verdict: Verdict, read: frozenset[str], staged: Mapping[Path, Path]) -> None:
+def _believe(verdict: Verdict, read: frozenset[str], staged: Sequence[Staged]) -> None:
     if not verdict.passed:
         text = verdict.text
-        for live, new in staged.items():
-            text = text.replace(str(new), str(live))
+        for one in staged:
+            text = text.replace(str(one.new), str(one.real))
         raise RefusedError(f"the server refuses the staged tree: {text}", untouched="Nothing was changed.")
-    unread = [str(path) for path in staged if str(path) not in read]
+    unread = [str(one.real) for one in staged if one.edited and str(one.real) not in read]
     if read and unread:
         raise RefusedError(
             f"the server does not read {', '.join(unread)}.",
@@ -107,13 +140,13 @@ def _believe(verdict: Verdict, read: frozenset[str], staged: Mapping[Path, Path]
         )
 
 
-def _read_staged(files: Sequence[str], staged: Mapping[Path, Path]) -> bool:
-    """Whether the server read every new file, and none of the live files that they are to replace."""
+def _read_staged(files: Sequence[str], staged: Sequence[Staged]) -> bool:
+    """Whether the server read every edited file's new bytes, and nothing live that is to be changed."""
     read = {str(Path(name).resolve()) for name in files}
     return (
         bool(files)
-        and all(str(new.resolve()) in read for new in staged.values())
-        and not any(str(live) in read for live in staged)
+        and all(str(one.new.resolve()) in read for one in staged if one.edited)
+        and not any(str(one.real) in read for one in staged if one.kind != "link")
     )
 
 
@@ -121,7 +154,7 @@ def _mentions(text: str, copy: Path) -> bool:
     return str(copy) in text
 
 
-def _copy(source: Path, copy: Path, root: Path, staged: Mapping[Path, Path], acts: Acts, count: int = 0) -> int:
+def _copy(source: Path, copy: Path, root: Path, staged: Mapping[Path, Staged], acts: Acts, count: int = 0) -> int:
     """Directories as directories, files as links to the live or the new file: keys are never copied."""
     acts.make_directory(copy)
     for entry in sorted(os.scandir(source), key=lambda one: one.name):
@@ -132,9 +165,14 @@ def _copy(source: Path, copy: Path, root: Path, staged: Mapping[Path, Path], act
         if entry.is_dir(follow_symlinks=False):
             count = _copy(path, copy / entry.name, root, staged, acts, count)
             continue
+        if path in staged and not staged[path].edited:
+            continue  # it comes below, as it is to be
         real = path.resolve()
         if real.is_dir() and root in real.parents:
             acts.symlink(os.path.relpath(real, source), copy / entry.name)
         else:
-            acts.symlink(str(staged.get(real, real)), copy / entry.name)
+            acts.symlink(str(staged[real].new if real in staged else real), copy / entry.name)
+    for one in staged.values():
+        if not one.edited and one.real.parent == source and one.kind != "nothing":
+            acts.symlink(one.text if one.kind == "link" else str(one.new), copy / one.real.name)
     return count

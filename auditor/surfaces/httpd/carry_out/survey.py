@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
-
-import msgspec
 
 from auditor.errors import CollectError
 from auditor.model.plan import Disruption
 from auditor.model.secret import Sealer
-from auditor.model.snapshot import Collected
+from auditor.model.snapshot import Collected, Document
 from auditor.model.target import LocalTree, SshTree, Target
 from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.preflight import preflight
@@ -21,6 +20,7 @@ from auditor.surfaces.httpd.fileset import NOT_READ
 from auditor.surfaces.httpd.locate import MAIN_FILES
 from auditor.surfaces.httpd.resolving import resolve_collected
 from auditor.surfaces.httpd.secrets import learn, seal_text
+from auditor.surfaces.httpd.whole_files import with_document
 from auditor.surfaces.interface import ActOptions, CollectOptions, InterpretOptions
 
 Tree: TypeAlias = LocalTree | SshTree
@@ -37,14 +37,20 @@ class LiveSurvey:
         """A file's content as it would be collected."""
         return seal_text(content, self._sealer, self._known)
 
-    async def preflight(self, new: Sequence[tuple[LiveFile, bytes]], root: str, way: Disruption) -> tuple[str, ...]:
-        """What the server's own check skips, on the tree with the files' new bytes; see :mod:`.preflight`."""
-        real = {_name_of(live.real, root): content for live, content in new}
-        documents = tuple(
-            msgspec.structs.replace(one, content=real[one.name]) if one.name in real else one
+    def holders(self, digests: frozenset[bytes]) -> Mapping[str, bytes]:
+        """The files of the tree that hold secrets of these digests, with their content as collected."""
+        return {
+            one.name: one.content
             for one in self._collected.documents
-        )
-        after = msgspec.structs.replace(self._collected, documents=documents)
+            if any(digest in one.content for digest in digests) and not one.name.startswith("/")
+        }
+
+    async def preflight(self, new: Sequence[tuple[LiveFile, LiveFile]], root: str, way: Disruption) -> tuple[str, ...]:
+        """What the server's own check skips, on the tree as it will be; see :mod:`.preflight`."""
+        after = self._collected
+        for live, wanted in new:
+            name = _name_of(live.real, root)
+            after = with_document(after, name, _document(name, wanted))
         options = InterpretOptions(
             httpd_version=self._tree.httpd_version,
             defines=tuple((name, value) for name, _, value in (one.partition("=") for one in self._tree.defines)),
@@ -53,6 +59,14 @@ class LiveSurvey:
         return await preflight(
             resolve_collected(self._collected, options), resolve_collected(after, options), self._machine, way
         )
+
+
+def _document(name: str, wanted: LiveFile) -> Document | None:
+    if wanted.kind == "nothing":
+        return None
+    if wanted.kind == "link":
+        return Document(name, f"files/{name}", b"", link=os.fsdecode(wanted.content))
+    return Document(name, f"files/{name}", wanted.content, wanted.mode)
 
 
 def _name_of(real: Path, root: str) -> str:

@@ -1,4 +1,4 @@
-"""Edits of one plan on one httpd tree, forward or back, as one unit with one reload."""
+"""The changes of one plan to one httpd tree, forward or back, as one unit with one reload."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import msgspec
 
 from auditor.errors import ApplyError, AuditorError, RefusedError
-from auditor.model.plan import DISRUPTIONS, Direction, DirectiveEdit, Disruption, Step
+from auditor.model.plan import DISRUPTIONS, Direction, DirectiveEdit, Disruption, FileChange, LinkChange, Step
 from auditor.model.target import Target
 from auditor.surfaces.httpd.carry_out.backup import Kept, Manifest
 from auditor.surfaces.httpd.carry_out.edits import edited
@@ -20,6 +20,8 @@ from auditor.surfaces.httpd.carry_out.running import Running
 from auditor.surfaces.httpd.carry_out.server import Server
 from auditor.surfaces.httpd.carry_out.stage import Checked
 from auditor.surfaces.httpd.carry_out.timer import StartedBy
+from auditor.surfaces.httpd.carry_out.whole import digests_in, name_of, owner_of, secrets_in, wanted_of
+from auditor.surfaces.httpd.whole_files import rank
 from auditor.surfaces.interface import ActOptions, Caveat, Deadline, DeadlineAct
 
 REPLACE: Final = "replace"
@@ -31,7 +33,8 @@ _TOLD: Final = frozenset({RELOAD, RESTART, STOP})
 """Acts after which the server may have read the new files."""
 ARM: Final = "arm"
 _UNCHECKED: Final = Checked("nowhere", "")
-Pairs = tuple[tuple[LiveFile, bytes], ...]
+Pairs = tuple[tuple[LiveFile, LiveFile], ...]
+Whole = FileChange | LinkChange
 
 
 class Survey(Protocol):
@@ -39,6 +42,10 @@ class Survey(Protocol):
 
     def seal(self, name: str, content: bytes, /) -> bytes:
         """A file's content as it would be collected."""
+        ...
+
+    def holders(self, digests: frozenset[bytes], /) -> Mapping[str, bytes]:
+        """The files that hold secrets of these digests, with their content as it would be collected."""
         ...
 
     async def preflight(self, new: Pairs, root: str, way: Disruption, /) -> tuple[str, ...]:
@@ -99,7 +106,7 @@ class HttpdTransaction:
         """Backs up, replaces, has the server check the live tree, reloads it and waits for the proof."""
         await self._back_up()
         await self._replace()
-        said = [f"backed up and replaced {', '.join(live.name for live, _ in self._pairs)}"]
+        said = [f"backed up and {_deeds(self._pairs)}"]
         said.append(await self._activate())
         await self._read_back()
         return (*said, "read back: the bytes are those of the plan")
@@ -107,7 +114,7 @@ class HttpdTransaction:
     async def take_back(self) -> tuple[str, ...]:
         """Puts back what was replaced, by the backup alone, and reloads where the server had been told."""
         await self.machine.lock()
-        await self.machine.clear(self._names())
+        await self.machine.clear(*self._names())
         begun = self._acts_of_run()
         said = await self._take_back(begun)
         if ARM in begun:
@@ -136,45 +143,66 @@ class HttpdTransaction:
         """Removes what was staged and releases the lock."""
         try:
             with contextlib.suppress(AuditorError, OSError):
-                await self.machine.clear(self._names())
+                await self.machine.clear(*self._names())
         finally:
             await self.machine.release()
 
-    def _names(self) -> tuple[str, ...]:
-        """The files that the edits name."""
-        return tuple(dict.fromkeys(edit.file for edit in self._edits()))
+    def _names(self) -> tuple[tuple[str, ...], frozenset[str]]:
+        """The files that the changes name, and which of them are meant as what stands at the name itself."""
+        edits, whole = self._changes()
+        return tuple(dict.fromkeys((*(edit.file for edit in edits), *map(name_of, whole)))), frozenset(
+            map(name_of, whole)
+        )
 
-    def _edits(self) -> tuple[DirectiveEdit, ...]:
-        """The edits in the order in which this direction carries them out."""
+    def _changes(self) -> tuple[tuple[DirectiveEdit, ...], tuple[Whole, ...]]:
+        """The edits, and the changes of whole files, in the order in which this direction carries them out."""
         changes = (
             [step.change for step in self.steps]
             if self.direction == "forward"
             else [step.undo for step in reversed(self.steps)]
         )
         edits = tuple(change for change in changes if isinstance(change, DirectiveEdit))
-        if len(edits) != len(changes):
-            raise RefusedError(
-                f"{self.target.name}: the plan holds a step that is none of httpd's, or cannot be taken back.",
-                untouched="Nothing was changed.",
-            )
-        return edits
+        whole = tuple(change for change in changes if isinstance(change, FileChange | LinkChange))
+        if len(edits) + len(whole) != len(changes):
+            raise self._refused("the plan holds a step that is none of httpd's, or cannot be taken back")
+        return edits, whole
 
     async def _edited(self, survey: Survey) -> Pairs:
-        """The files that the edits name, with what the edits make of them."""
-        edits = self._edits()
+        """What stands where the plan changes something, with what it makes of that."""
+        edits, whole = self._changes()
         links: dict[str, tuple[str, ...]] = {}
         for edit in edits:
             links[edit.file] = tuple(sorted({*links.get(edit.file, ()), *edit.links}))
-        live = {one.name: one for one in map(_readable, await self.machine.read(links))}
-        real = {file.real for file in live.values()}
-        if len(real) != len(live):
-            raise RefusedError(
-                f"{self.target.name}: the plan names one file in two ways.", untouched="Nothing was changed."
-            )
-        new = edited(
-            {name: file.content for name, file in live.items()}, edits, seal=survey.seal, sealer=self.options.sealer
+        names = [*links, *map(name_of, whole)]
+        found = await self.machine.read(
+            links | dict.fromkeys(map(name_of, whole), ()), entries=frozenset(map(name_of, whole))
         )
-        return tuple((file, new[name]) for name, file in live.items())
+        live = {one.name: one for one in map(_readable, found)}
+        if len(names) != len(live) or len({file.real for file in live.values()}) != len(live):
+            raise self._refused("the plan names one file in two ways")
+        new = edited({name: live[name].content for name in links}, edits, seal=survey.seal, sealer=self.options.sealer)
+        pairs = [(rank(edits[0]), (live[name], replace(live[name], content=new[name]))) for name in links]
+        owners = await self.machine.ids([owner_of(change) or ("0", "0") for change in whole])
+        secrets = await self._secrets(survey, whole)
+        for change, owner in zip(whole, owners, strict=True):
+            one = live[name_of(change)]
+            pairs.append((rank(change), (one, wanted_of(change, one, owner, secrets, self.options.sealer))))
+        return tuple(pair for _, pair in sorted(pairs, key=lambda ranked: ranked[0]))
+
+    async def _secrets(self, survey: Survey, whole: tuple[Whole, ...]) -> dict[bytes, bytes]:
+        """The live secrets that new files hold, by their digests."""
+        digests = frozenset(digest for change in whole for digest in digests_in(change))
+        if not digests:
+            return {}
+        shown = survey.holders(digests)
+        found: dict[bytes, bytes] = {}
+        for one in await self.machine.read(dict.fromkeys(shown, ())):
+            if isinstance(one, LiveFile):
+                found |= secrets_in(one.content, shown[one.name], self.options.sealer)
+        return found
+
+    def _refused(self, why: str) -> RefusedError:
+        return RefusedError(f"{self.target.name}: {why}.", untouched="Nothing was changed.")
 
     async def _back(self) -> Pairs:
         """The files as they were before the plan; each must be as the plan left it."""
@@ -188,11 +216,13 @@ class HttpdTransaction:
             contents = await self.machine.kept_bytes("forward", manifest)
         except ApplyError as error:
             raise RefusedError(error.what, where=error.where, untouched="Nothing was changed.") from error
-        return tuple(zip(live, contents, strict=True))
+        back = zip(live, manifest.files, contents, strict=True)
+        return tuple((one, kept.as_before(content, one)) for one, kept, content in reversed(list(back)))
 
     async def _live(self, manifest: Manifest) -> list[LiveFile | RefusedError]:
         """The live files that a backup is of."""
-        return await self.machine.read({kept.name: () for kept in manifest.files}, kept=True)
+        entries = frozenset(kept.name for kept in manifest.files if kept.entry)
+        return await self.machine.read({kept.name: () for kept in manifest.files}, kept=True, entries=entries)
 
     async def _back_without_backup(self) -> Pairs:
         """By the plan's own undo, where the result has the digest that the journal recorded before the change."""
@@ -202,8 +232,8 @@ class HttpdTransaction:
             if act == REPLACE and mark == "done" and detail["direction"] == "forward"
         }
         pairs = await self._edited(await self.survey())
-        for live, content in pairs:
-            if recorded.get(live.name) != self.options.sealer.fingerprint(content):
+        for live, wanted in pairs:
+            if recorded.get(live.name) != wanted.digest(self.options.sealer):
                 raise RefusedError(
                     "its backup is gone and what it was cannot be proven.",
                     where=live.name,
@@ -213,8 +243,9 @@ class HttpdTransaction:
 
     def _refuse_edited(self, kept: Kept, live: LiveFile) -> None:
         same_place = str(live.real) == kept.real
-        same_bytes = self.options.sealer.fingerprint(live.content) == kept.after
-        if same_place and same_bytes and (live.mode, live.uid, live.gid) == (kept.mode, kept.uid, kept.gid):
+        same_bytes = live.digest(self.options.sealer) == kept.after
+        same_access = live.kind != "file" or (live.mode, live.uid, live.gid) == (kept.then or kept.access)
+        if same_place and same_bytes and same_access:
             return
         what = "its bytes were" if not same_bytes else "its mode or owner was" if same_place else "its link was"
         raise RefusedError(
@@ -262,8 +293,8 @@ class HttpdTransaction:
     async def _replace(self) -> None:
         sealer, journal = self.options.sealer, self.options.journal
         details = [
-            {"file": live.name, "before": sealer.fingerprint(live.content), "after": sealer.fingerprint(content)}
-            for live, content in self._pairs
+            {"file": live.name, "before": live.digest(sealer), "after": wanted.digest(sealer)}
+            for live, wanted in self._pairs
         ]
         for detail in details:
             journal.intent("", REPLACE, **detail)
@@ -325,11 +356,11 @@ class HttpdTransaction:
         return proof
 
     async def _read_back(self) -> None:
-        found = await self.machine.read({live.name: live.links for live, _ in self._pairs}, kept=True)
-        for (live, content), one in zip(self._pairs, found, strict=True):
-            now = _readable(one)
-            kept = (now.content, now.mode, now.uid, now.gid, now.xattrs)
-            if kept != (content, live.mode, live.uid, live.gid, live.xattrs):
+        entries = frozenset(live.name for live, _ in self._pairs if live.entry)
+        names = {live.name: live.links for live, _ in self._pairs}
+        found = await self.machine.read(names, kept=True, entries=entries)
+        for (live, wanted), one in zip(self._pairs, found, strict=True):
+            if not _readable(one).is_as(wanted):
                 raise ApplyError("it does not hold what was written, with its mode, owner and label.", where=live.name)
 
     def _acts_of_run(self) -> Mapping[str, Mapping[str, str]]:
@@ -368,10 +399,10 @@ class HttpdTransaction:
         Errors:
             RefusedError: it is neither as before nor as we left it.
         """
-        found = self.options.sealer.fingerprint(live.content)
+        found = live.digest(self.options.sealer)
         if str(live.real) != kept.real or found not in (kept.before, kept.after):
             raise RefusedError("somebody else changed it meanwhile.")
-        return found == kept.before and (live.mode, live.uid, live.gid) == (kept.mode, kept.uid, kept.gid)
+        return found == kept.before and (live.kind == "nothing" or (live.mode, live.uid, live.gid) == kept.access)
 
     async def _activate_again(self, begun: Mapping[str, Mapping[str, str]]) -> str:
         """Activates what was put back, where the server may have read the other: by us, a log rotation, or a boot."""
@@ -396,6 +427,15 @@ class HttpdTransaction:
             return f"the server had ended and was {await self._start(before)}"
         except AuditorError as error:
             raise ApplyError(f"the files are as before, but the server is not: {error.what}") from error
+
+
+def _deeds(pairs: Pairs) -> str:
+    """What was done to which files."""
+    done: dict[str, list[str]] = {"created": [], "replaced": [], "removed": []}
+    for live, wanted in pairs:
+        gone, new = wanted.kind == "nothing", live.kind == "nothing"
+        done["removed" if gone else "created" if new else "replaced"].append(live.name)
+    return "; ".join(f"{what} {', '.join(names)}" for what, names in done.items() if names)
 
 
 def _readable(found: LiveFile | RefusedError) -> LiveFile:

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,18 @@ from auditor.transport.acts import Acts
 from tests import servers
 from tests.fakes.acts import CountingActs, FailingAt, Killed, KilledAt, PowerCutAt
 from tests.fakes.plans import SEALER
-from tests.fakes.trees import PLAN, FakeServer, State, World, assert_whole, carry_out, edit, make_world, recover
+from tests.fakes.trees import (
+    PLAN,
+    FakeServer,
+    State,
+    World,
+    assert_whole,
+    carry_out,
+    edit,
+    make_whole_world,
+    make_world,
+    recover,
+)
 
 
 def rolled_to(world: World, direction: Direction) -> World:
@@ -31,9 +43,24 @@ def rolled_to(world: World, direction: Direction) -> World:
     return world
 
 
-def reference(folder: Path, direction: Direction) -> tuple[int, State]:
+Make = Callable[[Path], World]
+every_kind = pytest.mark.parametrize("make", [make_world, make_whole_world], ids=["edits", "whole files and links"])
+
+
+def share(make: Make) -> int:
+    """Of how many points one is tried: the parameters of a test together still try each of the larger plan's."""
+    return 4 if make is make_whole_world else 1
+
+
+def some(points: int, make: Make, *parameters: object) -> range:
+    """The points that a test with these parameters tries."""
+    start = sum((number + 1) * (one in (True, "back")) for number, one in enumerate(parameters))
+    return range(start % share(make), points, share(make))
+
+
+def reference(folder: Path, direction: Direction, make: Make = make_world) -> tuple[int, State]:
     """How many acts a run takes, and how it leaves the tree."""
-    world = rolled_to(make_world(folder), direction)
+    world = rolled_to(make(folder), direction)
     acts = CountingActs()
     carry_out(world, direction, acts)
     return len(acts.names), world.state()
@@ -65,15 +92,16 @@ def test_backups_are_for_their_owner_alone(tmp_path: Path) -> None:
     assert not (state / "plans" / PLAN / "stage").exists()
 
 
+@every_kind
 @pytest.mark.parametrize("direction", ["forward", "back"])
 @pytest.mark.parametrize("torn", [False, True])
 def test_ended_at_every_act_it_is_before_or_after_and_never_between(
-    tmp_path: Path, direction: Direction, torn: bool
+    tmp_path: Path, make: Make, direction: Direction, torn: bool
 ) -> None:
-    points, after = reference(tmp_path / "reference", direction)
+    points, after = reference(tmp_path / "reference", direction, make)
     assert points > 40
-    for at in range(points):
-        world = rolled_to(make_world(tmp_path / f"{at}"), direction)
+    for at in some(points, make, direction, torn):
+        world = rolled_to(make(tmp_path / f"{at}"), direction)
         before = world.state()
         with pytest.raises(Killed):
             carry_out(world, direction, KilledAt(at, torn=torn))
@@ -81,12 +109,13 @@ def test_ended_at_every_act_it_is_before_or_after_and_never_between(
         assert_whole(world, before, after, f"ended at act {at}")
 
 
-def test_recovery_may_itself_be_ended_at_every_act(tmp_path: Path) -> None:
-    points, after = reference(tmp_path / "reference", "forward")
+@every_kind
+def test_recovery_may_itself_be_ended_at_every_act(tmp_path: Path, make: Make) -> None:
+    points, after = reference(tmp_path / "reference", "forward", make)
     tried = 0
-    for at in range(points // 2, points, 4):
+    for at in range(points // 2, points, 4 * share(make)):
         for again in range(0, 40, 2):
-            world = make_world(tmp_path / f"{at}-{again}")
+            world = make(tmp_path / f"{at}-{again}")
             before = world.state()
             with pytest.raises(Killed):
                 carry_out(world, "forward", KilledAt(at))
@@ -116,14 +145,15 @@ def cut(world: World, direction: Direction, at: int, *, names_kept: bool, recove
     return off
 
 
+@every_kind
 @pytest.mark.parametrize("direction", ["forward", "back"])
 @pytest.mark.parametrize("names_kept", [False, True])
 def test_without_power_at_any_act_it_is_before_or_after_and_never_between(
-    tmp_path: Path, direction: Direction, names_kept: bool
+    tmp_path: Path, make: Make, direction: Direction, names_kept: bool
 ) -> None:
-    points, after = reference(tmp_path / "reference", direction)
-    for at in range(points + 1):
-        world = rolled_to(make_world(tmp_path / f"{at}"), direction)
+    points, after = reference(tmp_path / "reference", direction, make)
+    for at in (*some(points, make, direction, names_kept), points):
+        world = rolled_to(make(tmp_path / f"{at}"), direction)
         before = world.state()
         assert cut(world, direction, at, names_kept=names_kept) is (at < points)
         if at == points:
@@ -132,13 +162,14 @@ def test_without_power_at_any_act_it_is_before_or_after_and_never_between(
         assert_whole(world, before, after, f"power cut at act {at}")
 
 
+@every_kind
 @pytest.mark.parametrize("names_kept", [False, True])
-def test_the_power_may_go_off_again_during_recovery(tmp_path: Path, names_kept: bool) -> None:
-    points, after = reference(tmp_path / "reference", "forward")
+def test_the_power_may_go_off_again_during_recovery(tmp_path: Path, make: Make, names_kept: bool) -> None:
+    points, after = reference(tmp_path / "reference", "forward", make)
     tried = 0
-    for at in range(points // 2, points, 6):
+    for at in range(points // 2, points, 6 * share(make)):
         for again in range(0, 45, 3):
-            world = make_world(tmp_path / f"{at}-{again}")
+            world = make(tmp_path / f"{at}-{again}")
             before = world.state()
             cut(world, "forward", at, names_kept=names_kept)
             tried += cut(world, "forward", again, names_kept=names_kept, recovering=True)
@@ -147,12 +178,13 @@ def test_the_power_may_go_off_again_during_recovery(tmp_path: Path, names_kept: 
     assert tried > 30
 
 
-def test_a_killed_run_whose_recovery_is_done_survives_a_power_cut_after_it(tmp_path: Path) -> None:
+@every_kind
+def test_a_killed_run_whose_recovery_is_done_survives_a_power_cut_after_it(tmp_path: Path, make: Make) -> None:
     """What the killed process left in the page cache alone must be on disk once recovery says that it is as before."""
-    points, after = reference(tmp_path / "reference", "forward")
-    for at in range(points // 2, points, 3):
+    points, after = reference(tmp_path / "reference", "forward", make)
+    for at in range(points // 2, points, 3 * share(make)):
         for again in (*range(1, 40, 2), 10**9):
-            world = make_world(tmp_path / f"{at}-{again}")
+            world = make(tmp_path / f"{at}-{again}")
             before = world.state()
             with PowerCutAt(at, world.folder) as acts:
                 with pytest.raises(Killed):
@@ -167,12 +199,13 @@ def test_a_killed_run_whose_recovery_is_done_survives_a_power_cut_after_it(tmp_p
             assert_whole(world, before, after, f"ended at act {at}, its recovery at act {again}, power cut")
 
 
-def test_a_server_that_read_a_half_replaced_tree_is_told_again(tmp_path: Path) -> None:
+@every_kind
+def test_a_server_that_read_a_half_replaced_tree_is_told_again(tmp_path: Path, make: Make) -> None:
     """A log rotation reloads at any moment, and a machine that boots reads whatever is there."""
-    points, after = reference(tmp_path / "reference", "forward")
+    points, after = reference(tmp_path / "reference", "forward", make)
     for act in (FakeServer.boot, FakeServer._load):
-        for at in range(points // 2, points):
-            world = make_world(tmp_path / f"{act.__name__}-{at}")
+        for at in range(points // 2, points, share(make)):
+            world = make(tmp_path / f"{act.__name__}-{at}")
             before = world.state()
             with pytest.raises(Killed):
                 carry_out(world, "forward", KilledAt(at))
@@ -197,33 +230,39 @@ def failing(world: World, direction: Direction, acts: FailingAt, after: State, w
     return failed
 
 
+@every_kind
 @pytest.mark.parametrize("direction", ["forward", "back"])
-def test_a_disk_that_fills_up_at_any_act_leaves_it_as_before(tmp_path: Path, direction: Direction) -> None:
-    points, after = reference(tmp_path / "reference", direction)
+def test_a_disk_that_fills_up_at_any_act_leaves_it_as_before(tmp_path: Path, make: Make, direction: Direction) -> None:
+    points, after = reference(tmp_path / "reference", direction, make)
     failed = 0
-    for at in range(points):
-        world = rolled_to(make_world(tmp_path / f"{at}"), direction)
+    tried = some(points, make, direction)
+    for at in tried:
+        world = rolled_to(make(tmp_path / f"{at}"), direction)
         acts = FailingAt(at, errno.ENOSPC, ever=True)
         failed += failing(world, direction, acts, after, f"full at act {at}")
     assert points > 40
-    assert failed > points - 10, "what is only tidied up may fail, and nothing else"
+    assert failed > len(tried) - 10, "what is only tidied up may fail, and nothing else"
 
 
+@every_kind
 @pytest.mark.parametrize("direction", ["forward", "back"])
-def test_a_sync_that_fails_anywhere_leaves_it_as_before_or_after(tmp_path: Path, direction: Direction) -> None:
+def test_a_sync_that_fails_anywhere_leaves_it_as_before_or_after(
+    tmp_path: Path, make: Make, direction: Direction
+) -> None:
     only = frozenset({"sync", "sync directory", "write"})
     counted = CountingActs()
-    carry_out(rolled_to(make_world(tmp_path / "counted"), direction), direction, counted)
+    carry_out(rolled_to(make(tmp_path / "counted"), direction), direction, counted)
     points = sum(name in only for name in counted.names)
-    _, after = reference(tmp_path / "reference", direction)
+    _, after = reference(tmp_path / "reference", direction, make)
     failed = 0
-    for at in range(points):
-        world = rolled_to(make_world(tmp_path / f"{at}"), direction)
+    tried = some(points, make, direction)
+    for at in tried:
+        world = rolled_to(make(tmp_path / f"{at}"), direction)
         acts = FailingAt(at, errno.EIO, only=only)
         failed += failing(world, direction, acts, after, f"failed at sync {at}")
         assert len(acts.struck) == 1
     assert points > 30
-    assert failed > points - 10, "what is only tidied up may fail, and nothing else"
+    assert failed > len(tried) - 10, "what is only tidied up may fail, and nothing else"
 
 
 def test_a_stop_and_start_that_is_ended_at_any_act_leaves_a_server_that_serves_as_before_or_after(
@@ -514,7 +553,7 @@ def test_the_server_has_to_read_what_is_changed(tmp_path: Path) -> None:
     world = make_world(tmp_path)
 
     class Elsewhere(FakeServer):
-        async def check(self, bound=(), extra=()):  # type: ignore[no-untyped-def]
+        async def check(self, bound=(), extra=(), **_):  # type: ignore[no-untyped-def]
             from auditor.surfaces.httpd.carry_out.server import Verdict
 
             return Verdict(True, "", ("/srv/other/httpd.conf",))

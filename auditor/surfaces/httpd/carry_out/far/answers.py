@@ -66,9 +66,9 @@ def word_of(text: str) -> str:
     return encoded(text.encode("utf-8", "surrogateescape"))
 
 
-def row_of(live: LiveFile, content: bytes) -> tuple[str, ...]:
+def row_of(live: LiveFile, wanted: LiveFile) -> tuple[str, ...]:
     """What is to be replaced: place, mode, owner, and the sums before and after."""
-    sums = hashlib.sha256(live.content).hexdigest(), hashlib.sha256(content).hexdigest()
+    sums = hashlib.sha256(live.content).hexdigest(), hashlib.sha256(wanted.content).hexdigest()
     return "file", word_of(str(live.real)), f"{live.mode:o}", str(live.uid), str(live.gid), *sums
 
 

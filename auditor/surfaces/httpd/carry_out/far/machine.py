@@ -14,14 +14,14 @@ import msgspec
 from auditor.errors import ApplyError, RefusedError
 from auditor.model.plan import Direction
 from auditor.model.target import SshTree, Target
-from auditor.surfaces.httpd.carry_out.backup import Kept, Manifest
+from auditor.surfaces.httpd.carry_out.backup import Manifest, kept_of
 from auditor.surfaces.httpd.carry_out.far import answers
 from auditor.surfaces.httpd.carry_out.far.answers import MOST_BYTES, Opened, lines, word_of
 from auditor.surfaces.httpd.carry_out.far.shell import FarShell
 from auditor.surfaces.httpd.carry_out.files import LiveFile, refusal_of_name
 from auditor.surfaces.httpd.carry_out.machine import Pairs
 from auditor.surfaces.httpd.carry_out.server import Server
-from auditor.surfaces.httpd.carry_out.stage import NOWHERE, Checked, check_mounted
+from auditor.surfaces.httpd.carry_out.stage import NOWHERE, Checked, Staged, check_mounted, staged_at
 from auditor.surfaces.httpd.carry_out.timer import Timer
 from auditor.surfaces.interface import ActOptions
 from auditor.transport.interface import Shell
@@ -49,7 +49,7 @@ class FarMachine:
     shell: FarShell
     server: Server
     _opened: Opened = _UNSEEN
-    _staged: list[str] = field(default_factory=list)
+    _staged: list[Staged] = field(default_factory=list)
 
     @property
     def root(self) -> str:
@@ -79,8 +79,16 @@ class FarMachine:
         await self.shell.lock(f"{found.state}/lock")
         self._opened = found
 
-    async def read(self, names: Mapping[str, tuple[str, ...]], *, kept: bool = False) -> list[LiveFile | RefusedError]:
+    async def read(
+        self, names: Mapping[str, tuple[str, ...]], *, kept: bool = False, entries: frozenset[str] = frozenset()
+    ) -> list[LiveFile | RefusedError]:
         """The live files, in one round trip."""
+        if entries:
+            raise RefusedError(
+                "whole files and links are created and removed on this machine alone, and not over SSH.",
+                where=min(entries),
+                untouched="Nothing was changed.",
+            )
         asked = {name: links for name, links in names.items() if refusal_of_name(name, links, kept=kept) is None}
         rows: list[tuple[str, str]] = []
         for name, links in asked.items():
@@ -90,39 +98,31 @@ class FarMachine:
         found = dict(zip(asked, answers.files_of(answer, asked), strict=True))
         return [found.get(name) or _refusal(name, links, kept) for name, links in names.items()]
 
+    async def ids(self, owners: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
+        """None: files keep their owners."""
+        return [(-1, -1) for _ in owners]
+
     async def stage(self, pairs: Pairs) -> None:
         """Sends the new bytes, each with its sum."""
         rows: list[tuple[str, ...]] = []
-        for live, content in pairs:
-            rows += [answers.row_of(live, content), ("data", encoded(content))]
+        for live, wanted in pairs:
+            rows += [answers.row_of(live, wanted), ("data", encoded(wanted.content))]
         said = answers.said(await self._ask("stage", given=lines(*rows)))
         if said.word != "staged":
             raise RefusedError(f"{said.why}.", where=pairs[said.number][0].name, untouched="Nothing was changed.")
-        self._staged = [str(live.real) for live, _ in pairs]
+        folder = Path(self._opened.state, "plans", self.options.plan_id, "stage")
+        self._staged = [staged_at(folder / str(number), *pair) for number, pair in enumerate(pairs)]
 
     async def check(self) -> Checked:
         """In a private mount, where the account has the right to one; else only the live tree can be checked."""
         if self._opened.uid != 0:
             return NOWHERE
         folder = Path(self._opened.state, "plans", self.options.plan_id, "stage")
-        staged = {Path(real): folder / str(number) for number, real in enumerate(self._staged)}
-        return await check_mounted(staged, self.server, self._places) or NOWHERE
+        return await check_mounted(folder, self._staged, self.server, self._places) or NOWHERE
 
     async def keep(self, direction: Direction, pairs: Pairs) -> None:
         """Copies each live file beside what this request says of them."""
-        sealer = self.options.sealer
-        kept = tuple(
-            Kept(
-                live.name,
-                str(live.real),
-                live.mode,
-                live.uid,
-                live.gid,
-                sealer.fingerprint(live.content),
-                sealer.fingerprint(content),
-            )
-            for live, content in pairs
-        )
+        kept = tuple(kept_of(live, wanted, self.options.sealer) for live, wanted in pairs)
         manifest = encoded(msgspec.json.encode(Manifest(self.options.plan_id, kept)))
         said = answers.said(await self._ask("keep", _FOLDERS[direction], given=lines((manifest,))))
         if said.word != "kept":
@@ -169,7 +169,7 @@ class FarMachine:
         if said.word != "back":
             raise _failed(said, manifest.files[said.number].name, "restored")
 
-    async def clear(self, names: Sequence[str]) -> None:
+    async def clear(self, names: Sequence[str], entries: frozenset[str] = frozenset()) -> None:  # noqa: ARG002
         """See the script."""
         if self._opened.state:
             rows = [("file", word_of(name)) for name in names]

@@ -1,0 +1,37 @@
+"""What a plan shows of its steps."""
+
+from __future__ import annotations
+
+from auditor.cli.forms import changes
+from auditor.report.messages import Words
+from tests.fakes.trees import file_step, link_step, whole
+
+
+def shown(step: object, lang: str = "en") -> str:
+    return "\n".join(changes._step(step, Words(lang)))  # type: ignore[arg-type]
+
+
+def test_a_whole_file_is_shown_as_what_differs() -> None:
+    lines = "".join(f"Define v{number}\n" for number in range(20))
+    before, after = whole(lines, 0o640, 12), whole(lines.replace("v9", "caf\xc3\xa9\x1b"), 0o644, 12)
+    text = shown(file_step("conf.d/a.conf", before, after))
+    assert "conf.d/a.conf" in text
+    assert "0640 12:12 → 0644 12:12" in text
+    assert "- Define v9\n" in text
+    assert "+ Define café\\x1b" in text
+    assert "Define v7" in text
+    assert "Define v2" not in text
+    assert "\x1b" not in text
+    created, deleted = shown(file_step("a", None, after)), shown(file_step("a", before, None))
+    assert "a new file, 0644 12:12" in created
+    assert created.count("+ Define") == 20
+    assert "is deleted" in deleted
+    assert deleted.count("- Define") == 20
+    assert "byte for byte, with mode and owner" in deleted
+
+
+def test_a_link_is_shown_with_where_it_leads() -> None:
+    text = shown(link_step("sites-enabled/a.conf", "../old\n.conf", "../new.conf"))
+    assert "- → ../old" in text
+    assert "+ → ../new.conf" in text
+    assert "\n.conf" not in text
