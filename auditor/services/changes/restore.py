@@ -26,7 +26,7 @@ def restore_files(
 
     What was not there then is removed. What no plan can bring back is refused by name.
     """
-    from auditor.surfaces.httpd.whole_files import in_order, with_document
+    from auditor.surfaces.httpd.whole_files import activated, in_order, with_document
 
     made = _Made(then, now, sealer)
     for old in then.documents:
@@ -39,7 +39,8 @@ def restore_files(
         after = with_document(after, name, document)
     found_effects = changed(values_of(surface.interpret(now, options)), values_of(surface.interpret(after, options)))
     effects = tuple(msgspec.structs.replace(one, asked=True) for one in found_effects)
-    return Proposal(now.target, in_order(made.steps), effects, tuple(made.refusals))
+    steps, notes = activated(in_order(made.steps), now, after, options)
+    return Proposal(now.target, steps, effects, tuple(made.refusals), notes)
 
 
 class _Made:

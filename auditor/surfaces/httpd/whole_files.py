@@ -9,10 +9,24 @@ from typing import Final
 import msgspec
 
 from auditor.errors import RefusedError
-from auditor.model.plan import Change, Condition, DocumentIs, FileChange, LinkChange, LinkIs, NothingAt, Step, WholeFile
+from auditor.model.plan import (
+    Change,
+    Condition,
+    DirectiveEdit,
+    DocumentIs,
+    FileChange,
+    LinkChange,
+    LinkIs,
+    NothingAt,
+    Step,
+    WholeFile,
+)
 from auditor.model.secret import SEALED, Sealer
 from auditor.model.snapshot import Collected, Document, Fact
+from auditor.surfaces.httpd.activation import heaviest, needed, sentence, unknown
 from auditor.surfaces.httpd.fileset import NOT_READ
+from auditor.surfaces.httpd.resolving import resolve_collected
+from auditor.surfaces.interface import InterpretOptions
 
 MOST_BYTES: Final = 1024 * 1024
 """Bytes that a whole file may have in a plan: people read it before they approve."""
@@ -69,6 +83,29 @@ def rank(change: Change) -> int:
             return 3 if change.after is None else 1
         case _:
             return 2
+
+
+def activated(
+    steps: Sequence[Step], now: Collected, after: Collected, options: InterpretOptions
+) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    """The steps, each with what makes it take effect, and notes on why that is more than a reload, or is not known."""
+    before, later = resolve_collected(now, options), resolve_collected(after, options)
+    found = needed(before, later)
+    files = {one.directive.source.file for one in found}
+    fits = [step for step in steps if _place(step.change) in files] or list(steps)
+    way = heaviest(found)
+    notes = [sentence(one) for one in found]
+    notes += [f"whether a reload is enough for {name}, its module's manual says" for name in unknown(before, later)]
+    made = (msgspec.structs.replace(step, disruption=way) if step in fits else step for step in steps)
+    return tuple(made), tuple(dict.fromkeys(notes))
+
+
+def _place(change: Change) -> str:
+    match change:
+        case DirectiveEdit(file=name) | FileChange(file=name) | LinkChange(link=name):
+            return name
+        case _:
+            return ""
 
 
 def with_document(collected: Collected, name: str, document: Document | None) -> Collected:

@@ -127,6 +127,17 @@ def test_a_file_of_very_many_lines_is_replaced_as_a_whole() -> None:
     assert isinstance(step.change, FileChange)
 
 
+def test_what_a_reload_is_not_enough_for_is_said_of_the_step() -> None:
+    limits = msgspec.structs.replace(FILE, name="on/limits.conf", content=b"ServerLimit 9\n")
+    made = proposed(documents(FILE, limits), documents(OTHER))
+    assert {one.id: one.disruption for one in made.steps} == {
+        "on/a.conf": "reload",
+        "on/b.conf": "reload",
+        "on/limits.conf": "stop and start",
+    }
+    assert any(note.startswith("ServerLimit 9 needs a stop and start") for note in made.notes)
+
+
 def test_each_step_names_file_and_line() -> None:
     proposal, _ = restored("Listen 80\nTimeout 60\n", "Listen 80\nTimeout 6\n")
     assert [step.why for step in proposal.steps] == [f"{MAIN}:2 as it was"]
