@@ -46,16 +46,23 @@ class Timer:
     plan_id: str
     holder: str
 
-    async def arm(self, seconds: int, pairs: Sequence[tuple[LiveFile, bytes]], server: StartedBy) -> str:
+    async def arm(self, seconds: int, pairs: Sequence[tuple[LiveFile, LiveFile]], server: StartedBy) -> str:
         """Starts it, before anything is changed; gives what starts the taking back.
 
         Errors:
             RefusedError: it cannot be kept or started there.
         """
+        if whole := [live.name for live, _ in pairs if live.entry]:
+            raise RefusedError(
+                "whole files and links do not revert by themselves.",
+                where=whole[0],
+                untouched="Nothing was changed.",
+                next_step="Apply it without  --confirm-within.",
+            )
         rows: list[tuple[str, ...]] = [("script", encoded(_script("revert.sh").encode()))]
         rows += [("env", name, _word(value)) for name, value in server.environment.items()]
         rows += [("word", _word(word)) for word in server.command]
-        rows += [("running", "1" if server.running else "0"), *(row_of(live, content) for live, content in pairs)]
+        rows += [("running", "1" if server.running else "0"), *(row_of(live, wanted) for live, wanted in pairs)]
         answer = await self._run("arm", str(seconds), self.holder, given=lines(*rows))
         word = said(answer) if not answer.startswith(b"armed ") else None
         if word is not None:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from auditor.errors import ApplyError, AuditorError, RefusedError
-from auditor.model.plan import DISRUPTIONS, Direction, DirectiveEdit, Disruption, FileChange, LinkChange, Step
+from auditor.model.plan import DISRUPTIONS, Direction, Disruption, Step
 from auditor.model.target import Target
 from auditor.surfaces.httpd.carry_out.backup import Kept, Manifest
-from auditor.surfaces.httpd.carry_out.edits import edited
+from auditor.surfaces.httpd.carry_out.composing import Pairs, Survey, changes_of, composed, names_of, readable
 from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.machine import Machine
 from auditor.surfaces.httpd.carry_out.running import Running
 from auditor.surfaces.httpd.carry_out.server import Server
 from auditor.surfaces.httpd.carry_out.stage import Checked
 from auditor.surfaces.httpd.carry_out.timer import StartedBy
-from auditor.surfaces.httpd.carry_out.whole import digests_in, name_of, owner_of, secrets_in, wanted_of
-from auditor.surfaces.httpd.whole_files import rank
 from auditor.surfaces.interface import ActOptions, Caveat, Deadline, DeadlineAct
 
 REPLACE: Final = "replace"
@@ -33,24 +31,6 @@ _TOLD: Final = frozenset({RELOAD, RESTART, STOP})
 """Acts after which the server may have read the new files."""
 ARM: Final = "arm"
 _UNCHECKED: Final = Checked("nowhere", "")
-Pairs = tuple[tuple[LiveFile, LiveFile], ...]
-Whole = FileChange | LinkChange
-
-
-class Survey(Protocol):
-    """The live tree as the collector reads it."""
-
-    def seal(self, name: str, content: bytes, /) -> bytes:
-        """A file's content as it would be collected."""
-        ...
-
-    def holders(self, digests: frozenset[bytes], /) -> Mapping[str, bytes]:
-        """The files that hold secrets of these digests, with their content as it would be collected."""
-        ...
-
-    async def preflight(self, new: Pairs, root: str, way: Disruption, /) -> tuple[str, ...]:
-        """Looks at the files' new bytes for what the server's own check skips; gives what it checked, or refuses."""
-        ...
 
 
 @dataclass
@@ -149,60 +129,11 @@ class HttpdTransaction:
 
     def _names(self) -> tuple[tuple[str, ...], frozenset[str]]:
         """The files that the changes name, and which of them are meant as what stands at the name itself."""
-        edits, whole = self._changes()
-        return tuple(dict.fromkeys((*(edit.file for edit in edits), *map(name_of, whole)))), frozenset(
-            map(name_of, whole)
-        )
-
-    def _changes(self) -> tuple[tuple[DirectiveEdit, ...], tuple[Whole, ...]]:
-        """The edits, and the changes of whole files, in the order in which this direction carries them out."""
-        changes = (
-            [step.change for step in self.steps]
-            if self.direction == "forward"
-            else [step.undo for step in reversed(self.steps)]
-        )
-        edits = tuple(change for change in changes if isinstance(change, DirectiveEdit))
-        whole = tuple(change for change in changes if isinstance(change, FileChange | LinkChange))
-        if len(edits) + len(whole) != len(changes):
-            raise self._refused("the plan holds a step that is none of httpd's, or cannot be taken back")
-        return edits, whole
+        return names_of(changes_of(self.steps, self.direction))
 
     async def _edited(self, survey: Survey) -> Pairs:
         """What stands where the plan changes something, with what it makes of that."""
-        edits, whole = self._changes()
-        links: dict[str, tuple[str, ...]] = {}
-        for edit in edits:
-            links[edit.file] = tuple(sorted({*links.get(edit.file, ()), *edit.links}))
-        names = [*links, *map(name_of, whole)]
-        found = await self.machine.read(
-            links | dict.fromkeys(map(name_of, whole), ()), entries=frozenset(map(name_of, whole))
-        )
-        live = {one.name: one for one in map(_readable, found)}
-        if len(names) != len(live) or len({file.real for file in live.values()}) != len(live):
-            raise self._refused("the plan names one file in two ways")
-        new = edited({name: live[name].content for name in links}, edits, seal=survey.seal, sealer=self.options.sealer)
-        pairs = [(rank(edits[0]), (live[name], replace(live[name], content=new[name]))) for name in links]
-        owners = await self.machine.ids([owner_of(change) or ("0", "0") for change in whole])
-        secrets = await self._secrets(survey, whole)
-        for change, owner in zip(whole, owners, strict=True):
-            one = live[name_of(change)]
-            pairs.append((rank(change), (one, wanted_of(change, one, owner, secrets, self.options.sealer))))
-        return tuple(pair for _, pair in sorted(pairs, key=lambda ranked: ranked[0]))
-
-    async def _secrets(self, survey: Survey, whole: tuple[Whole, ...]) -> dict[bytes, bytes]:
-        """The live secrets that new files hold, by their digests."""
-        digests = frozenset(digest for change in whole for digest in digests_in(change))
-        if not digests:
-            return {}
-        shown = survey.holders(digests)
-        found: dict[bytes, bytes] = {}
-        for one in await self.machine.read(dict.fromkeys(shown, ())):
-            if isinstance(one, LiveFile):
-                found |= secrets_in(one.content, shown[one.name], self.options.sealer)
-        return found
-
-    def _refused(self, why: str) -> RefusedError:
-        return RefusedError(f"{self.target.name}: {why}.", untouched="Nothing was changed.")
+        return await composed(changes_of(self.steps, self.direction), self.machine, survey, self.options.sealer)
 
     async def _back(self) -> Pairs:
         """The files as they were before the plan; each must be as the plan left it."""
@@ -210,7 +141,7 @@ class HttpdTransaction:
             manifest = await self.machine.kept("forward")
             if manifest is None:
                 return await self._back_without_backup()
-            live = [_readable(one) for one in await self._live(manifest)]
+            live = [readable(one) for one in await self._live(manifest)]
             for kept, one in zip(manifest.files, live, strict=True):
                 self._refuse_edited(kept, one)
             contents = await self.machine.kept_bytes("forward", manifest)
@@ -360,7 +291,7 @@ class HttpdTransaction:
         names = {live.name: live.links for live, _ in self._pairs}
         found = await self.machine.read(names, kept=True, entries=entries)
         for (live, wanted), one in zip(self._pairs, found, strict=True):
-            if not _readable(one).is_as(wanted):
+            if not readable(one).is_as(wanted):
                 raise ApplyError("it does not hold what was written, with its mode, owner and label.", where=live.name)
 
     def _acts_of_run(self) -> Mapping[str, Mapping[str, str]]:
@@ -376,11 +307,11 @@ class HttpdTransaction:
         problems: list[ApplyError] = []
         for number, (kept, one) in enumerate(zip(manifest.files, await self._live(manifest), strict=True)):
             try:
-                as_before = self._as_before(kept, _readable(one))
+                as_before = self._as_before(kept, readable(one))
             except RefusedError as error:
                 problems.append(ApplyError(f"it cannot be restored: {error.what}", where=kept.name))
                 continue
-            live[number] = _readable(one)
+            live[number] = readable(one)
             if not as_before:
                 wrong.append(number)
         names = tuple(manifest.files[number].name for number in wrong)
@@ -436,12 +367,6 @@ def _deeds(pairs: Pairs) -> str:
         gone, new = wanted.kind == "nothing", live.kind == "nothing"
         done["removed" if gone else "created" if new else "replaced"].append(live.name)
     return "; ".join(f"{what} {', '.join(names)}" for what, names in done.items() if names)
-
-
-def _readable(found: LiveFile | RefusedError) -> LiveFile:
-    if isinstance(found, RefusedError):
-        raise found
-    return found
 
 
 def _written(running: Running | None) -> str:
