@@ -36,6 +36,7 @@ def apart(model: Model, wish: Wish) -> list[LineChange]:
     wanted = whole_seconds(wish.value, what) if reading else fine_time(wish.value, what)
     if one.route.directive is not worker.definition:
         return _moved([one.route], worker, key, wanted)
+    _refuse_borrowers(model, worker, one)
     others = [route for route in _sharing(model, worker) if route.directive is not worker.definition]
     moves = _moved(others, worker, key, None)
     line = worker.definition.source
@@ -63,6 +64,18 @@ def _sharing(model: Model, worker: ProxyWorker) -> Iterator[Route]:
             if one.route.worker is worker and id(one.route.directive) not in seen:
                 seen.add(id(one.route.directive))
                 yield one.route
+
+
+def _refuse_borrowers(model: Model, worker: ProxyWorker, asked: VisibleRoute) -> None:
+    """Refuses where a route is served by the worker although no line of its own found it: none can be moved."""
+    for server in model.servers:
+        for one in visible_routes(model, server, inherited=False):
+            served = any(target.worker is worker for target in one.targets)
+            if served and one.route.worker is not worker and one.route is not asked.route:
+                raise RefusedWish(
+                    f"{one.route.directive.source} names no worker, so the one whose URL fits serves it: "
+                    f"{worker.definition.source}"
+                )
 
 
 def _moved(routes: list[Route], worker: ProxyWorker, key: str, wanted: str | None) -> list[LineChange]:
@@ -107,12 +120,16 @@ def _place(line: Directive) -> tuple[str, int]:
 
 
 def _text(route: Route, worker: ProxyWorker, key: str, wanted: str | None) -> str:
-    """The route's line with all that its worker had until now, and the wanted value."""
+    """The route's line with all that its worker had until now, and the wanted value.
+
+    What stands on the line and was ignored so far must not begin to count.
+    """
     text = f"{route.directive.name} {route.directive.arguments}"
-    own = {one.key for one in (*route.parameters, *route.ignored)}
+    for parameter in (*route.parameters, *route.ignored):
+        if parameter.key not in worker.parameters and not (parameter.key == key and wanted is not None):
+            text = rewording.without_parameter(text, parameter.key)
     for parameter in worker.parameters.values():
-        if parameter.key not in own or (parameter.key == key and wanted is None):
-            text = rewording.with_parameter(text, parameter.key, parameter.value)
+        text = rewording.with_parameter(text, parameter.key, parameter.value)
     return text if wanted is None else rewording.with_parameter(text, key, wanted)
 
 

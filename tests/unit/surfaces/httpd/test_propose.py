@@ -158,6 +158,21 @@ def test_other_parameters_of_the_shared_worker_come_along() -> None:
     assert b"/api http://b.example/api timeout=20 connectiontimeout=3 max=9" in seen.documents[0].content
 
 
+def test_what_was_ignored_on_a_line_that_moves_does_not_begin_to_count() -> None:
+    tree = TREE.replace("timeout=300", "").replace("timeout=60", "timeout=10 max=3")
+    _, seen = proposed(wish(APP, Duration(20)), tree=tree)
+    assert (value_of(seen, APP), value_of(seen, AGAIN)) == ("20 s", "60 s")
+    assert b"/api http://b.example/api\n" in seen.documents[0].content
+
+
+def test_a_route_that_borrows_a_worker_by_its_url_alone_cannot_be_moved() -> None:
+    tree = TREE.replace(
+        "\tProxyPass /own", "\tRewriteEngine on\n\tRewriteRule ^/x http://b.example/x [P]\n\tProxyPass /own"
+    )
+    proposal, _ = proposed(wish(APP, Duration(20)), tree=tree)
+    assert any(f"{MAIN}:10 names no worker" in note for note in proposal.notes), proposal.notes
+
+
 SECTION = "\t<Proxy http://b.example/>\n\tProxySet max=3\n\t</Proxy>\n"
 
 
