@@ -151,7 +151,14 @@ def _path_of(uri: str) -> str | None:
 
 def key_of(uri: str) -> str:
     """What two spellings of one path have in common: no case, no trailing slash, no fragment."""
+    return _key_of(uri) if len(uri) <= MAX_URI else _without_spelling(uri)
+
+
+def _without_spelling(uri: str) -> str:
     return uri.split("#", 1)[0].rstrip("/").casefold()
+
+
+_key_of = lru_cache(maxsize=8192)(_without_spelling)
 
 
 def same_path(one: str, other: str) -> bool:

@@ -246,8 +246,10 @@ class Walk:
                 found[place] = body
                 keys.discard(key_of(place))
         missing = [place for place in wanted if key_of(place) in keys]
-        read = await asyncio.gather(*(self._read(place, one.kinds) for place in missing))
-        found |= {place: body for place, body in zip(missing, read, strict=True) if body is not None}
+        read = {place: await self._read(place, one.kinds) for place in missing if self.recall.holds(place)}
+        asked = [place for place in missing if place not in read]
+        read |= zip(asked, await asyncio.gather(*(self._read(place, one.kinds) for place in asked)), strict=True)
+        found |= {place: seen for place in missing if (seen := read[place]) is not None}
         self.bodies[key_of(uri)] = (self.bodies[key_of(uri)][0], _with_links_only(collection, wanted))
         return found
 
