@@ -470,3 +470,25 @@ def test_a_disk_that_fails_under_a_real_server_is_taken_back(site: Site, number:
         assert site.rollback(again.id).outcomes[0].outcome == "taken back"
     assert site.files() == before
     assert site.server.alive()
+
+
+def test_rolling_back_shows_the_later_edits_that_it_would_overwrite(site: Site) -> None:
+    made = site.propose(f"{ROUTE}=60s")
+    site.approve(made.id)
+    site.apply(made.id)
+    path = site.root / "conf.d/api.conf"
+    path.write_bytes(
+        path.read_bytes().replace(b"timeout=60", b"timeout=61").replace(b"pl4nted-s3cret-77", b"an0ther-s3cret-88")
+        + b"# by hand\r\n"
+    )
+    now = site.files()
+    (outcome,) = site.rollback(made.id).outcomes
+    said = outcome.text
+    assert outcome.outcome == "refused"
+    assert "would overwrite that" in said
+    assert "conf.d/api.conf:2 - ProxyPass /api http://127.0.0.1:9/ timeout=60" in said
+    assert "conf.d/api.conf:2 + ProxyPass /api http://127.0.0.1:9/ timeout=61" in said
+    assert "conf.d/api.conf:4 + # by hand" in said
+    assert "s3cret" not in said
+    assert "auditor-secret:" in said
+    assert site.files() == now

@@ -15,6 +15,7 @@ from auditor.model.target import Target
 from auditor.surfaces.httpd.carry_out.backup import Kept, Manifest
 from auditor.surfaces.httpd.carry_out.composing import Pairs, Survey, changes_of, composed, names_of, readable
 from auditor.surfaces.httpd.carry_out.files import LiveFile
+from auditor.surfaces.httpd.carry_out.later import later_edits
 from auditor.surfaces.httpd.carry_out.machine import Machine
 from auditor.surfaces.httpd.carry_out.running import Running
 from auditor.surfaces.httpd.carry_out.server import Server
@@ -142,9 +143,9 @@ class HttpdTransaction:
             if manifest is None:
                 return await self._back_without_backup()
             live = [readable(one) for one in await self._live(manifest)]
-            for kept, one in zip(manifest.files, live, strict=True):
-                self._refuse_edited(kept, one)
             contents = await self.machine.kept_bytes("forward", manifest)
+            for kept, one, content in zip(manifest.files, live, contents, strict=True):
+                self._refuse_edited(kept, one, content)
         except ApplyError as error:
             raise RefusedError(error.what, where=error.where, untouched="Nothing was changed.") from error
         back = zip(live, manifest.files, contents, strict=True)
@@ -172,15 +173,18 @@ class HttpdTransaction:
                 )
         return pairs
 
-    def _refuse_edited(self, kept: Kept, live: LiveFile) -> None:
+    def _refuse_edited(self, kept: Kept, live: LiveFile, before: bytes) -> None:
         same_place = str(live.real) == kept.real
         same_bytes = live.digest(self.options.sealer) == kept.after
         same_access = live.kind != "file" or (live.mode, live.uid, live.gid) == (kept.then or kept.access)
         if same_place and same_bytes and same_access:
             return
         what = "its bytes were" if not same_bytes else "its mode or owner was" if same_place else "its link was"
+        edits = changes_of(self.steps, "forward").edits
+        later = () if same_bytes else later_edits(live.name, before, live.content, edits, self.options.sealer)
+        told = f": {'; '.join(later)}" if later else ""
         raise RefusedError(
-            f"{what} changed since the plan was applied; rolling back would overwrite that.",
+            f"{what} changed since the plan was applied; rolling back would overwrite that{told}.",
             where=live.name,
             untouched="Nothing was changed.",
             next_step=f"Look:  auditor drift {self.target.name}      Or plan the way back:  auditor plan --to …",
