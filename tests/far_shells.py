@@ -45,7 +45,12 @@ RHEL7: Final = {
     "id": "-u -g -n",
     "ls": "-l -d -ld -n -a",
     "tr": "-d",
+    "date": "-u",
+    "sleep": "-",
+    "setsid": "-c -w",
 }
+WAITING: Final = ("date", "sleep", "setsid")
+"""What a change that has to be confirmed needs, too."""
 CHANGING: Final = ("cp", "mv", "rm", "mkdir", "chmod", "sync", "ln", "flock", "env", "sed", "id", "ls", "tr")
 """What changing needs beside what reading does."""
 """The short options of RHEL 7's tools that the script may use; any other, and every long one, is refused."""
@@ -114,7 +119,7 @@ def _gnu(there: Path, refusals: Path, kind: str, more: tuple[str, ...]) -> str:
             (there / tool).symlink_to(found)
             continue
         allowed = "|".join(RHEL7[tool].split()) or "-"
-        takes_words = tool in ("timeout", "xargs", "env")  # what comes after is a command of its own
+        takes_words = tool in ("timeout", "xargs", "env", "setsid")  # what comes after is a command of its own
         _script(
             there / tool,
             "for word do\n  case $word in\n"

@@ -20,7 +20,7 @@ from auditor.transport.ssh.connection import SshConnection
 from auditor.transport.ssh.logins import Logins
 from tests.fakes.plans import SEALER
 from tests.fakes.trees import PLAN, World, make_world, survey
-from tests.far_shells import CHANGING, far_shell
+from tests.far_shells import CHANGING, WAITING, far_shell
 from tests.far_shells import FarShell as StandIn
 
 Fault = Literal["ended before", "ended after", "tool ended", "cut", "full", "input/output error"]
@@ -35,6 +35,7 @@ class FarWorld(World):
 
     far: StandIn | None = None
     holder: str = "ops:/srv/fleet"
+    confirm_within_s: int = 0
     logins: int = 0
 
     def transaction(self, journal: FileJournal, acts: Acts | None = None) -> HttpdTransaction:
@@ -43,7 +44,7 @@ class FarWorld(World):
         target = Target("web1", "httpd", tree)
         wave, cohort = Wave("all", ("web1/httpd",)), Cohort(("web1/httpd",), self.steps, ())
         plan = Plan("r", "a", "", "", Origin("set", ()), (wave,), (cohort,))
-        options = ActOptions(plan, PLAN, journal, SEALER, holder=self.holder)
+        options = ActOptions(plan, PLAN, journal, SEALER, holder=self.holder, confirm_within_s=self.confirm_within_s)
         shell = FarShell(tree, {}, self.holder, target.name, _Logins(self, self.far.environment))
         machine = FarMachine(target, tree, options, shell, self.server)
         return HttpdTransaction(target, self.steps, journal.direction, options, machine, survey)
@@ -62,7 +63,7 @@ class _Logins(Logins):
 def make_far_world(folder: Path, kind: str = "dash", *, user: int | None = None) -> FarWorld:
     """The usual tree and plan on a far side of a kind."""
     made = make_world(folder)
-    far = far_shell(folder / "far", kind, user=user, more=CHANGING)
+    far = far_shell(folder / "far", kind, user=user, more=(*CHANGING, *WAITING))
     return FarWorld(made.folder, made.steps, made.server, far=far)
 
 

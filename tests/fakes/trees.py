@@ -55,6 +55,10 @@ class FakeServer:
     unprobed: str = ""
     loaded: Mapping[str, bytes] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    command: Sequence[str] = ("/usr/sbin/httpd",)
+
+    async def environment(self) -> Mapping[str, str]:
+        return {"LANG": "C", "ODD": "two words; $(touch never)"}
 
     def _read(self, bound: Mapping[Path, Path], apart: Sequence[tuple[str, str, str]] = ()) -> dict[str, bytes]:
         found = {}

@@ -191,3 +191,88 @@ def test_a_state_folder_on_another_file_system_is_refused(
         import shutil
 
         shutil.rmtree(elsewhere, ignore_errors=True)
+
+
+_SYSTEMD_RUN = """#!/bin/sh
+# As version 219 of RHEL 7 has it.
+echo "systemd-run $*" >>/etc/units/log
+while :; do
+    case $1 in
+    --unit=*) unit=${1#*=} ;;
+    --on-active=*) secs=${1#*=} ;;
+    --timer-property=AccuracySec=1s) ;;
+    -*) echo "unknown option $1" >&2; exit 1 ;;
+    /*) break ;;
+    *) echo "Command must be an absolute path" >&2; exit 1 ;;
+    esac
+    shift
+done
+timer=/etc/units/$unit.timer
+[ ! -e "$timer" ] || { echo "Unit $unit.timer already exists." >&2; exit 1; }
+touch "$timer"
+wait='sleep "$1"; [ -e "$2" ] || exit; rm -f "$2"; shift 2; exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"'
+setsid sh -c "$wait" sh "$secs" "$timer" "$@" >/dev/null 2>&1 </dev/null &
+"""
+_SYSTEMCTL = """#!/bin/sh
+echo "systemctl $*" >>/etc/units/log
+case $1 in
+is-active) [ -e "/etc/units/$2" ] ;;
+stop) rm -f "/etc/units/$2" ;;
+enable) [ -e "/etc/systemd/system/$2" ] && touch "/etc/units/$2.enabled" ;;
+disable) rm -f "/etc/units/$2.enabled" ;;
+daemon-reload) ;;
+*) exit 1 ;;
+esac
+"""
+
+
+@pytest.fixture
+def with_systemd(tmp_path: Path, httpd: Path, ssh_keygen: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FarSite]:
+    """A machine over SSH on which a stand-in for systemd runs."""
+    monkeypatch.setattr(server, "SETTLE_S", 0.3)
+    with SshServer(tmp_path / "web1", path="/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin") as far:
+        far.put("/usr/local/sbin/systemd-run", _SYSTEMD_RUN, 0o755)
+        far.put("/usr/local/sbin/systemctl", _SYSTEMCTL, 0o755)
+        with FarSite(far, tmp_path / "site") as made:
+            made.run("mkdir -p /run/systemd/system /etc/systemd/system /etc/units")
+            yield made
+
+
+def test_systemd_starts_the_taking_back_and_a_unit_for_the_boot_stands_ready(with_systemd: FarSite) -> None:
+    site = with_systemd
+    before = site.files()
+    plan = applied(site, 2)
+    unit = f"auditor-revert-{plan[:16]}"
+    called = (site.far.etc / "units/log").read_text()
+    assert f"systemd-run --unit={unit} --on-active=2 --timer-property=AccuracySec=1s /bin/sh /etc/auditor/" in called
+    until(lambda: (site.state / "plans" / plan / "revert/reverted").exists())
+    assert site.files() == before
+    assert [one.outcome for one in confirm(site, plan).outcomes] == ["taken back"]
+    assert not (site.far.etc / f"systemd/system/{unit}-boot.service").exists()
+    assert not (site.far.etc / f"units/{unit}-boot.service.enabled").exists()
+
+
+def test_a_machine_that_boots_before_the_confirmation_starts_with_the_files_of_before(with_systemd: FarSite) -> None:
+    site = with_systemd
+    before = site.files()
+    plan = applied(site, 600)
+    unit = site.far.etc / f"systemd/system/auditor-revert-{plan[:16]}-boot.service"
+    text = unit.read_text()
+    pending = f"/etc/auditor/plans/{plan}/revert/pending"
+    assert f"ConditionPathExists=|{pending}" in text
+    assert "Before=httpd.service apache2.service" in text
+    assert "WantedBy=multi-user.target" in text
+    assert (site.far.etc / f"units/{unit.name}.enabled").exists()
+    assert site.files() != before
+
+    site.run('p=$(cat /run/httpd.pid); kill "$p"; while kill -0 "$p" 2>/dev/null; do sleep 0.05; done')
+    site.run("rm -f /etc/units/*.timer")  # a boot leaves no transient timer
+    command = next(line for line in text.splitlines() if line.startswith("ExecStart=")).partition("=")[2]
+    site.run(f"env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin {command}")
+    assert site.files() == before
+    site.run(f"{' '.join(site.command)} -k start </dev/null >/dev/null 2>&1")
+    until(site.answers)
+    report = confirm(site, plan)
+    assert [one.outcome for one in report.outcomes] == ["taken back"], report
+    assert ("the server was not told", True) in report.outcomes[0].checks
+    assert not unit.exists()

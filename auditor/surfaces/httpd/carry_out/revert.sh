@@ -7,7 +7,7 @@ trap '' HUP PIPE INT
 LC_ALL=C
 export LC_ALL
 set -f
-here=$1 mode=$2
+here=$1 when=$2
 state=${here%/plans/*}
 
 decided() { [ ! -e "$here/pending" ] && [ ! -e "$here/reverting" ]; }
@@ -72,28 +72,28 @@ served() { # has the server read them again; never where its own check fails, si
     done <"$here/server"
     if ! said=$("$@" -t 2>&1 </dev/null 9>&-); then
         echo "not reloaded: the server's own check fails: $said"
-    elif said=$("$@" -k graceful 2>&1 </dev/null 9>&-); then
+    elif said=$("$@" -k "$tell" 2>&1 </dev/null 9>&-); then
         echo 'reloaded'
     else
         echo "not reloaded: $said"
     fi
 }
 
-case $mode in
+case $when in
 *[!0-9]*) ;;
-*) sleep "$mode" ;;
+*) sleep "$when" ;;
 esac
 [ -e "$here/reverting" ] || mv -T -- "$here/pending" "$here/reverting" 2>/dev/null || exit 0
-[ "$mode" = now ] || [ "$mode" = boot ] || locked
+[ "$when" = now ] || [ "$when" = boot ] || locked
 tries=0
 until files; do
     tries=$((tries + 1))
-    [ "$mode" != now ] && [ "$mode" != boot ] && [ "$tries" -lt 20 ] || exit 1
+    [ "$when" != now ] && [ "$when" != boot ] && [ "$tries" -lt 20 ] || exit 1
     sleep 30 9>&-
 done
 running=
-while read -r key one two; do [ "$key" != running ] || running=$one; done <"$here/server"
-if [ "$mode" = boot ] || [ "$running" != 1 ]; then how='the server was not told'; else how=$(served); fi
+while read -r key one two; do [ "$key" != running ] || running=$one tell=$two; done <"$here/server"
+if [ "$when" = boot ] || [ "$running" != 1 ]; then how='the server was not told'; else how=$(served); fi
 decided && exit 0
 # In place of the spaces that were written when it was armed: a full disk has room for that.
 printf '%s\n%s\n%s\n' "${left:- }" "$(date -u +%Y-%m-%dT%H:%M:%SZ 2>/dev/null)" "$(printf %s "$how" | head -c 1500)" 1<>"$here/result"

@@ -30,11 +30,15 @@ def _script(name: str) -> str:
 
 @dataclass(frozen=True)
 class StartedBy:
-    """How a server is started: command and environment, and whether it ran when it was looked at last."""
+    """How a server is started: command and environment, and whether it ran when it was looked at last.
+
+    ``verb`` is what it is told (``-k``) once its files are as before.
+    """
 
     command: Sequence[str]
     environment: Mapping[str, str]
     running: bool
+    verb: str = "graceful"
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Timer:
         rows: list[tuple[str, ...]] = [("script", encoded(_script("revert.sh").encode()))]
         rows += [("env", name, _word(value)) for name, value in server.environment.items()]
         rows += [("word", _word(word)) for word in server.command]
-        rows += [("running", "1" if server.running else "0"), *(row_of(live, wanted) for live, wanted in pairs)]
+        rows.append(("running", "1" if server.running else "0", server.verb))
+        rows += [row_of(live, wanted) for live, wanted in pairs]
         answer = await self._run("arm", str(seconds), self.holder, given=lines(*rows))
         word = said(answer) if not answer.startswith(b"armed ") else None
         if word is not None:

@@ -58,7 +58,9 @@ tidy() { # what was to start the taking back, once it is decided
     fi
     if read -r w 2>/dev/null <"$here/pid"; then
         case $w in '' | *[!0-9]*) w=0 ;; esac
-        if tr '\0' '\n' 2>/dev/null <"/proc/$w/cmdline" | grep -qxF "$here"; then kill -9 "-$w" 2>/dev/null || kill -9 "$w"; fi
+        case $(tr '\0' ' ' 2>/dev/null <"/proc/$w/cmdline") in
+        *" $here "*) kill -9 "-$w" 2>/dev/null || kill -9 "$w" ;;
+        esac
         rm -f "$here/pid"
     fi
 }

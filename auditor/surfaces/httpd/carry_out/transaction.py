@@ -218,8 +218,16 @@ class HttpdTransaction:
 
     async def _arm(self) -> str:
         """Has the target take the change back by itself unless it is confirmed; before anything is changed."""
+        if self.way == "stop and start":
+            raise RefusedError(
+                f"{self.target.name}: a change that takes effect at a stop and start cannot revert by itself.",
+                untouched="Nothing was changed.",
+                next_step="Apply it without  --confirm-within.",
+            )
         journal, seconds = self.options.journal, self.options.confirm_within_s
-        started = StartedBy(self.server.command, await self.server.environment(), self._running is not None)
+        verb = "restart" if self.way == "restart" else "graceful"
+        command, environment = self.server.command, await self.server.environment()
+        started = StartedBy(command, environment, self._running is not None, verb)
         journal.intent("", ARM, seconds=str(seconds))
         how = await self.machine.timer.arm(seconds, self._pairs, started)
         journal.done("", ARM, seconds=str(seconds), how=how)
