@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import ssl
 from collections.abc import Awaitable, Callable
@@ -33,10 +34,13 @@ class Server:
         self.ended = asyncio.Event()
         self.come = asyncio.Event()
         self.writers: list[asyncio.StreamWriter] = []
+        self.serving: list[asyncio.Task[None]] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.writers.append(writer)
+        if task := asyncio.current_task():
+            self.serving.append(task)
         number = self.connections
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
@@ -52,6 +56,8 @@ class Server:
         finally:
             self.ended.set()
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
 
 def act(server: Server, what: Callable[[Wire, URL], Awaitable[None]]) -> None:
@@ -65,6 +71,7 @@ def act(server: Server, what: Callable[[Wire, URL], Awaitable[None]]) -> None:
         finally:
             await ours.close()
             listening.close()
+            await asyncio.gather(*server.serving)  # each ends with its connection
 
     asyncio.run(run())
 

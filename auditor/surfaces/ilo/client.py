@@ -9,43 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import ssl
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import aiohttp
 import msgspec
-from redfish.aio import (
-    AsyncRedfishClient,
-    AsyncRestResponse,
-    RedfishConnectionError,
-    RedfishError,
-    RedfishTimeoutError,
-)
+from redfish.aio import AsyncRedfishClient, AsyncRestResponse, RedfishError, RedfishTimeoutError
 
 from auditor.errors import CollectError
 from auditor.model.target import IloEndpoint
 from auditor.surfaces.ilo.answers import Answer, answer_of, base_url, listed, pause_of, with_slash
 from auditor.surfaces.ilo.body import Body, link, path_of
 from auditor.surfaces.ilo.failures import (
-    changed,
     failed,
     is_expired,
     is_refusal,
     no_session,
     not_tried,
-    not_trusted,
-    reason,
     session_lost,
     unsuccessful,
 )
-from auditor.surfaces.ilo.pins import Pin, read_pin
+from auditor.surfaces.ilo.pins import Pin
 from auditor.surfaces.ilo.places import Places
-from auditor.surfaces.ilo.trust import shown_certificate, tls_context
-from auditor.surfaces.ilo.wire import NoHttpError, TooLargeError, Wire
+from auditor.surfaces.ilo.wire import Wire
+from auditor.surfaces.ilo.wire_failures import failure_of, trusted
 from auditor.transport.log_ins import LogIn, LogIns
 
 ROOT: Final = "/redfish/v1/"
@@ -125,9 +112,8 @@ class IloClient:
         self._pin: Pin | None = None
 
     async def __aenter__(self) -> Self:
-        self._http = Wire(
-            base_url(self.endpoint), self._trusted(), most=_CONNECTIONS, connect_s=min(10.0, self._request_s)
-        )
+        base, (certificate, self._pin) = base_url(self.endpoint), trusted(self.endpoint)
+        self._http = Wire(base, certificate, most=_CONNECTIONS, connect_s=min(10.0, self._request_s))
         try:
             await self._log_in()
         except BaseException:
@@ -269,10 +255,10 @@ class IloClient:
 
         try:
             return await self._places.run(ask)
-        except TimeoutError:
+        except (TimeoutError, RedfishTimeoutError):  # the latter where connecting alone took too long
             failure = self._late(uri)
         except RedfishError as error:
-            failure = await self._failed(uri, error)
+            failure = await failure_of(self.endpoint, uri, error.__cause__ or error, self._pin)
         except ValueError as error:  # a header or status line that no client can make sense of
             failure = failed(self.endpoint.url, uri, f"no HTTP answer ({str(error)[:120]})", "malformed")
         raise failure  # on its own: aiohttp's errors hold the request with its token
@@ -394,48 +380,8 @@ class IloClient:
             raise CollectError(f"{self.endpoint.url}: not logged in", cause="refused")
         return self._redfish
 
-    # -- failures -----------------------------------------------------------------------------------------------------
-
-    async def _failed(self, uri: str, error: RedfishError) -> CollectError:
-        under = error.__cause__
-        if isinstance(error, RedfishTimeoutError):  # connecting alone took too long
-            return self._late(uri)
-        if isinstance(under, TooLargeError):
-            return failed(self.endpoint.url, uri, f"the body holds {under}", "too large")
-        if isinstance(under, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
-            return await self._not_trusted(under)
-        if isinstance(error, RedfishConnectionError) and isinstance(under, aiohttp.ClientConnectorError):
-            return CollectError(
-                f"cannot reach {self.endpoint.url}: {reason(under)}. Not read.",
-                cause="unreachable",
-                next_step="Check name, port and network.",
-            )
-        if isinstance(under, NoHttpError):
-            return failed(self.endpoint.url, uri, f"no HTTP answer ({reason(under)})", "malformed")
-        if isinstance(under, aiohttp.ClientPayloadError):
-            return failed(self.endpoint.url, uri, "the answer ended before it was whole", "unreachable")
-        return failed(self.endpoint.url, uri, f"the connection failed ({reason(under or error)})", "unreachable")
-
     def _late(self, uri: str) -> CollectError:
         return failed(self.endpoint.url, uri, f"no answer within {self._request_s:g} s", "timed out")
-
-    def _trusted(self) -> ssl.SSLContext | aiohttp.Fingerprint:
-        """What the iLO's certificate is held against: the pinned one itself, or authorities."""
-        if not self.endpoint.pin:
-            return tls_context(self.endpoint.cafile, verify=self.endpoint.verify)
-        self._pin = read_pin(Path(self.endpoint.pin))
-        return aiohttp.Fingerprint(hashlib.sha256(self._pin.raw).digest())
-
-    async def _not_trusted(self, error: aiohttp.ClientError) -> CollectError:
-        url = base_url(self.endpoint)
-        shown = await shown_certificate(url.host or "", url.port or 443)
-        if self._pin is not None:
-            return changed(self.endpoint.url, self._pin, shown)
-        if isinstance(shown, str):
-            return not_trusted(self.endpoint.url, reason(error), "")
-        detail = f'issuer "{shown.issuer}", fingerprint {shown.fingerprint}'
-        verdict = getattr(getattr(error, "certificate_error", None), "verify_message", "")
-        return not_trusted(self.endpoint.url, detail, verdict)
 
 
 def _answer(raw: AsyncRestResponse) -> Answer:
