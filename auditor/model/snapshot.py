@@ -136,7 +136,8 @@ class Waiting(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True)
     """A setting that is stored and not in effect: what counts now, and what will once ``until`` has taken place.
 
     ``now`` is None where the target shows no value in effect (a setting that is only written); ``then`` is None where
-    it says that something waits and not what. ``until`` is ``none`` where no reset is needed.
+    it says that something waits and not what, undetermined where its value cannot be understood. ``until`` is ``none``
+    where no reset is needed.
     """
 
     address: Address

@@ -7,7 +7,7 @@ from typing import Final
 
 from auditor.model.plan import Step
 from auditor.model.snapshot import Waiting
-from auditor.model.value import show
+from auditor.model.value import Undetermined, show
 
 _NAMED: Final = 8
 
@@ -28,6 +28,9 @@ def _told(one: Waiting) -> str:
     place = one.address.on("")
     if one.then is None:
         return f"{place} (it is not said what; after the next {one.until})"
-    now = "not readable" if one.now is None else show(one.now)
+    now, then = (
+        "not readable" if value is None or isinstance(value, Undetermined) else show(value)
+        for value in (one.now, one.then)
+    )
     until = "" if one.until == "none" else f" after the next {one.until}"
-    return f"{place} ({now} now, {show(one.then)}{until})"
+    return f"{place} ({now} now, {then}{until})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from auditor.model.snapshot import Waiting
+from auditor.model.value import Undetermined, Value
 from auditor.report.escape import one_line, visible
 from auditor.report.layout import entry
 from auditor.report.messages import Words
@@ -38,13 +39,16 @@ def waiting_text(one: Waiting, words: Words) -> str:
     until = words(f"disruption.{one.until}")
     if one.then is None:
         return words("waiting.untold", until=until)
-    unreadable = words("waiting.unreadable")
-    now, then = value_text(one.now, unreadable), value_text(one.then, unreadable)
+    now, then = _value_text(one.now, words), _value_text(one.then, words)
     return words("waiting.by_itself" if one.until == "none" else "waiting.value", now=now, then=then, until=until)
 
 
 def waiting_for(one: Waiting, words: Words) -> str:
     """Beside a value that differs: ``set, but not yet effective: Uefi after the next reboot``."""
-    then = value_text(one.then, words("waiting.unreadable"))
+    then = _value_text(one.then, words)
     key = "waiting.change_by_itself" if one.until == "none" else "waiting.change"
     return words(key, then=then, until=words(f"disruption.{one.until}"))
+
+
+def _value_text(value: Value | None, words: Words) -> str:
+    return value_text(None if isinstance(value, Undetermined) else value, words("waiting.unreadable"))

@@ -84,3 +84,41 @@ def test_a_reset_of_the_plan_that_ends_the_waiting_of_others_is_told(tmp_path: P
             assert "The iLO reset of this plan brings it into effect too." in " ".join(said.split())
 
     asyncio.run(story())
+
+
+def test_a_pending_value_that_is_not_understood_is_no_machine_of_which_nothing_waits(tmp_path: Path) -> None:
+    """Of two machines, one shows null where the other shows what waits: neither report of the two is clean."""
+
+    async def story() -> None:
+        async with VirtualIlo("ilo5", USERNAME, PASSWORD) as ilo, VirtualIlo("ilo6", USERNAME, PASSWORD) as other:
+            auditor = Commands(tmp_path, ilo)
+            fleet = auditor.fleet.root / "auditor.yaml"
+            second = f"  web2:\n    ilo: {{url: '{other.url}', cafile: {other.cafile}}}\n"
+            fleet.write_text(fleet.read_text().replace("hosts:\n", f"hosts:\n{second}", 1))
+            await auditor("snapshot", "--agree")
+            ilo.state.set(PENDING, "/Attributes/BootMode", None)
+            odd = "the pending value of BootMode is no text, number or switch"
+
+            assert "BootMode: Uefi now, not readable after the next reboot" in await auditor("snapshot")
+            report = json.loads(await auditor("drift", "--format", "json", code=3))
+            web1, web2 = report["targets"]
+            assert [one["detail"] for one in web1["gaps"] if one["cause"] == "not recognised"] == [odd]
+            assert (web2["gaps"], web2["waiting"]) == ([], [])
+            assert "読み取り不可" in await auditor("drift", "--lang", "ja", code=3)
+
+            other.state.set(PENDING, "/Attributes/AutoPowerOn", "AlwaysPowerOn")
+            report = json.loads(await auditor("check", "--format", "json", code=3))
+            assert [
+                result["outcome"]
+                for target in report["targets"]
+                for result in target["results"]
+                if result["rule"] == "ILO-BIOS-001"
+            ] == ["not evaluated", "fail"]
+            other.state.start_post()
+            while other.state.in_post():
+                await asyncio.sleep(0.05)
+            web1, web2 = json.loads(await auditor("drift", "--format", "json", code=3))["targets"]
+            assert web2["waiting"] == []
+            assert [one["address"]["attribute"] for one in web2["changes"]] == ["AutoPowerOn"]
+
+    asyncio.run(story())

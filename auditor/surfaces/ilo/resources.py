@@ -11,7 +11,7 @@ from auditor.model.resource import Address, Attribute, Resource
 from auditor.model.snapshot import Collected, Gap, Interpretation, Waiting, hides
 from auditor.model.value import Boolean, Number, Undetermined, Value, texts
 from auditor.surfaces.ilo.alerting import alert_resources, licensed_attribute
-from auditor.surfaces.ilo.bios import bioses, boots
+from auditor.surfaces.ilo.bios import bioses, boots, doubts
 from auditor.surfaces.ilo.bios import waiting as bios_waiting
 from auditor.surfaces.ilo.bodies import (
     Bodies,
@@ -40,7 +40,7 @@ def interpret(collected: Collected, options: InterpretOptions) -> Interpretation
     """The resources of an iLO, and what could not be seen or understood."""
     bodies = Bodies(collected)
     strange = tuple(unrecognised(bodies))
-    gaps = (*not_of(strange, collected.gaps), *bodies.gaps, *unverified(bodies), *strange)
+    gaps = (*not_of(strange, collected.gaps), *bodies.gaps, *unverified(bodies), *strange, *doubts(bodies))
     waiting = (*bios_waiting(bodies), *_waiting_for_reset(bodies, gaps))
     told = (msgspec.structs.replace(one, address=one.address.on(collected.target)) for one in waiting)
     return Interpretation(
