@@ -151,7 +151,9 @@ class FakeSurvey:
     def holders(self, digests: frozenset[bytes]) -> Mapping[str, bytes]:
         return {}
 
-    async def preflight(self, new: Sequence[tuple[LiveFile, LiveFile]], root: str, way: Disruption) -> tuple[str, ...]:
+    async def preflight(
+        self, new: Sequence[tuple[LiveFile, LiveFile]], root: str, way: Disruption, running: Running | None
+    ) -> tuple[str, ...]:
         return ()
 
 

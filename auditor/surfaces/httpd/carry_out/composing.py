@@ -12,6 +12,7 @@ from auditor.model.secret import Sealer
 from auditor.surfaces.httpd.carry_out.edits import edited
 from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.machine import Machine
+from auditor.surfaces.httpd.carry_out.running import Running
 from auditor.surfaces.httpd.carry_out.whole import digests_in, name_of, owner_of, secrets_in, wanted_of
 from auditor.surfaces.httpd.whole_files import rank
 
@@ -30,7 +31,7 @@ class Survey(Protocol):
         """The files that hold secrets of these digests, with their content as it would be collected."""
         ...
 
-    async def preflight(self, new: Pairs, root: str, way: Disruption, /) -> tuple[str, ...]:
+    async def preflight(self, new: Pairs, root: str, way: Disruption, running: Running | None, /) -> tuple[str, ...]:
         """Looks at the files' new bytes for what the server's own check skips; gives what it checked, or refuses."""
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
 Address = tuple[str, int]
@@ -125,6 +125,21 @@ def listening_of(lines: Sequence[str], inodes: Container[str] | None = None) -> 
     rows = (line.split() for line in lines)
     whole = (row for row in rows if len(row) > 9 and row[3] == "0A")
     return {_address(row[1]) for row in whole if inodes is None or row[9] in inodes}
+
+
+def is_own(tables: str, host: str) -> bool:
+    """Whether an address is the machine's, by ``/proc/net/fib_trie`` and ``/proc/net/if_inet6``."""
+    address = ip_address(host)
+    if isinstance(address, IPv6Address):
+        return f"{int(address):032x}" in tables
+    last, nets = "", []
+    for line in tables.splitlines():
+        words = line.split()
+        if words[:1] == ["|--"]:
+            last = words[1]
+        elif len(words) > 2 and words[0].startswith("/") and words[-1] == "LOCAL":
+            nets.append(ip_network(f"{last}{words[0]}", strict=False))
+    return any(address in net for net in nets)
 
 
 def _address(text: str) -> Address:

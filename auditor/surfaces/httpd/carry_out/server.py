@@ -269,12 +269,15 @@ class HttpdServer:
         self._pid_file = self._pid = ""
 
     async def start(self, unit: str = "") -> None:
-        """``-k start``, or its service."""
+        """``-k start``, or its service. A process that has ended and is still listed is waited for."""
         self._pid_file = self._pid = ""
         if unit:
-            await self._serve("start", unit)
-        else:
-            await self._control("start")
+            return await self._serve("start", unit)
+        deadline = time.monotonic() + _END_S
+        while "already running" in (said := await self._control("start")):
+            if time.monotonic() > deadline:
+                raise ApplyError(f"{self.tree.server[0]} -k start: {said.strip()[-300:]}")
+            await asyncio.sleep(0.2)
 
     async def prove(self, before: Running | None, *, anew: bool = False) -> str:
         """Waits until the server shows a new generation, then at least three seconds more, and asks it again."""
@@ -344,10 +347,11 @@ class HttpdServer:
             return "", f"the probe {self.tree.probe} answers {status}"
         return f"; {self.tree.probe} {status} in {time.monotonic() - begun:.2f} s", ""
 
-    async def _control(self, verb: str, *extra: str) -> None:
+    async def _control(self, verb: str, *extra: str) -> str:
         done = await self._run([*self.command, "-k", verb, *extra])
         if done.status:
             raise ApplyError(f"{self.tree.server[0]} -k {verb} failed: {_reason(done)}")
+        return done.said
 
     async def _serve(self, verb: str, unit: str) -> None:
         done = await self._run(["systemctl", verb, unit])

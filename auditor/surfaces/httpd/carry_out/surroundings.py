@@ -5,18 +5,26 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import stat
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, cast, get_args
 
-from auditor.surfaces.httpd.carry_out.running import listening_of
+from auditor.surfaces.httpd.carry_out.running import is_own, listening_of
 from auditor.transport.interface import Shell
+from auditor.transport.ssh.script import encoded
 
 _LIMIT: Final = 1024 * 1024
 _WITHIN_S: Final = 30.0
 _ANY: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 _PATH: Final = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+
+
+Standing = Literal["missing", "folder", "file", "program", "hidden"]
+"""What stands at a path: a program may be started, and what is hidden may not be looked at."""
 
 
 class Surroundings(Protocol):
@@ -26,8 +34,8 @@ class Surroundings(Protocol):
         """Why nobody can listen there; empty where it is free. An empty host means every address."""
         ...
 
-    async def has_program(self, program: str) -> bool:
-        """Whether a program is there, by its path or by its name."""
+    async def standing(self, paths: Sequence[str]) -> list[Standing]:
+        """What stands at each path; of a name alone, whether a shell finds such a program."""
         ...
 
     async def content(self, path: str) -> bytes:
@@ -53,9 +61,9 @@ class Here:
                 return error.strerror or str(error)
         return ""
 
-    async def has_program(self, program: str) -> bool:
-        """Looked for where a server's environment has programs."""
-        return shutil.which(program, mode=os.X_OK, path=_PATH) is not None
+    async def standing(self, paths: Sequence[str]) -> list[Standing]:
+        """As the system shows it; names are looked for where a server's environment has programs."""
+        return [_standing(path) for path in paths]
 
     async def content(self, path: str) -> bytes:
         """Read from disk."""
@@ -70,7 +78,8 @@ class Here:
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         try:
-            return _der(load_pem_private_key(await self.content(path), password=None).public_key())
+            content = await self.content(path)
+            return _der(load_pem_private_key(content, None, unsafe_skip_rsa_key_validation=True).public_key())
         except TypeError as error:
             raise ValueError("the key has a passphrase; whether it matches cannot be told before the reload") from error
         except ValueError as error:
@@ -81,11 +90,31 @@ class Here:
 
 _PORT: Final = r"""
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
+echo own
+cat /proc/net/fib_trie /proc/net/if_inet6 2>/dev/null
+echo any
+cat /proc/sys/net/ipv4/ip_nonlocal_bind 2>/dev/null
 echo end
 """
-_PROGRAM: Final = f"""
+_STANDING: Final = f"""
 PATH={_PATH}
-command -v "$1" >/dev/null 2>&1 && [ -x "$(command -v "$1")" ] && echo yes || echo no
+while IFS= read -r w; do
+    p=$(printf %b. "$w")
+    p=${{p%.}}
+    case $p in */*) ;; *) p=$(command -v -- "$p" 2>/dev/null) ;; esac
+    case $p in
+    /*) if [ -d "$p" ]; then echo folder
+        elif [ -f "$p" ] && [ -x "$p" ]; then echo program
+        elif [ -e "$p" ]; then echo file
+        else
+            d=$p
+            while [ "$d" != / ] && [ ! -e "$d" ]; do d=$(dirname -- "$d"); done
+            if [ -x "$d" ]; then echo missing; else echo hidden; fi
+        fi ;;
+    *) echo missing ;;
+    esac
+done
+echo end
 """
 _CONTENT: Final = r"""
 e=$(cat -- "$1" 2>&1 >/dev/null) || { printf 'no %s' "${e##*: }"; exit 0; }
@@ -117,15 +146,23 @@ class There:
         said = await self.shell.run(_PORT, limit=16 * _LIMIT, deadline_s=_WITHIN_S)
         if not said.endswith(b"end\n"):
             raise ValueError("whether the port is free cannot be told")
-        for address, taken in listening_of(said.decode("latin-1").split("\n")):
-            if taken == port and (address in _ANY or host in _ANY or address == host):
+        sockets, _, rest = said.decode("latin-1").partition("\nown\n")
+        own, _, bound = rest.partition("any\n")
+        for address, taken in listening_of(sockets.split("\n")):
+            if taken == port and (address in _ANY or host in _ANY or address == host or not _literal(host)):
                 return "Address already in use"
+        if host not in _ANY and _literal(host) and bound.startswith("0") and not is_own(own, host):
+            return "Cannot assign requested address"
         return ""
 
-    async def has_program(self, program: str) -> bool:
-        """Looked for where a server's environment has programs."""
-        said = await self.shell.run(_PROGRAM, (program,), limit=100, deadline_s=_WITHIN_S)
-        return said.strip() == b"yes"
+    async def standing(self, paths: Sequence[str]) -> list[Standing]:
+        """As the system over there shows it, in one round trip."""
+        given = "".join(f"{encoded(os.fsencode(path))}\n" for path in paths).encode("ascii")
+        said = await self.shell.run(_STANDING, given=given, limit=_LIMIT, deadline_s=_WITHIN_S)
+        words = said.decode("ascii", "replace").split()
+        if len(words) != len(paths) + 1 or words[-1] != "end" or not set(words[:-1]) <= set(get_args(Standing)):
+            raise ValueError("what stands on the machine cannot be told")
+        return cast("list[Standing]", words[:-1])
 
     async def content(self, path: str) -> bytes:
         """Read over there."""
@@ -147,9 +184,31 @@ class There:
         return await self.shell.run(script, (path,), limit=_LIMIT, deadline_s=_WITHIN_S)
 
 
+def _standing(path: str) -> Standing:
+    if "/" not in path:
+        return "program" if shutil.which(path, mode=os.X_OK, path=_PATH) else "missing"
+    try:
+        mode = Path(path).stat().st_mode
+    except PermissionError:
+        return "hidden"
+    except (OSError, ValueError):
+        return "missing"
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "program" if stat.S_ISREG(mode) and os.access(path, os.X_OK) else "file"
+
+
 def _der(key: object) -> bytes:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     found: PublicKeyTypes = key  # type: ignore[assignment]
     return found.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _literal(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected, Document
 from auditor.model.target import LocalTree, SshTree, Target
 from auditor.surfaces.httpd.carry_out.files import LiveFile
-from auditor.surfaces.httpd.carry_out.preflight import preflight
+from auditor.surfaces.httpd.carry_out.preflight import Now, preflight
+from auditor.surfaces.httpd.carry_out.running import Running
 from auditor.surfaces.httpd.carry_out.surroundings import Surroundings
 from auditor.surfaces.httpd.collect import WHOLE_TARGET, collect
 from auditor.surfaces.httpd.fileset import NOT_READ
@@ -45,7 +47,9 @@ class LiveSurvey:
             if any(digest in one.content for digest in digests) and not one.name.startswith("/")
         }
 
-    async def preflight(self, new: Sequence[tuple[LiveFile, LiveFile]], root: str, way: Disruption) -> tuple[str, ...]:
+    async def preflight(
+        self, new: Sequence[tuple[LiveFile, LiveFile]], root: str, way: Disruption, running: Running | None
+    ) -> tuple[str, ...]:
         """What the server's own check skips, on the tree as it will be; see :mod:`.preflight`."""
         after = self._collected
         for live, wanted in new:
@@ -56,8 +60,10 @@ class LiveSurvey:
             defines=tuple((name, value) for name, _, value in (one.partition("=") for one in self._tree.defines)),
             environment=self._tree.environment,
         )
+        ports = frozenset(port for _, port in running.addresses) if running else frozenset()
+        now = Now(way, ports, running is not None, datetime.datetime.now(datetime.UTC))
         return await preflight(
-            resolve_collected(self._collected, options), resolve_collected(after, options), self._machine, way
+            resolve_collected(self._collected, options), resolve_collected(after, options), self._machine, now
         )
 
 

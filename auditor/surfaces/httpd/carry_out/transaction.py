@@ -61,9 +61,10 @@ class HttpdTransaction:
         self._pairs = await self._edited(survey) if survey else await self._back()
         await self.machine.stage(self._pairs)
         said = [self._found(), await self._check()]
+        running = await self.server.running()
         if survey:
-            said.extend(await survey.preflight(self._pairs, self.machine.root, self.way))
-        self._running = await self._probed(await self.server.running())
+            said.extend(await survey.preflight(self._pairs, self.machine.root, self.way, running))
+        self._running = await self._probed(running)
         if self.options.confirm_within_s and self.direction == "forward":
             said.append(await self._arm())
         return tuple(said)
