@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -63,8 +64,8 @@ class Verdict:
 
     ``reasons`` are sentences that say why the plan may not be applied; none means that it may. ``set_aside`` are
     signatures that do not count, with why. ``groups`` are those that it needs, with how many of each approved.
-    ``emergency`` is who approved it in an emergency, where the rules allow that; it then needs nobody else until it is
-    reviewed. ``reviewed`` says whether it has what it would have needed without.
+    ``emergencies`` are who approved it in an emergency, where the rules allow that; it then needs nobody else until it
+    is reviewed. ``reviewed`` says whether it has what it would have needed without.
     """
 
     author: Signer | None
@@ -73,8 +74,13 @@ class Verdict:
     reasons: tuple[str, ...]
     set_aside: tuple[str, ...] = ()
     groups: tuple[tuple[Group, int], ...] = ()
-    emergency: Signer | None = None
+    emergencies: tuple[Signer, ...] = ()
     reviewed: bool = True
+
+    @property
+    def emergency(self) -> Signer | None:
+        """Who approved it in an emergency; the first of several."""
+        return self.emergencies[0] if self.emergencies else None
 
     @property
     def enough(self) -> bool:
@@ -126,8 +132,17 @@ class Keygen:
             )
         return done.stdout
 
-    def verify(self, signed: str, signature: bytes, signers: Signers, namespace: str = NAMESPACE) -> Signer | Bad:
+    def verify(
+        self,
+        signed: str,
+        signature: bytes,
+        signers: Signers,
+        namespace: str = NAMESPACE,
+        at: datetime | None = None,
+    ) -> Signer | Bad:
         """Who signed this text for this purpose, or why the signature does not count.
+
+        ``at`` is when its key must have been valid; usually now. It must come from no one but us.
 
         Errors:
             RefusedError: OpenSSH is missing.
@@ -138,27 +153,15 @@ class Keygen:
             allowed, file = Path(folder, "approvers"), Path(folder, "signature")
             allowed.write_bytes(signers.content)
             file.write_bytes(signature)
+            when = ["-O", f"verify-time={at.astimezone():%Y%m%d%H%M%S}"] if at else []
+            about = ["-f", str(allowed), "-s", str(file), *when]
             try:
-                found = self._run([self.program, "-Y", "find-principals", "-f", str(allowed), "-s", str(file)], b"")
+                found = self._run([self.program, "-Y", "find-principals", *about], b"")
                 names = tuple(dict.fromkeys(found.stdout.decode("utf-8", "replace").split()))
                 if found.returncode or not names:
                     return Bad("its key is no allowed signer's, or is not valid today")
-                done = self._run(
-                    [
-                        self.program,
-                        "-Y",
-                        "verify",
-                        "-f",
-                        str(allowed),
-                        "-I",
-                        names[0],
-                        "-n",
-                        namespace,
-                        "-s",
-                        str(file),
-                    ],
-                    signed.encode(),
-                )
+                command = [self.program, "-Y", "verify", *about, "-I", names[0], "-n", namespace]
+                done = self._run(command, signed.encode())
             except FileNotFoundError as error:
                 raise _too_old("OpenSSH is not installed here") from error
         good = _GOOD.search(done.stdout.decode("utf-8", "replace"))
@@ -206,9 +209,9 @@ class Subject(msgspec.Struct, frozen=True):
     emergencies: tuple[tuple[str, bytes], ...] = ()
     rehearsal: str = ""
 
-    def signed(self, rules: ApprovalRules) -> str:
-        """What an approval signs."""
-        with_record = rules.rehearsal and (self.rehearsal or not self.emergencies)  # an emergency need not have one
+    def signed(self, rules: ApprovalRules, *, emergency: bool) -> str:
+        """What an approval signs. A plan that was approved in an ``emergency`` need not have been rehearsed."""
+        with_record = rules.rehearsal and (self.rehearsal or not emergency)
         return f"{self.identity} {self.rehearsal}" if with_record else self.identity
 
 
@@ -222,33 +225,32 @@ def judge(subject: Subject, *, signers: Signers, rules: ApprovalRules, keygen: K
     reasons: list[str] = []
     set_aside = [str(line) for line in signers.bad_lines]
     writer = _author(subject.identity, subject.author, subject.author_signature, signers, keygen, reasons)
-    emergency = _emergency(subject, writer, signers, rules, keygen, set_aside) if subject.emergencies else None
-    counted = _counted(subject, writer, emergency, signers, rules, keygen, set_aside)
+    alone = _emergencies(subject, writer, signers, rules, keygen, set_aside)
+    counted = _counted(subject, writer, alone, signers, rules, keygen, set_aside)
     groups = tuple(
         (group, sum(group.has(one.principals) for one in counted))
         for group in rules.groups
         if group.concerns(subject.disruption)
     )
     lacking = _lacking(len(counted), groups, rules, subject.disruption)
-    if emergency is None:
+    if not alone:
         reasons += lacking
-    return Verdict(
-        writer, tuple(counted), rules.required, tuple(reasons), tuple(set_aside), groups, emergency, not lacking
-    )
+    return Verdict(writer, tuple(counted), rules.required, tuple(reasons), tuple(set_aside), groups, alone, not lacking)
 
 
 def _counted(
     subject: Subject,
     writer: Signer | None,
-    emergency: Signer | None,
+    alone: tuple[Signer, ...],
     signers: Signers,
     rules: ApprovalRules,
     keygen: Keygen,
     set_aside: list[str],
 ) -> list[Signer]:
+    text = subject.signed(rules, emergency=bool(alone))
     counted: list[Signer] = []
     for name, signature in subject.approvals:
-        found = keygen.verify(subject.signed(rules), signature, signers)
+        found = keygen.verify(text, signature, signers)
         if isinstance(found, Bad):
             why = found.why
             if rules.rehearsal and not isinstance(keygen.verify(subject.identity, signature, signers), Bad):
@@ -256,7 +258,7 @@ def _counted(
             set_aside.append(f"approvals/{name}.sig does not count: {why}")
         elif _is_author(found, subject.author, writer):
             set_aside.append(f"approvals/{name}.sig does not count: it is the author's")
-        elif emergency is not None and found.same_person(emergency):
+        elif any(found.same_person(one) for one in alone):
             set_aside.append(f"approvals/{name}.sig does not count: {found.name} approved it in the emergency")
         elif any(found.same_person(other) for other in counted):
             set_aside.append(f"approvals/{name}.sig does not count: {found.name} has approved already")
@@ -280,15 +282,16 @@ def _lacking(
     return lacking
 
 
-def _emergency(
+def _emergencies(
     subject: Subject,
     writer: Signer | None,
     signers: Signers,
     rules: ApprovalRules,
     keygen: Keygen,
     set_aside: list[str],
-) -> Signer | None:
+) -> tuple[Signer, ...]:
     """Who approved in an emergency, as far as the rules allow it."""
+    allowed: list[Signer] = []
     for name, signature in subject.emergencies:
         found = keygen.verify(subject.identity, signature, signers, EMERGENCY)
         if rules.emergency == "never":
@@ -298,9 +301,10 @@ def _emergency(
         elif rules.emergency == "another" and _is_author(found, subject.author, writer):
             why = "it is the author's"
         else:
-            return found
+            allowed.append(found)
+            continue
         set_aside.append(f"emergency/{name}.sig does not count: {why}")
-    return None
+    return tuple(allowed)
 
 
 def _author(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -49,25 +52,28 @@ def write_plan(plans: Path, plan: Plan, acts: Acts | None = None) -> str:
     return identity
 
 
+def write_author_signature(stored: Path, signature: bytes, acts: Acts | None = None) -> Path:
+    """Puts the author's signature beside a plan, as ``author.sig``, and gives its path."""
+    path = stored / "author.sig"
+    (acts or Acts()).store(path, signature, 0o644)
+    return path
+
+
 def write_signature(
     stored: Path, name: str, signature: bytes, acts: Acts | None = None, *, emergency: bool = False
 ) -> Path:
-    """Puts a signature beside a plan and gives its path.
-
-    The one of ``author`` is ``author.sig``; others stand below ``approvals/``, those of an emergency below
-    ``emergency/``.
-    """
+    """Puts an approval of somebody beside a plan, below ``approvals/`` or ``emergency/``, and gives its path."""
     acts = acts or Acts()
-    folder = stored / ("emergency" if emergency else "approvals")
-    path = stored / "author.sig" if name == "author" else folder / f"{file_name(name)}.sig"
+    path = stored / ("emergency" if emergency else "approvals") / f"{file_name(name)}.sig"
     acts.make_directory(path.parent, 0o755)
     acts.store(path, signature, 0o644)
     return path
 
 
 def file_name(principal: str) -> str:
-    """A principal as a file name."""
-    return re.sub(r"[^A-Za-z0-9@+_.-]", "_", principal).lstrip(".")[:100] or "_"
+    """A principal as a file name, another one for each."""
+    name = re.sub(r"[^A-Za-z0-9@+_.-]", "_", principal).lstrip(".")[:80]
+    return name if name == principal else f"{name}~{hashlib.sha256(principal.encode()).hexdigest()[:12]}"
 
 
 def find_plan(plans: Path, words: str) -> str:
@@ -129,9 +135,14 @@ def _signatures(folder: Path) -> tuple[tuple[str, bytes], ...]:
 
 
 def _read(path: Path, limit: int) -> bytes | None:
-    """The bytes of a file, None where there is none, empty where it is larger than the limit."""
+    """The bytes of a plain file, None where there is none, empty where it is larger than the limit.
+
+    A link of the repository may lead to what never ends or never answers, so none is followed.
+    """
     try:
-        with path.open("rb") as file:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
             content = file.read(limit + 1)
     except OSError:
         return None

@@ -19,11 +19,13 @@ def unreviewed(fleet: Fleet | None) -> tuple[str, ...]:
             reviews = store.events(kind="reviewed") if emergencies else ()
     except StoreError as error:
         return (f"it cannot be known whether emergencies wait for a review: {str(error).partition(chr(10))[0]}",)
-    return tuple(_told(one) for one in emergencies if not _is_reviewed(one, reviews))
+    return tuple(_told(one) for one in emergencies if not _is_reviewed(one.plan, emergencies, reviews))
 
 
-def _is_reviewed(emergency: Event, reviews: tuple[Event, ...]) -> bool:
-    return any(one.plan == emergency.plan and one.actor != emergency.actor for one in reviews)
+def _is_reviewed(plan: str, emergencies: tuple[Event, ...], reviews: tuple[Event, ...]) -> bool:
+    """Whether the plan has, since, what it would have needed; whoever approved it in an emergency does not count."""
+    alone = {one.actor.casefold() for one in emergencies if one.plan == plan}
+    return any(one.plan == plan and one.actor.casefold() not in alone for one in reviews)
 
 
 def _told(one: Event) -> str:

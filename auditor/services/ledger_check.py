@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -11,15 +12,17 @@ import msgspec
 
 from auditor.errors import AuditorError, InputError
 from auditor.model.event import Event
-from auditor.plan.approvals import Bad, Keygen
+from auditor.plan.approvals import Bad, Keygen, Signer
+from auditor.plan.build import moment_of
 from auditor.plan.folder import StoredPlan, file_name, read_plan
 from auditor.plan.journal import journals_below, read_entries, runs_of
 from auditor.plan.rehearsal import digest_of
 from auditor.plan.signers import EMERGENCY, NAMESPACE, Signers
 from auditor.services.changes.desk import Desk, moment, told
-from auditor.store import Chain, Store
+from auditor.store import Chain, Link, Store, may_lack_seal
 
 _STATE: Final = "ledger.json"
+_ALONE: Final = "emergency approved"
 _OUTCOMES: Final = ("applied", "rolled back", "taken back")
 
 
@@ -60,8 +63,11 @@ def verify_ledger(desk: Desk) -> LedgerVerdict:
     altered = [*_chain_says(chain, remembered)]
     unverified: list[str] = [] if chain.links else ["the ledger holds no entry, so there is nothing to verify"]
     events = [link.event for link in chain.links if link.event is not None]
+    unsealed = sum(not one.sealed and not one.wrong and not may_lack_seal(one) for one in chain.links)
+    if unsealed:
+        unverified.append(f"{unsealed} entries bear no seal: anybody who may write to the store can have written them")
     signatures = _Signatures(desk, altered, unverified)
-    signatures.look(events)
+    signatures.look(chain.links)
     altered += _journals_say(desk, events, unverified)
     if chain.links and not altered:
         _remember(desk, Remembered(chain.tip, len(chain.links), moment(desk)))
@@ -97,12 +103,14 @@ class _Signatures:
         self._signers: Signers | None = None
         self._keygen: Keygen = desk.keygen
 
-    def look(self, events: Iterable[Event]) -> None:
+    def look(self, links: Iterable[Link]) -> None:
         """Looks at every event that a signature stands behind."""
-        by_plan: dict[str, list[Event]] = {}
-        for event in events:
-            if event.plan:
-                by_plan.setdefault(event.plan, []).append(event)
+        by_plan: dict[str, list[tuple[Event, datetime | None]]] = {}
+        for link in links:
+            if link.event is not None and link.event.plan:
+                # When it was signed is taken from what bears the fleet's seal, and from nothing else.
+                at = moment_of(link.event.time) if link.sealed and not link.wrong else None
+                by_plan.setdefault(link.event.plan, []).append((link.event, at))
         if not by_plan:
             return
         try:
@@ -114,7 +122,7 @@ class _Signatures:
         for plan_id, found in by_plan.items():
             self._of_plan(plan_id, found)
 
-    def _of_plan(self, plan_id: str, events: list[Event]) -> None:
+    def _of_plan(self, plan_id: str, events: list[tuple[Event, datetime | None]]) -> None:
         try:
             stored = read_plan(self._desk.fleet.plans_path, plan_id)
         except InputError as error:
@@ -123,37 +131,64 @@ class _Signatures:
             what = f"plan {plan_id[:8]}, of which the ledger tells: {told(error)}"
             (self._altered if changed else self._unverified).append(what)
             return
-        for event in events:
-            if event.kind in ("approved", "reviewed", "emergency approved"):
-                self._approval(stored, event)
+        # Approving once more replaces the signature, for instance after another rehearsal: the last one stands there.
+        last = {(event.kind == _ALONE, event.actor): (event, at) for event, at in events if _is_approval(event)}
+        for event, at in last.values():
+            self._approval(stored, event, at)
         if self._signers is not None and stored.author_signature is not None:
             what = f"the author's signature of plan {stored.id[:8]}"
-            self._count(what, (stored.id,), stored.author_signature, stored.plan.author)
+            at = next((at for event, at in events if event.kind == "planned"), None)
+            self._say(what, self._judged((stored.id,), stored.author_signature, stored.plan.author, NAMESPACE, at))
 
-    def _approval(self, stored: StoredPlan, event: Event) -> None:
+    def _approval(self, stored: StoredPlan, event: Event, at: datetime | None) -> None:
         what = f'the approval of plan {stored.id[:8]} by "{event.actor}" on {event.time}'
-        emergency = event.kind == "emergency approved"
-        signature = dict(stored.emergencies if emergency else stored.approvals).get(file_name(event.actor))
-        if signature is None:
+        emergency = event.kind == _ALONE
+        beside = dict(stored.emergencies if emergency else stored.approvals)
+        named = beside.get(file_name(event.actor))
+        if not beside:
             self._altered.append(f"{what}: its signature is gone")
         elif self._signers is not None:
-            # Whether the rules asked for a rehearsal when it was signed is not known any more.
+            detail = dict(event.detail)
             texts = (stored.id,) if emergency else (stored.id, f"{stored.id} {digest_of(stored)}")
-            self._count(what, texts, signature, event.actor, EMERGENCY if emergency else NAMESPACE)
+            if detail.get("signed", "").split(" ")[0] == stored.id:
+                texts = (detail["signed"],)
+            space = EMERGENCY if emergency else NAMESPACE
+            # One that was signed elsewhere may have any name.
+            tried = [
+                self._judged(texts, one, event.actor, space, at) for one in ([named] if named else beside.values())
+            ]
+            found = next((one for one in tried if isinstance(one, Signer)), tried[0] if named is not None else _GONE)
+            if isinstance(found, Signer) and detail.get("key", found.key) != found.key:
+                found = _Wrong(f"it was signed with {found.key}, and the ledger tells of {detail['key']}")
+            self._say(what, found)
 
-    def _count(
-        self, what: str, texts: tuple[str, ...], signature: bytes, principal: str, namespace: str = NAMESPACE
-    ) -> None:
+    def _judged(
+        self, texts: tuple[str, ...], signature: bytes, principal: str, namespace: str, at: datetime | None
+    ) -> Signer | Bad:
         assert self._signers is not None  # noqa: S101 - asked by the callers
-        tried = [self._keygen.verify(text, signature, self._signers, namespace) for text in texts]
+        tried = [self._keygen.verify(text, signature, self._signers, namespace, at) for text in texts]
         found = next((one for one in tried if not isinstance(one, Bad)), tried[0])
-        if isinstance(found, Bad):
-            no_signer = "no allowed signer" in found.why
-            (self._unverified if no_signer else self._altered).append(f"{what}: {found.why}")
-        elif principal.casefold() not in {name.casefold() for name in found.principals}:
-            self._altered.append(f'{what}: it was signed by "{found.name}"')
-        else:
+        if isinstance(found, Signer) and principal.casefold() not in {name.casefold() for name in found.principals}:
+            return _Wrong(f'it was signed by "{found.name}"')
+        return found
+
+    def _say(self, what: str, found: Signer | Bad) -> None:
+        if isinstance(found, Signer):
             self.verified += 1
+        else:
+            no_signer = not isinstance(found, _Wrong) and "no allowed signer" in found.why
+            (self._unverified if no_signer else self._altered).append(f"{what}: {found.why}")
+
+
+class _Wrong(Bad):
+    """A signature that is not the one that the ledger tells of."""
+
+
+_GONE: Final = _Wrong("its signature is gone")
+
+
+def _is_approval(event: Event) -> bool:
+    return event.kind in ("approved", "reviewed", _ALONE)
 
 
 def _journals_say(desk: Desk, events: Iterable[Event], unverified: list[str]) -> Iterator[str]:

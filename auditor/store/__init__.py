@@ -1,6 +1,6 @@
 """Snapshots, the agreed state and the ledger of events, in a bare git repository that only the auditor writes."""
 
-from auditor.store.ledger_chain import Chain, Link
+from auditor.store.ledger_chain import Chain, Link, may_lack_seal
 from auditor.store.reader import WHOLE_FLEET, Snapshot
 from auditor.store.repository import Store, tree_of_collected
 from auditor.store.writer import Session, TargetWritten, WriteResult
@@ -14,5 +14,6 @@ __all__ = [
     "Store",
     "TargetWritten",
     "WriteResult",
+    "may_lack_seal",
     "tree_of_collected",
 ]

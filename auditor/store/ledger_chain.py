@@ -69,12 +69,17 @@ def read_chain(repository: Repository, sealer: Sealer | None, remembered: str = 
             wrong.insert(0, "it does not stand on the entry before it")
         if link.event is not None and not _same_moment(link.event, seconds):
             wrong.append("its commit is of another time than it says")
-        if sealing and not link.sealed and (link.event is None or link.event.kind != _BY_KEY_ALONE):
+        if sealing and not link.sealed and not may_lack_seal(link):
             wrong.append("it has no seal, and entries before it have one")
         sealing = sealing or link.sealed
         links.append(msgspec.structs.replace(link, wrong=tuple(wrong)))
         before = commit
     return Chain(tip, tuple(links), not remembered or any(one.commit == remembered for one in links))
+
+
+def may_lack_seal(link: Link) -> bool:
+    """Whether an entry is one of those that may be written without the fleet's key."""
+    return link.event is not None and link.event.kind == _BY_KEY_ALONE
 
 
 def _commits(repository: Repository) -> Iterator[tuple[str, str, int, bytes, bytes]]:

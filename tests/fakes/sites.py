@@ -8,7 +8,7 @@ from pathlib import Path
 
 from auditor.model.plan import ApplyReport, DirectiveEdit, Disruption, Origin, Proposal, Step
 from auditor.plan.build import PlanRequest, build_plan
-from auditor.plan.folder import read_plan, write_plan, write_signature
+from auditor.plan.folder import read_plan, write_author_signature, write_plan
 from auditor.services.changes import (
     Judged,
     Proposed,
@@ -113,5 +113,5 @@ def planned_line(site: Site, text: str, way: Disruption = "reload", *, instead_o
     plan = build_plan([proposal], PlanRequest("why", "ops1", origin, desk.clock()))
     identity = write_plan(desk.fleet.plans_path, plan)
     stored = read_plan(desk.fleet.plans_path, identity)
-    write_signature(stored.folder, "author", desk.keygen.sign(identity, site.fleet.key("ops1")))
+    write_author_signature(stored.folder, desk.keygen.sign(identity, site.fleet.key("ops1")))
     return identity

@@ -180,6 +180,19 @@ def test_an_outcome_that_the_journal_recorded_and_the_ledger_lacks_is_found(flee
     assert "nothing to verify" in found.unverified[0]
 
 
+def test_a_ledger_written_anew_without_any_seal_is_not_verified(fleet: TestFleet) -> None:
+    with Store.open(fleet.root / ".auditor/store.git") as store:
+        events = store.events()
+    git(fleet, "update-ref", "-d", "refs/heads/ledger")
+    with Store.open(fleet.root / ".auditor/store.git") as store:
+        for event in events:
+            store.append_event(event)
+    (fleet.root / ".auditor/ledger.json").unlink()  # as in a fresh clone
+    found = verify_ledger(fleet.desk())
+    assert found.sealed == 0
+    assert any("7 entries bear no seal" in one for one in found.unverified), found
+
+
 def test_a_key_that_may_not_sign_any_more_is_no_alteration_but_cannot_be_verified(fleet: TestFleet) -> None:
     approvers = fleet.root / "approvers"
     approvers.write_text(re.sub("(?m)^lead1.*\n", "", approvers.read_text()))

@@ -24,7 +24,7 @@ from auditor.model.plan import (
 )
 from auditor.model.secret import Sealer
 from auditor.model.target import LocalTree, SshTree, Target
-from auditor.plan.approvals import Keygen, Subject, Verdict, judge
+from auditor.plan.approvals import Keygen, Signer, Subject, Verdict, judge
 from auditor.plan.build import cohort_of, disruption_of, stamp
 from auditor.plan.conditions import Seen
 from auditor.plan.folder import StoredPlan
@@ -234,6 +234,12 @@ def plan_event(kind: EventKind, stored_id: str, plan: Plan, time: str, *, actor:
     """An event of a plan as a whole."""
     targets = tuple(sorted(target for cohort in plan.cohorts for target in cohort.targets))
     return Event(kind, time, plan=stored_id, actor=actor, targets=targets, text=text)
+
+
+def approval_event(kind: EventKind, stored: StoredPlan, time: str, signer: Signer, text: str, signed: str) -> Event:
+    """An event of somebody's approval, with the key and with what exactly was signed."""
+    event = plan_event(kind, stored.id, stored.plan, time, actor=signer.name, text=f"{text}; SSH key {signer.key}")
+    return msgspec.structs.replace(event, detail=(("key", signer.key), ("signed", signed)))
 
 
 def target_event(kind: EventKind, stored_id: str, plan: Plan, time: str, outcome: OutcomeOf, actor: str) -> Event:

@@ -17,7 +17,7 @@ from auditor.model.target import StoredSnapshot, Target
 from auditor.plan.approvals import Bad
 from auditor.plan.build import PlanRequest, build_plan, certain
 from auditor.plan.document import plan_id
-from auditor.plan.folder import write_plan, write_signature
+from auditor.plan.folder import write_author_signature, write_plan
 from auditor.plan.foreseen import foreseen
 from auditor.plan.waits import waiting_notes
 from auditor.plan.waves import Waves
@@ -135,7 +135,7 @@ async def propose_plan(
     write_plan(desk.fleet.plans_path, plan, desk.acts)
     folder = desk.fleet.plans_path / identity
     if signature is not None:
-        write_signature(folder, "author", signature, desk.acts)
+        write_author_signature(folder, signature, desk.acts)
     desk.append(plan_event("planned", identity, plan, moment(desk), actor=author, text=plan.reason))
     return Proposed(identity, plan, str(folder), signature is not None, warnings)
 

@@ -28,6 +28,7 @@ from auditor.plan.journal import (
 )
 from auditor.plan.machine import Machine, Reach
 from auditor.plan.rehearsal import objections
+from auditor.services.changes.approve import record_found
 from auditor.services.changes.around import command_for
 from auditor.services.changes.confirm import refuse_unconfirmable
 from auditor.services.changes.desk import Desk, moment, plan_event, target_event, told, traces_of
@@ -71,7 +72,9 @@ class PlanRun:
             if self.direction == "back" and (recovered or stuck) and not _standing(outcomes):
                 return self._ended(ApplyReport(stored.id, "back", (*recovered, *stuck.values())))
             try:
-                self._guard(stored, outcomes)
+                verdict = self._guard(stored, outcomes)
+                if verdict is not None:
+                    record_found(self.desk, stored, verdict)
                 names = [target for cohort in stored.plan.cohorts for target in cohort.targets]
                 skipped = {**self._skipped(stored, outcomes), **stuck}
                 report = await self._machine(stored.id, stored.plan, self.direction, skipped, names).run()
@@ -211,7 +214,7 @@ class PlanRun:
                 outcomes[target] = outcomes_of(runs_of(read_entries(path))) or outcomes.get(target, ())
         return outcomes
 
-    def _guard(self, stored: StoredPlan, outcomes: Mapping[str, Sequence[str]]) -> None:
+    def _guard(self, stored: StoredPlan, outcomes: Mapping[str, Sequence[str]]) -> Verdict | None:
         verdict = self.desk.verdict(stored) if self.direction == "forward" else None
         refuse(
             Known(
@@ -228,6 +231,7 @@ class PlanRun:
         )
         for line in verdict.set_aside if verdict else ():
             self.desk.observe(line)
+        return verdict
 
     def _needs_rehearsal(self, verdict: Verdict | None) -> bool:
         """Whether the rules ask for a rehearsal; in an emergency a missing one hinders nobody."""

@@ -104,7 +104,7 @@ def test_no_step_says_that_it_disrupts_less_than_it_does_and_so_needs_fewer_peop
     plan = plan_for("web1/httpd")
     step = msgspec.structs.replace(plan.cohorts[0].steps[0], change=change, disruption="none")
     cohort = msgspec.structs.replace(plan.cohorts[0], steps=(step,))
-    with pytest.raises(InputError, match="takes a (reload|reboot)"):
+    with pytest.raises(InputError, match=r"takes a (reload|reboot)"):
         check_plan(msgspec.structs.replace(plan, cohorts=(cohort,)))
 
 
