@@ -13,16 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from auditor.errors import RefusedError
+from auditor.errors import AuditorError, RefusedError
 from auditor.plan.outcome import failure_of
 from auditor.surfaces.httpd.carry_out import server
 from auditor.surfaces.httpd.carry_out.far.machine import FarMachine
 from auditor.surfaces.httpd.carry_out.far.machine import script as carrying
 from auditor.surfaces.httpd.carry_out.machine import Pairs
 from auditor.transport.ssh.connection import SshConnection
+from tests import servers
 from tests.fakes.far_sites import FarSite
 from tests.fakes.sites import ROUTE, planned_line
-from tests.ssh_server import SshServer
+from tests.ssh_server import USER, SshServer
 
 pytestmark = pytest.mark.integration
 
@@ -237,3 +238,62 @@ def test_a_machine_that_cannot_be_reached_any_more_needs_a_person_until_the_next
     assert [one.outcome for one in site.rollback(made.id).outcomes] == ["taken back"]
     assert site.files() == before
     assert [event.kind for event in site.fleet.desk().events(made.id)][-1] == "taken back"
+
+
+def test_an_account_that_owns_tree_and_server_needs_no_root(
+    ssh_server: SshServer, tmp_path: Path, httpd: Path, ssh_keygen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SETTLE_S", 0.3)
+    with FarSite(ssh_server, tmp_path / "site", user=USER) as site:
+        before, generation = site.files(), site.generation()
+        refused = planned_line(site, "NoSuchDirective on")
+        site.approve(refused)
+        outcome = site.apply(refused).outcomes[0]
+        assert outcome.outcome == "refused", outcome
+        assert "the server refuses the staged tree" in outcome.text
+        assert site.files() == before
+
+        made = site.propose(f"{ROUTE}=60s")
+        site.approve(made.id)
+        outcome = site.apply(made.id).outcomes[0]
+        assert outcome.outcome == "applied", outcome
+        assert any("the staged tree (a copy)" in text for text, held in outcome.checks if held)
+        assert site.generation() == generation + 1
+        assert site.rollback(made.id).outcomes[0].outcome == "rolled back"
+        assert site.files() == before
+
+        (site.root / "conf.d/api.conf").chmod(0o644)
+        os.chown(site.root / "conf.d/api.conf", 0, 0)
+        other = site.propose(f"{ROUTE}=50s")
+        site.approve(other.id)
+        outcome = site.apply(other.id).outcomes[0]
+        assert outcome.outcome == "refused", outcome
+        assert "conf.d/api.conf: it cannot be replaced with the mode and owner that it has" in outcome.text
+
+
+def test_sudo_changes_what_the_account_may_not(
+    ssh_server: SshServer, tmp_path: Path, httpd: Path, ssh_keygen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not Path("/usr/bin/sudo").exists():
+        servers.missing("sudo")
+    monkeypatch.setattr(server, "SETTLE_S", 0.3)
+    pam = "auth sufficient pam_permit.so\naccount sufficient pam_permit.so\nsession sufficient pam_permit.so\n"
+    ssh_server.put("/etc/pam.d/sudo", pam)
+    ssh_server.put("/etc/sudoers", f"root ALL=(ALL) ALL\n{USER} ALL=(root) NOPASSWD: /bin/sh\n", mode=0o440)
+    ssh_server.host("low", user=USER)
+    with FarSite(ssh_server, tmp_path / "site") as site:
+        file = site.fleet.root / "auditor.yaml"
+        file.write_text(file.read_text().replace("ssh: web1\n", "ssh: low\n      sudo: true\n"))
+        before = site.files()
+        made = site.propose(f"{ROUTE}=60s")
+        site.approve(made.id)
+        assert site.apply(made.id).outcomes[0].outcome == "applied"
+        assert site.rollback(made.id).outcomes[0].outcome == "rolled back"
+        assert site.files() == before
+
+        again = site.propose(f"{ROUTE}=50s")
+        site.approve(again.id)
+        ssh_server.put("/etc/sudoers", "root ALL=(ALL) ALL\n", mode=0o440)
+        with pytest.raises(AuditorError, match="sudo -n is refused"):
+            site.apply(again.id)
+        assert site.files() == before

@@ -73,7 +73,7 @@ def write_stage(folder: Path, files: Sequence[tuple[LiveFile, LiveFile]], acts: 
         path = folder / "files" / str(number)
         if wanted.kind == "file":
             acts.store(path, wanted.content)
-        staged.append(staged_at(path, live, wanted))
+        staged.append(staged_at(path.resolve(), live, wanted))
     return staged
 
 
@@ -89,8 +89,23 @@ async def check_stage(
         return checked
     copy = folder / "tree"
     _copy(root, copy, root, {one.real: one for one in staged}, acts)
+    return await check_copy(copy, main_file, staged, server, _places)
+
+
+async def check_copy(
+    copy: Path,
+    main_file: str,
+    staged: Sequence[Staged],
+    server: Server,
+    places: Callable[[Sequence[str]], Awaitable[Sequence[str]]],
+) -> Checked:
+    """The check on a copy of the tree that leads to the new files; it counts where it read these, and nothing live.
+
+    Errors:
+        RefusedError: the check fails on what is to be changed.
+    """
     verdict = await server.check(extra=["-d", str(copy), "-f", str(copy / main_file)])
-    if verdict is not None and verdict.passed and _read_staged(verdict.files, staged):
+    if verdict is not None and verdict.passed and _read_staged(frozenset(await places(verdict.files)), staged):
         return Checked("staged copy", "the server's own check passes on the staged tree (a copy)")
     if verdict is not None and not verdict.passed:
         live = await server.check()
@@ -140,12 +155,11 @@ def _believe(verdict: Verdict, read: frozenset[str], staged: Sequence[Staged]) -
         )
 
 
-def _read_staged(files: Sequence[str], staged: Sequence[Staged]) -> bool:
+def _read_staged(read: frozenset[str], staged: Sequence[Staged]) -> bool:
     """Whether the server read every edited file's new bytes, and nothing live that is to be changed."""
-    read = {str(Path(name).resolve()) for name in files}
     return (
-        bool(files)
-        and all(str(one.new.resolve()) in read for one in staged if one.edited)
+        bool(read)
+        and all(str(one.new) in read for one in staged if one.edited)
         and not any(str(one.real) in read for one in staged if one.kind != "link")
     )
 

@@ -21,7 +21,7 @@ from auditor.surfaces.httpd.carry_out.far.shell import FarShell
 from auditor.surfaces.httpd.carry_out.files import LiveFile, refusal_of_name
 from auditor.surfaces.httpd.carry_out.machine import Pairs
 from auditor.surfaces.httpd.carry_out.server import Server
-from auditor.surfaces.httpd.carry_out.stage import NOWHERE, Checked, Staged, check_mounted, staged_at
+from auditor.surfaces.httpd.carry_out.stage import NOWHERE, Checked, Staged, check_copy, check_mounted, staged_at
 from auditor.surfaces.httpd.carry_out.timer import Timer
 from auditor.surfaces.interface import ActOptions
 from auditor.transport.interface import Shell
@@ -34,9 +34,13 @@ _FOLDERS: Final[Mapping[Direction, str]] = {"forward": "before", "back": "before
 
 
 @cache
+def _text(name: str) -> str:
+    return Path(__file__).with_name(name).read_text("utf-8")
+
+
 def script() -> str:
-    """The script."""
-    return Path(__file__).with_name("carry.sh").read_text("utf-8")
+    """The script that changes files."""
+    return _text("carry.sh")
 
 
 @dataclass
@@ -114,11 +118,22 @@ class FarMachine:
         self._staged = [staged_at(folder / str(number), *pair) for number, pair in enumerate(pairs)]
 
     async def check(self) -> Checked:
-        """In a private mount, where the account has the right to one; else only the live tree can be checked."""
-        if self._opened.uid != 0:
-            return NOWHERE
+        """In a private mount, where the account has the right to one; else on a copy of links."""
         folder = Path(self._opened.state, "plans", self.options.plan_id, "stage")
-        return await check_mounted(folder, self._staged, self.server, self._places) or NOWHERE
+        if self._opened.uid == 0:
+            checked = await check_mounted(folder, self._staged, self.server, self._places)
+            if checked is not None:
+                return checked
+        if not self.tree.main_file:
+            return NOWHERE
+        copy = folder / "tree"
+        rows = [("edit", str(one.real), str(one.new)) if one.edited else one.apart for one in self._staged]
+        given = lines(*((verb, word_of(real), word_of(new)) for verb, real, new in rows))
+        words = (self._opened.root, str(copy))
+        said = await self.shell.run(_text("copy.sh"), words, given=given, limit=_WORDS, deadline_s=_WITHIN_S)
+        if said.strip() != b"copied":
+            return NOWHERE
+        return await check_copy(copy, self.tree.main_file, self._staged, self.server, self._places)
 
     async def keep(self, direction: Direction, pairs: Pairs) -> None:
         """Copies each live file beside what this request says of them."""
