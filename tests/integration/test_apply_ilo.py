@@ -18,7 +18,7 @@ from auditor.plan.journal import FileJournal, journal_path
 from auditor.plan.machine import Machine, Reach
 from auditor.services.changes.desk import traces_of
 from auditor.surfaces.ilo.answers import Answer
-from auditor.surfaces.ilo.body import find
+from auditor.surfaces.ilo.body import Body, find
 from auditor.surfaces.ilo.carry_out import bios, line
 from auditor.surfaces.ilo.carry_out.bios import BiosChange
 from auditor.surfaces.ilo.carry_out.line import Line
@@ -365,6 +365,34 @@ def test_a_refused_reset_takes_the_pending_values_back_without_a_boot(tmp_path: 
         assert outcome.outcome == "taken back", outcome
         assert bench.ilo.state.pending() == {}
         assert bench.ilo.state.posts == 0
+
+    on_ilo(tmp_path, act)
+
+
+def test_pending_settings_that_show_nothing_are_not_taken_for_settings_as_before(tmp_path: Path) -> None:
+    """What we set may still wait there, and so may what somebody else did: nobody is told that all is as before."""
+
+    async def act(bench: Bench) -> None:
+        _, wanted = await other_value(bench)
+        await bench.wish((POWER, wanted))
+        shown = bench.ilo.state.read
+
+        def read(uri: str) -> Body | None:
+            body = shown(uri)
+            settings = body is not None and "BIOS Pending" in str(body.get("Name"))
+            written = any(method == "PATCH" for method, _ in bench.ilo.requests)
+            return {**body, "Attributes": None} if settings and written and body else body
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(bench.ilo.state, "read", read)
+            outcome = await bench.run()
+        assert outcome.outcome == "incomplete", outcome
+        assert "the pending settings hold no attributes" in outcome.text
+        assert bench.ilo.state.pending() == {"AutoPowerOn": wanted.value}
+        assert bench.ilo.state.posts == 0
+        recovered = await bench.machine("forward").recover("web1/ilo")
+        assert recovered is not None
+        assert (recovered.outcome, bench.ilo.state.pending(), bench.ilo.state.posts) == ("taken back", {}, 0)
 
     on_ilo(tmp_path, act)
 

@@ -38,9 +38,15 @@ class BiosChange:
         """Refuses where somebody else's BIOS change waits for the next boot: it would ride along with ours.
 
         Errors:
-            RefusedError: with each attribute and both of its values.
+            RefusedError: with each attribute and both of its values; or the pending settings show nothing.
         """
-        if found := await self._foreign(setting, current):
+        try:
+            found = await self._foreign(setting, current)
+        except ApplyError as error:
+            raise RefusedError(
+                error.what, where=error.where, untouched="Nothing was changed.", next_step=error.next_step
+            ) from error
+        if found:
             raise RefusedError(
                 f"a BIOS change of somebody else waits for the next boot: {members.told(current, found)}.",
                 where=self.line.place(setting.settings_uri),
@@ -93,7 +99,7 @@ class BiosChange:
             current = await self.line.body(setting.uri)
             standing = members.standing(current, setting.wanted, setting.previous)
             if standing == "wanted":
-                waiting = members.pending(current, await self.line.body(setting.settings_uri))
+                waiting = members.pending(current, await self._settings(setting))
                 if own := members.currently(current, waiting, setting.wanted, setting.previous):
                     await self._patch_pending(replace(setting, wanted=own))
                     said.append("the pending BIOS settings were taken back; no reset was needed")
@@ -208,8 +214,23 @@ class BiosChange:
         await self._patch_values(setting.step, ASIDE, setting.settings_uri, now)
         return f"set aside for the reset, and waiting again afterwards: {told}"
 
+    async def _settings(self, setting: Setting) -> Body:
+        """The pending settings as they are now.
+
+        Errors:
+            ApplyError: they show no attributes, so that what waits there is not known.
+        """
+        body = await self.line.body(setting.settings_uri)
+        if not isinstance(at(body, "/Attributes"), dict):
+            raise ApplyError(
+                "the pending settings hold no attributes, so it is not known what waits for the next boot.",
+                where=self.line.place(setting.settings_uri),
+                next_step="Look at the pending settings on the iLO itself before anybody restarts the system.",
+            )
+        return body
+
     async def _foreign(self, setting: Setting, current: Body) -> Members:
-        settings = await self.line.body(setting.settings_uri)
+        settings = await self._settings(setting)
         return members.foreign(current, settings, setting.wanted, setting.previous)
 
     async def _stop_at_foreign(self, setting: Setting) -> None:

@@ -127,7 +127,7 @@ def _written(value: Json) -> str:
 def verdict(bios: Body) -> tuple[bool, str]:
     """What POST said of the pending values: success is exactly one ``Success``; the words are for people."""
     messages = at(bios, "/@Redfish.Settings/Messages")
-    listed = [one for one in messages if isinstance(one, dict)] if isinstance(messages, list) else []
+    listed = [one if isinstance(one, dict) else {} for one in messages] if isinstance(messages, list) else []
     ids = [str(one.get("MessageId", "?")).rsplit(".", 1)[-1] for one in listed]
     if ids == ["Success"]:
         return True, "POST accepted the settings"

@@ -61,6 +61,7 @@ def test_pending_is_what_differs_from_the_present() -> None:
 def test_success_is_exactly_one_success(ids: list[str], good: bool) -> None:
     assert verdict({"@Redfish.Settings": {"Messages": [{"MessageId": one} for one in ids]}})[0] is good
     assert verdict({})[0] is False
+    assert verdict({"@Redfish.Settings": {"Messages": [{"MessageId": "Base.1.0.Success"}, None]}})[0] is False
 
 
 def test_the_gentlest_restart_that_is_allowed() -> None:
