@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,8 @@ from auditor.surfaces.ilo.client import Credentials, IloClient, credentials_of
 from auditor.surfaces.ilo.simulator import spoiling
 from auditor.surfaces.ilo.simulator.certificate import make_certificates
 from auditor.surfaces.ilo.simulator.faults import FaultKind
-from auditor.surfaces.ilo.simulator.server import VirtualIlo
-from tests.virtual_ilo import BIOS, MANAGER, PASSWORD, SNMP, USERNAME, collected_from, with_ilo
+from auditor.surfaces.ilo.simulator.server import VirtualIlo, run_in_thread
+from tests.virtual_ilo import BIOS, MANAGER, PASSWORD, PROTOCOL, SNMP, USERNAME, collected_from, with_ilo
 
 pytestmark = pytest.mark.integration
 
@@ -45,6 +47,18 @@ def test_one_log_in_and_one_log_out() -> None:
         assert [method for method, path in ilo.requests if "/Sessions" in path] == ["POST", "DELETE"]
 
     with_ilo(act)
+
+
+def test_no_connection_is_left_where_the_loop_ends_with_it() -> None:
+    async def act(url: str, cafile: str) -> None:
+        async with IloClient(IloEndpoint(url, cafile), KNOWN) as ours:
+            await asyncio.gather(*(ours.get(place) for place in (SNMP, MANAGER, PROTOCOL, BIOS)))
+
+    with run_in_thread(VirtualIlo("ilo5", USERNAME, PASSWORD)) as ilo, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        asyncio.run(act(ilo.url, ilo.cafile))
+        gc.collect()
+        assert [str(one.message) for one in told if issubclass(one.category, ResourceWarning)] == []
 
 
 def test_it_logs_out_when_cancelled() -> None:

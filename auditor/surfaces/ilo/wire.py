@@ -115,11 +115,10 @@ class Wire:
 
     async def close(self) -> None:
         """Ends every connection."""
-        closing = self._connector.close()
+        await self._connector.close()  # waits only for those that nobody gave back before
         for connection, _ in self._resting:
             connection.close()
         self._resting.clear()
-        await closing
 
     async def _exchange(self, method: str, path: str, headers: CIMultiDict[str], body: object) -> Received:
         request = self._written(method, path, headers, body)
