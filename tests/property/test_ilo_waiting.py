@@ -168,7 +168,9 @@ def test_odd_settings_are_a_doubt_and_neither_an_error_nor_a_pass(odd: Json, who
     for name in path:
         where = where[name]  # type: ignore[assignment]
     where[last] = odd
-    seen = _seen(tree)
+    now = [0.0]
+    state = IloState(tree, post_s=5.0, clock=lambda: now[0])
+    seen = _seen({uri: state.get(uri) for uri in state.uris()})
     if whole == "/Attributes":
         assert isinstance(_value_of(seen, "pending"), Undetermined) or isinstance(odd, dict)
     elif whole == "/@Redfish.Settings":
@@ -178,3 +180,8 @@ def test_odd_settings_are_a_doubt_and_neither_an_error_nor_a_pass(odd: Json, who
         assert _value_of(seen, "verdict") != Text("applied")
         assert _value_of(seen, "verdict") != Text("none") or odd is None or odd == []
     assert _value_of(seen, "BootMode") == Text("Uefi")
+    state.start_post()
+    now[0] += 5.0
+    seen = _seen({uri: state.get(uri) for uri in state.uris()})
+    told = isinstance(odd, dict) or whole.endswith("/Messages")
+    assert told or isinstance(_value_of(seen, "pending"), Undetermined), "a boot explains nothing"

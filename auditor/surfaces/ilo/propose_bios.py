@@ -21,7 +21,7 @@ from auditor.model.plan import (
 from auditor.model.resource import Address, Resource
 from auditor.model.secret import SEALED
 from auditor.model.snapshot import Gap
-from auditor.model.value import Boolean, Many, Number, Text, Value, show
+from auditor.model.value import Boolean, Many, Number, Text, Undetermined, Value, show
 from auditor.surfaces.ilo.bios import settings
 from auditor.surfaces.ilo.bodies import Bodies
 from auditor.surfaces.ilo.dependencies import Dependencies, Doubt, in_order
@@ -69,6 +69,11 @@ def propose_bios(
     asked = {one: value for one, value in asked.items() if not alike(current.get(one), value)}
     settled = dependencies.settle(current, asked)
     refusals += [f"{_at(name, one)}: {why}." for one, why in sorted(settled.refused.items())]
+    refusals += [
+        f"{_at(name, one)}: the iLO does not say what it is now (null), so it could not be taken back."
+        for one, value in sorted(settled.values.items())
+        if one in current and current[one] is None and value is not None
+    ]
     if refusals or not asked:
         return ProposedBios(refusals=tuple(refusals), allowed=allowed)
     limits, unsure = changed_limits(dependencies, current, settled.values)
@@ -105,7 +110,8 @@ def _spelled(bodies: Bodies, found: Found) -> Found:
 def _nothing_waits(address: Address, resource: Resource) -> None:
     waits = resource.value("pending")
     if not isinstance(waits, Many):
-        raise RefusedWish(f"{address}: whether other settings wait for the next boot is not known.")
+        why = f": {waits.cause}" if isinstance(waits, Undetermined) else ""
+        raise RefusedWish(f"{address}: whether other settings wait for the next boot is not known{why}.")
     if waits.items:
         raise RefusedWish(
             f"{address}: settings of somebody else wait for the next boot ({show(waits)}); they would take effect "

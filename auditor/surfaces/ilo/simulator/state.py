@@ -262,8 +262,8 @@ class IloState:
     def _attributes(self, role: str) -> dict[str, Setting]:
         with self._lock:
             self._settle()
-            body = self.of_role(role) or {}
-            return dict(cast("dict[str, Setting]", body.get("Attributes", {})))
+            found = (self.of_role(role) or {}).get("Attributes")
+            return dict(cast("dict[str, Setting]", found)) if isinstance(found, dict) else {}
 
     def _shown(self, body: Body) -> Body:
         shown: Body = moved(copy.deepcopy(body), self._reads)
@@ -388,8 +388,12 @@ class IloState:
         bios, settings = self.of_role("bios"), self.of_role("bios_settings")
         if bios is None or settings is None:
             return
-        current = cast("dict[str, Setting]", bios.setdefault("Attributes", {}))
-        asked = cast("dict[str, Setting]", settings.setdefault("Attributes", {}))
+        if not isinstance(bios.get("Attributes"), dict) or not isinstance(settings.get("Attributes"), dict):
+            return  # of settings in another form, POST is not known to make anything
+        current, asked = (
+            cast("dict[str, Setting]", bios["Attributes"]),
+            cast("dict[str, Setting]", settings["Attributes"]),
+        )
         # Each POST has a time of its own, even where two end within one second: it is how they are told apart.
         now = max(datetime.datetime.now(datetime.UTC).replace(microsecond=0), self._last_post + _SECOND)
         self._last_post = now

@@ -300,3 +300,25 @@ def test_what_may_be_set_is_told_also_where_the_value_is_refused() -> None:
         ("DramRapl", "0 to 5000000"),
     ]
     assert len(made.refusals) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ((PENDING, "/Attributes/BootMode", None), "is not known: the pending value of BootMode is no text"),
+        ((PENDING, "/Attributes/BootMode", ["LegacyBios"]), "is not known: the pending value of BootMode is no text"),
+        ((PENDING, "/Attributes", None), "is not known: the settings that were read hold no attributes"),
+        ((BIOS, "/@Redfish.Settings/SettingsObject", {"@odata.id": BIOS}), "leads to current ones"),
+    ],
+)
+def test_no_bios_change_is_planned_where_it_is_not_known_what_waits(change: tuple[str, str, object], why: str) -> None:
+    made = proposal((AUTO_ON, Text("AlwaysPowerOn")), tree=bodies("ilo5", change))
+    assert made.steps == ()
+    assert any(why in one for one in made.refusals), made.refusals
+
+
+def test_what_has_no_value_now_is_not_changed_since_it_could_not_be_taken_back() -> None:
+    tree = bodies("ilo5", *((uri, "/Attributes/AutoPowerOn", None) for uri in (BIOS, PENDING)))
+    made = proposal((AUTO_ON, Text("AlwaysPowerOn")), tree=tree)
+    assert made.steps == ()
+    assert made.refusals == (f"{AUTO_ON}: the iLO does not say what it is now (null), so it could not be taken back.",)
