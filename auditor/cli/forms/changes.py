@@ -130,8 +130,7 @@ def _next_command(shown: ShownPlan) -> str:
         return f"auditor rollback {short}"
     if "rolled back" in became or any("expired" in reason for reason in shown.reasons) or shown.stale:
         return f"auditor plan --refresh {short}"
-    lacking = len(shown.approvers) < shown.required or any(have < needed for _, have, needed in shown.groups)
-    if lacking and shown.emergency is None:
+    if any(" approvals" in reason for reason in shown.reasons):
         return f"auditor approve {short} --key FILE"
     return f"auditor apply {short}"
 
