@@ -61,13 +61,14 @@ def settings(body: Body | None) -> dict[str, Setting]:
 
 
 def _told(body: Body | None) -> Body:
-    """The BIOS attributes of a body, whatever their values are."""
+    """The BIOS attributes of a body, whatever their values are; where they stand among other members, plain ones."""
     values = at(body, attributes_at(body)) if body else None
-    if not isinstance(values, dict):
-        return {}
-    if "Attributes" in (body or {}):
-        return values
-    return {name: value for name, value in values.items() if name not in _ABOUT and not name.startswith("@")}
+    if not isinstance(values, dict) or "Attributes" in (body or {}):
+        return values if isinstance(values, dict) else {}
+    about = {
+        name for name, value in values.items() if name in _ABOUT or name[:1] == "@" or isinstance(value, list | dict)
+    }
+    return {name: value for name, value in values.items() if name not in about}
 
 
 class Pending(msgspec.Struct, frozen=True):
