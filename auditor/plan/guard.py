@@ -34,7 +34,9 @@ class Known:
 
 def reasons_to_refuse(known: Known) -> tuple[str, ...]:
     """Why the plan may not be carried out; none: it may, as far as can be told without the targets."""
-    reasons = [*_names(known), *_key(known)]
+    reasons = _names(known)
+    if known.direction == "forward" or known.plan.origin.key_id:  # what stands can be taken back, whatever it is
+        reasons += other_key(known.plan, known.key_id)
     reasons += _forward(known) if known.direction == "forward" else _back(known)
     return tuple(reasons)
 
@@ -60,10 +62,12 @@ def _names(known: Known) -> list[str]:
     return [f"{name} is not in the inventory" for name in missing]
 
 
-def _key(known: Known) -> list[str]:
-    wanted = known.plan.origin.key_id
-    if wanted and wanted != known.key_id:
-        return [f"it was made with the fleet key {wanted}, and the key here is {known.key_id}"]
+def other_key(plan: Plan, key_id: str) -> list[str]:
+    """Why the plan is not this fleet's: approvals in one fleet do not count in another with the same people."""
+    if not plan.origin.key_id:
+        return ["it does not say with which fleet's key it was made"]
+    if plan.origin.key_id != key_id:
+        return [f"it was made with the fleet key {plan.origin.key_id}, and the key here is {key_id}"]
     return []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 from contextlib import suppress
 from dataclasses import replace
@@ -231,7 +232,8 @@ def test_an_emergency_is_reviewed_when_it_has_what_it_would_have_needed(tmp_path
     approve_plan(fleet.desk(), plan, fleet.key("duty1"), emergency=True, reason="fire")
     approve_plan(fleet.desk(), plan, fleet.key("lead1"), review=True)
     assert len(unreviewed(fleet.desk().fleet)) == 1, "the group has not"
-    approve_plan(later(fleet, 24 * 30), plan, fleet.key("hw1"), review=True)
+    reviewed = approve_plan(later(fleet, 24 * 30), plan, fleet.key("hw1"), review=True)
+    assert (reviewed.reviewed, reviewed.missing) == (True, ())
     assert unreviewed(fleet.desk().fleet) == ()
     assert verify_ledger(fleet.desk()).altered == ()
 
@@ -310,3 +312,15 @@ def test_a_key_that_expired_since_is_judged_by_the_time_of_a_sealed_entry(
     assert found.altered == ()
     assert (found.unverified == ()) == verified, found
     assert "no allowed signer's" in asyncio.run(show_plan(fleet.desk(), plan)).set_aside[0], "it approves nothing now"
+
+
+def test_an_approval_of_one_fleets_plan_counts_in_no_other(tmp_path: Path, ssh_keygen: str) -> None:
+    fleet = emergency_fleet(tmp_path)
+    plan = planned(fleet)
+    approve_plan(fleet.desk(), plan, fleet.key("lead1"))
+    other = TestFleet(tmp_path / "other/fleet", HOSTS).make()
+    (other.root / "approvers").write_text((fleet.root / "approvers").read_text())
+    other.commit("the same people")
+    shutil.copytree(fleet.root / "plans", other.root / "plans", dirs_exist_ok=True)
+    with pytest.raises(RefusedError, match="made with the fleet key"):
+        asyncio.run(apply_plan(other.desk(), plan))

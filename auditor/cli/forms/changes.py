@@ -332,7 +332,7 @@ def show_approved(approved: Approved, style: Style) -> str:
     ]
     if approved.emergency and not approved.reviewed:
         lines.append(paragraph(words("plan.emergency_told"), 2))
-    if not approved.missing:
+    if not approved.missing and not approved.carried_out:
         lines.append(f"  {words('plan.next')}  auditor apply {approved.plan[:SHORT]}")
     return "\n".join(lines) + "\n"
 

@@ -19,7 +19,8 @@ from auditor.services.changes.desk import Desk, approval_event, moment, subject_
 class Approved(msgspec.Struct, frozen=True):
     """An approval that counts: by whom, where it stands, how many of those needed there are now, what is missing.
 
-    ``emergency`` says that it is one of an emergency; ``reviewed`` that the plan needs no review any more.
+    ``emergency`` says that it is one of an emergency; ``reviewed`` that the plan needs no review any more;
+    ``carried_out`` that the plan was applied already.
     """
 
     plan: str
@@ -31,6 +32,7 @@ class Approved(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()
     emergency: bool = False
     reviewed: bool = True
+    carried_out: bool = False
 
 
 def approve_plan(
@@ -70,7 +72,7 @@ def approve_plan(
             stored,
             moment(desk),
             signer,
-            reason.strip()[:900] if emergency else counted,
+            " ".join(reason.split())[:900] if emergency else counted,
             text,
         )
     )
@@ -84,6 +86,7 @@ def approve_plan(
         verdict.reasons,
         emergency,
         verdict.reviewed,
+        any(one.kind in ("applied", "rolled back") for one in desk.events(stored.id)),
     )
 
 

@@ -13,6 +13,7 @@ from auditor.plan.approvals import Verdict
 from auditor.plan.build import check_plan, cohort_of, disruption_of, moment_of
 from auditor.plan.conditions import stale
 from auditor.plan.folder import StoredPlan, read_plan
+from auditor.plan.guard import other_key
 from auditor.plan.journal import journal_path, outcomes_of, read_entries, runs_of
 from auditor.plan.rehearsal import objections, read_rehearsal
 from auditor.services.changes.desk import Desk, told
@@ -141,8 +142,7 @@ def _own_reasons(desk: Desk, plan: Plan) -> list[str]:
             reasons.append(f"it expired on {plan.expires}")
     except AuditorError as error:
         reasons.append(told(error))
-    if plan.origin.key_id and plan.origin.key_id != desk.sealer.key_id:
-        reasons.append(f"it was made with the fleet key {plan.origin.key_id}, and the key here is {desk.sealer.key_id}")
+    reasons += other_key(plan, desk.sealer.key_id)
     names = {target for cohort in plan.cohorts for target in cohort.targets}
     return reasons + [f"{name} is not in the inventory" for name in sorted(names - desk.targets.keys())]
 

@@ -60,7 +60,10 @@ def test_going_back_needs_a_plan_that_stands_and_neither_approval_nor_time() -> 
     assert reasons_to_refuse(failed) == ("it was taken back when it failed, and does not stand",)
 
 
-def test_an_unbound_key_is_no_reason() -> None:
+def test_a_plan_that_names_no_key_is_not_applied_but_taken_back() -> None:
     plan = KNOWN.plan
     unbound = msgspec.structs.replace(plan, origin=msgspec.structs.replace(plan.origin, key_id=""))
-    assert reasons_to_refuse(replace(KNOWN, plan=unbound, key_id="00000000")) == ()
+    said = "it does not say with which fleet's key it was made"
+    assert reasons_to_refuse(replace(KNOWN, plan=unbound)) == (said,)
+    applied = replace(KNOWN, plan=unbound, direction="back", outcomes={"web1/httpd": ("applied",)})
+    assert reasons_to_refuse(applied) == (), "what stands can be taken back"
