@@ -156,19 +156,21 @@ def probe(file: LiveFile, plan_id: str, acts: Acts) -> None:
     """Makes and removes the new file's name, so that a refusal comes before anything is changed.
 
     Errors:
-        RefusedError: the file could not be replaced (no right, read-only, immutable, a mount of its own).
+        RefusedError: the file could not be replaced with all that it has (no right, read-only, immutable, a mount of
+            its own, attributes that cannot be set here).
     """
     if file.kind == "file":
-        if os.path.ismount(file.real):
+        if _is_mount(file.real):
             raise _refused(file.name, "it is a mount of its own and cannot be replaced")
-        _refuse_immutable(file)
+        _refuse_immutable(file.name, file.real, "it")
+    _refuse_immutable(file.name, file.real.parent, "its directory")
     temporary = temporary_for(file.real, plan_id)
     try:
         acts.unlink(temporary)
         descriptor = acts.create(temporary)
         try:
-            if file.kind == "file" and (file.uid, file.gid) != (os.geteuid(), os.getegid()):
-                acts.chown(descriptor, file.uid, file.gid, temporary)
+            if file.kind == "file":
+                _dress(descriptor, file, temporary, acts)
         finally:
             os.close(descriptor)
             acts.unlink(temporary)
@@ -176,20 +178,35 @@ def probe(file: LiveFile, plan_id: str, acts: Acts) -> None:
         raise _refused(file.name, f"it cannot be replaced: {error.strerror}") from error
 
 
-def _refuse_immutable(file: LiveFile) -> None:
-    """An immutable file lets its directory be written to, and fails at the renaming only."""
+def _is_mount(path: Path) -> bool:
+    """Whether a file is mounted over this one. Of a file from the same disk, only the list of mounts tells that."""
+    written = str(path).translate({ord(one): f"\\{ord(one):03o}" for one in " \t\n\\"})
+    with contextlib.suppress(OSError):  # a system without such a list
+        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines()
+        return any(line.split(" ")[4:5] == [written] for line in mounts)
+    return os.path.ismount(path)
+
+
+def _refuse_immutable(name: str, path: Path, what: str) -> None:
+    """An immutable file lets its directory be written to, and fails at the renaming only.
+
+    In a directory that can only be added to, new bytes could not even be removed again.
+    """
     import array
     import fcntl
 
     flags = array.array("l", [0])
-    descriptor = os.open(file.real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise _refused(name, f"{what} cannot be read: {error.strerror}") from error
     try:
         with contextlib.suppress(OSError):  # file systems without flags
             fcntl.ioctl(descriptor, 0x80086601, flags)  # FS_IOC_GETFLAGS
     finally:
         os.close(descriptor)
     if flags[0] & 0x30:  # FS_IMMUTABLE_FL, FS_APPEND_FL
-        raise _refused(file.name, "it is immutable (chattr +i or +a)")
+        raise _refused(name, f"{what} is immutable (chattr +i or +a)")
 
 
 def become(live: LiveFile, wanted: LiveFile, plan_id: str, acts: Acts) -> None:
@@ -217,12 +234,17 @@ def _write(path: Path, wanted: LiveFile, acts: Acts) -> None:
     descriptor = acts.create(path)
     try:
         acts.write(descriptor, wanted.content, path, 0)
-        acts.chown(descriptor, wanted.uid, wanted.gid, path)
-        acts.set_xattrs(descriptor, _xattrs(descriptor, wanted), path)
-        acts.chmod(descriptor, wanted.mode, path)  # last: a change of owner clears bits
+        _dress(descriptor, wanted, path, acts)
         acts.sync(descriptor, path)
     finally:
         os.close(descriptor)
+
+
+def _dress(descriptor: int, wanted: LiveFile, path: Path, acts: Acts) -> None:
+    """Gives a new file owner, attributes and mode."""
+    acts.chown(descriptor, wanted.uid, wanted.gid, path)
+    acts.set_xattrs(descriptor, _xattrs(descriptor, wanted), path)
+    acts.chmod(descriptor, wanted.mode, path)  # last: a change of owner clears bits
 
 
 def _xattrs(descriptor: int, wanted: LiveFile) -> dict[str, bytes]:

@@ -188,6 +188,22 @@ def test_an_immutable_file_is_refused_before_anything_is_changed(tmp_path: Path)
         subprocess.run(["chattr", "-i", path], check=True)
 
 
+@pytest.mark.parametrize("flag", ["i", "a"])
+def test_an_immutable_directory_is_refused_before_anything_is_changed(tmp_path: Path, flag: str) -> None:
+    world = make_far_world(tmp_path)
+    lsattr = shutil.which("lsattr")
+    if lsattr is None or subprocess.run(["chattr", f"+{flag}", world.root], capture_output=True).returncode:
+        pytest.skip("no directory can be made immutable here")
+    (tmp_path / "far/there/lsattr").symlink_to(lsattr)
+    try:
+        before = world.state()
+        with pytest.raises(RefusedError, match="its directory is immutable"):
+            carry_out(world)
+        assert world.state() == before
+    finally:
+        subprocess.run(["chattr", f"-{flag}", world.root], check=True)
+
+
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [

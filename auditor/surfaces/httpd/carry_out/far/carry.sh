@@ -79,6 +79,13 @@ replaceable() {
         ;;
     esac
     place "$p"
+    w=$(lsattr -d -- "$d" 2>/dev/null)
+    case ${w%% *} in
+    *[ia]*)
+        e='its directory is immutable (chattr +i or +a)'
+        return 1
+        ;;
+    esac
     try rm -f -- "$t" && try cp -a -- "$p" "$t" || {
         e="it cannot be replaced: $e"
         rm -f -- "$t" 2>/dev/null
