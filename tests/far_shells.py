@@ -22,6 +22,7 @@ RHEL7: Final = {
     # coreutils 8.22: stat has no --cached (8.31), head no -z (8.25), sha256sum no -z (8.25), timeout no -v (8.29)
     "stat": "-L -c -f -t",
     "readlink": "-f -e -m -n -z",
+    "chown": "-R -h",
     "head": "-c -n",
     "sha256sum": "-b -c -t",
     "cat": "-A -n -v",
@@ -51,7 +52,7 @@ RHEL7: Final = {
 }
 WAITING: Final = ("date", "sleep", "setsid")
 """What a change that has to be confirmed needs, too."""
-CHANGING: Final = ("cp", "mv", "rm", "mkdir", "chmod", "sync", "ln", "flock", "env", "sed", "id", "ls", "tr")
+CHANGING: Final = ("cp", "mv", "rm", "mkdir", "chmod", "chown", "sync", "ln", "flock", "env", "sed", "id", "ls", "tr")
 """What changing needs beside what reading does."""
 """The short options of RHEL 7's tools that the script may use; any other, and every long one, is refused."""
 

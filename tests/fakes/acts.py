@@ -167,6 +167,7 @@ class PowerCutAt(KilledAt):
                 self._leave(path)
             elif node.link:
                 path.symlink_to(node.link)
+                os.lchown(path, node.status.st_uid, node.status.st_gid)
             else:
                 path.write_bytes(node.content or b"")
                 os.chown(path, node.status.st_uid, node.status.st_gid)

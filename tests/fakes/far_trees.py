@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -24,7 +24,7 @@ from tests.far_shells import CHANGING, WAITING, far_shell
 from tests.far_shells import FarShell as StandIn
 
 Fault = Literal["ended before", "ended after", "tool ended", "cut", "full", "input/output error"]
-ACTING: Final = ("cp", "mv", "rm", "ln", "mkdir", "chmod", "sync", "cat")
+ACTING: Final = ("cp", "mv", "rm", "ln", "mkdir", "chmod", "chown", "sync", "cat")
 """Tools that change a disk; what they do is what a fault comes before, after, or instead of."""
 _NEED_SPACE: Final = ("cp", "mkdir", "cat")
 
@@ -60,9 +60,11 @@ class _Logins(Logins):
         await super().open(connection, self._environment)
 
 
-def make_far_world(folder: Path, kind: str = "dash", *, user: int | None = None) -> FarWorld:
-    """The usual tree and plan on a far side of a kind."""
-    made = make_world(folder)
+def make_far_world(
+    folder: Path, kind: str = "dash", *, user: int | None = None, make: Callable[[Path], World] = make_world
+) -> FarWorld:
+    """The usual tree and plan, or another, on a far side of a kind."""
+    made = make(folder)
     far = far_shell(folder / "far", kind, user=user, more=(*CHANGING, *WAITING))
     return FarWorld(made.folder, made.steps, made.server, far=far)
 

@@ -12,24 +12,45 @@ import pytest
 
 from auditor.errors import RefusedError
 from auditor.model.plan import FileChange, LinkChange
-from auditor.services.changes import ToWay, rehearse_plan
+from auditor.services.changes import ToWay, apply_plan, confirm_plan, rehearse_plan
 from auditor.surfaces.httpd.carry_out import server
+from tests.fakes.far_sites import FarSite
 from tests.fakes.sites import Site
+from tests.running import until
 
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def site(tmp_path: Path, httpd: Path, ssh_keygen: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+@pytest.fixture(params=["here", "over SSH"])
+def site(
+    request: pytest.FixtureRequest, tmp_path: Path, httpd: Path, ssh_keygen: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
     monkeypatch.setattr(server, "SETTLE_S", 0.3)
-    made = Site(tmp_path)
-    (made.root / "available").mkdir()
-    (made.root / "available/shop.conf").write_bytes(b"# shop\nProxyPass /shop http://127.0.0.1:9/ timeout=20\n")
-    (made.root / "available/shop.conf").chmod(0o640)
-    (made.root / "conf.d/shop.conf").symlink_to("../available/shop.conf")
-    (made.root / "conf.d/limits.conf").write_bytes(b"LimitRequestLine 4000\n")
-    with made.server:
-        yield made
+    if request.param == "here":
+        made = Site(tmp_path)
+        prepare(made)
+        with made.server:
+            yield made
+    else:
+        there = FarSite(request.getfixturevalue("ssh_server"), tmp_path / "site")
+        prepare(there)
+        with there:
+            yield there
+
+
+def prepare(site: Site) -> None:
+    (site.root / "available").mkdir(exist_ok=True)
+    (site.root / "available/shop.conf").write_bytes(b"# shop\nProxyPass /shop http://127.0.0.1:9/ timeout=20\n")
+    (site.root / "available/shop.conf").chmod(0o640)
+    (site.root / "conf.d/shop.conf").symlink_to("../available/shop.conf")
+    (site.root / "conf.d/limits.conf").write_bytes(b"LimitRequestLine 4000\n")
+
+
+here_alone = pytest.mark.parametrize("site", ["here"], indirect=True)
+
+
+def alive(site: Site) -> bool:
+    return site.alive() if isinstance(site, FarSite) else site.server.alive()
 
 
 def entries(site: Site) -> dict[str, tuple[int, bytes | str]]:
@@ -84,9 +105,10 @@ def test_files_and_links_are_brought_back_as_they_were_and_that_is_taken_back(si
 
     assert [one.outcome for one in site.rollback(made.id).outcomes] == ["rolled back"]
     assert entries(site) == second
-    assert site.server.alive()
+    assert alive(site)
 
 
+@here_alone
 def test_a_file_that_came_meanwhile_is_not_overwritten(site: Site) -> None:
     revision = site.snapshot()
     altered(site)
@@ -110,10 +132,11 @@ def test_what_the_server_would_refuse_is_refused_before_anything_is_changed(site
     assert outcome.outcome == ("refused" if os.geteuid() == 0 else "taken back"), outcome
     assert "NoSuchDirective" in outcome.text
     assert entries(site) == before
-    assert site.server.alive()
+    assert alive(site)
     assert os.geteuid() != 0 or site.generation() == generation
 
 
+@here_alone
 def test_a_secret_that_is_nowhere_any_more_is_no_plan(site: Site) -> None:
     revision = site.snapshot()
     (site.root / "conf.d/api.conf").unlink()
@@ -132,3 +155,20 @@ def test_a_secret_that_moved_to_another_file_is_taken_from_there(site: Site) -> 
     assert [one.outcome for one in site.apply(made.id).outcomes] == ["applied"]
     assert entries(site) == first
     assert b"pl4nted-s3cret-77" in path.read_bytes()
+
+
+def test_what_nobody_confirms_is_taken_back_by_the_target_itself(site: Site) -> None:
+    revision = site.snapshot()
+    first = entries(site)
+    second = altered(site)
+    plan = site.propose(way=ToWay(revision, ("web1/httpd",))).id
+    site.approve(plan)
+    generation = site.generation()
+    report = asyncio.run(apply_plan(site.fleet.desk(), plan, confirm_within_s=4))
+    assert [one.outcome for one in report.outcomes] == ["applied"], report
+    if site.generation() == generation + 1:
+        assert entries(site) == first
+    until(lambda: site.generation() == generation + 2)
+    assert entries(site) == second
+    told = asyncio.run(confirm_plan(site.fleet.desk(), plan))
+    assert [one.outcome for one in told.outcomes] == ["taken back"], told

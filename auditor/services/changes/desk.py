@@ -302,12 +302,16 @@ def traces_of(plan: Plan, target: Target) -> frozenset[tuple[str, str, str]]:
 
 
 def _traces_of_whole(plan: Plan, target: Target) -> frozenset[tuple[str, str, str]]:
-    """Of whole files and links: their bytes are read back by themselves, their label is the system's to give."""
-    whole = [
-        one.change for one in cohort_of(plan, target.name).steps if isinstance(one.change, FileChange | LinkChange)
-    ]
-    names = [one.file if isinstance(one, FileChange) else one.link for one in whole]
-    return frozenset(("httpd.file", name, what) for name in names for what in ("digest", "selinux"))
+    """Of whole files and links: their bytes are read back by themselves, their label is the system's to give.
+
+    So is whose a new link is.
+    """
+    found: set[tuple[str, str, str]] = set()
+    for step in cohort_of(plan, target.name).steps:
+        if isinstance(step.change, FileChange | LinkChange):
+            whose = ("mode", "owner", "group") if isinstance(step.change, LinkChange) else ()
+            found |= {("httpd.file", _document_of(step), what) for what in ("digest", "selinux", *whose)}
+    return frozenset(found)
 
 
 def _traces_there(plan: Plan, target: Target, root: str) -> frozenset[tuple[str, str, str]]:

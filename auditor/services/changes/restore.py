@@ -91,7 +91,9 @@ class _Made:
             self.refusals.append(f"{name}: {error.what.rstrip('.')}")
             return
         self.steps.append(step)
-        self.documents[name] = old
+        # Whose a new link is, the system says.
+        bare = old is not None and old.link
+        self.documents[name] = msgspec.structs.replace(old, mode=None, owner="", group="") if old and bare else old
 
 
 def restore_values(

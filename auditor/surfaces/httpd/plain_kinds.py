@@ -77,7 +77,19 @@ FILE: Final = KindSpec(
         AttributeSpec("owner", "text", "Owner."),
         AttributeSpec("group", "text", "Group."),
         AttributeSpec("selinux", "text", "SELinux label; absent where the machine has no SELinux."),
-        AttributeSpec("link", "text", "What it links to; absent where it is no symbolic link."),
+        AttributeSpec(
+            "link",
+            "text",
+            "What it links to; absent where it is no symbolic link. Null removes the link.",
+            settable=True,
+        ),
+        AttributeSpec(
+            "present",
+            "boolean",
+            "Asked of plans alone: true enables what is available (``sites-enabled/shop.conf``; a module with its "
+            "settings and what it depends on), false removes the link.",
+            settable=True,
+        ),
         AttributeSpec("digest", "text", "SHA-256 of the collected content (secrets replaced); absent for a link."),
         AttributeSpec("holds_secrets", "boolean", "Whether secrets in it were replaced by keyed digests."),
         AttributeSpec("read", "boolean", "Whether the configuration reads it."),

@@ -24,6 +24,7 @@ from auditor.surfaces.httpd.activation import heaviest, needed, sentence, unknow
 from auditor.surfaces.httpd.apart import apart
 from auditor.surfaces.httpd.edited_files import EditedFiles, Made
 from auditor.surfaces.httpd.governing import Model, build_model
+from auditor.surfaces.httpd.leading import KIND, lead
 from auditor.surfaces.httpd.operations import undone
 from auditor.surfaces.httpd.refusals import features
 from auditor.surfaces.httpd.resolving import known_release, resolve_collected
@@ -31,6 +32,7 @@ from auditor.surfaces.httpd.resources import interpret
 from auditor.surfaces.httpd.rewording import WordingError, physical_lines, same_arguments
 from auditor.surfaces.httpd.versions import behaviours
 from auditor.surfaces.httpd.wanted import RefusedWish
+from auditor.surfaces.httpd.whole_files import activated, in_order
 from auditor.surfaces.httpd.wishes import LineChange, changes_for
 from auditor.surfaces.httpd.worlds import worlds
 from auditor.surfaces.interface import InterpretOptions
@@ -45,10 +47,13 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
     what the heaviest of them needs.
     """
     before = interpret(collected, options)
-    state, refusals, notes = collected, [], []
+    led = lead([wish for wish in wishes if wish.address.kind == KIND], collected)
+    state, refusals, notes = led.state, led.refusals, led.notes
     edits: list[tuple[Made, Wish]] = []
     fulfilled: list[Wish] = []
     for wish in wishes:
+        if wish.address.kind == KIND:
+            continue
         try:
             made = _fulfil(wish, _alike(wish, wishes), state, before, options)
         except RefusedWish as refusal:
@@ -63,24 +68,25 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
             edits.append((one, wish))
             notes += [note for note in one.notes if note not in notes]
         fulfilled.append(wish)
-    if not edits:
+    if not edits and not led.steps:
         return Proposal(collected.target, (), (), tuple(refusals), tuple(notes))
     after = interpret(state, options)
     missed = [sentence for wish in fulfilled if (sentence := _missed(wish, before, after))]
     if missed:
         return Proposal(collected.target, (), (), (*refusals, *missed), tuple(notes))
-    ways, reasons = _activated(collected, [one for one, _ in edits], options)
-    notes += [reason for reason in reasons if reason not in notes]
+    links, reasons = activated(led.steps, collected, led.state, options) if led.steps else ((), ())
+    ways, others = _activated(led.state, [one for one, _ in edits], options)
+    notes += [reason for reason in (*reasons, *others) if reason not in notes]
     steps = tuple(
         _step(number, one, wish, collected, (before, after), way)
         for number, ((one, wish), way) in enumerate(zip(edits, ways, strict=True), 1)
     )
-    asked = {_key(wish.address) for wish in fulfilled}
+    asked = {_key(wish.address) for wish in fulfilled} | {(KIND, name, "link") for name in led.asked}
     effects = _effects(before, after, asked)
-    others = sum(1 for one in effects if not one.asked and one.address.attribute == "read_timeout")
-    if others:
-        notes.append(f"the read time-out of {others} other {'route' if others == 1 else 'routes'} changes too")
-    return Proposal(collected.target, steps, effects, tuple(refusals), tuple(notes))
+    count = sum(1 for one in effects if not one.asked and one.address.attribute == "read_timeout")
+    if count:
+        notes.append(f"the read time-out of {count} other {'route' if count == 1 else 'routes'} changes too")
+    return Proposal(collected.target, in_order((*links, *steps)), effects, tuple(refusals), tuple(notes))
 
 
 def _alike(wish: Wish, wishes: tuple[Wish, ...]) -> frozenset[str]:

@@ -44,6 +44,10 @@ class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Mode and owner before."""
         return self.mode, self.uid, self.gid
 
+    def digest_of(self, content: bytes, sealer: Sealer) -> str:
+        """The keyed digest of what stood there, were these its bytes."""
+        return LiveFile(self.name, Path(self.real), content, 0, 0, 0, kind=self.was).digest(sealer)
+
     def as_before(self, content: bytes, live: LiveFile) -> LiveFile:
         """What is to stand there again; a replaced file has kept its attributes."""
         given = tuple((name, base64.b64decode(value)) for name, value in self.xattrs)
@@ -156,8 +160,7 @@ def kept_bytes(folder: Path, manifest: Manifest, number: int, sealer: Sealer) ->
     except OSError as error:
         raise ApplyError(f"the backup cannot be read: {error.strerror}.", where=str(path)) from error
     kept = manifest.files[number]
-    found = LiveFile(kept.name, path, content, 0, 0, 0, kind=kept.was).digest(sealer)
-    if found != kept.before:
+    if kept.digest_of(content, sealer) != kept.before:
         raise ApplyError("the backup is damaged: its bytes do not have the digest that was recorded.", where=str(path))
     return content
 

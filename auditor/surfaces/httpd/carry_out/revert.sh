@@ -17,8 +17,14 @@ text() {
     p=${p%.}
 }
 
-sum() {
-    s=$(sha256sum <"$1" 2>/dev/null) || s=
+standing() { # what stands at $1, in $s: the sum of a file's bytes, "l" and that of a link's text, or "-"
+    if [ -L "$1" ]; then
+        s=l$(readlink -n -- "$1" | sha256sum)
+    elif [ -e "$1" ]; then
+        s=$(sha256sum <"$1" 2>/dev/null) || s=
+    else
+        s=-
+    fi
     s=${s%% *}
 }
 
@@ -42,11 +48,13 @@ locked() { # the target's lock; the shell of a lost connection that still holds 
 
 files() { # puts back; says the numbers of those that somebody else changed meanwhile
     n=0 left=
-    while IFS=' ' read -r key word mode uid gid old new; do
+    while IFS=' ' read -r key word mode uid gid old new _; do
         text "$word"
         d=${p%/*}
-        sum "$p"
-        if [ "$s" = "$new" ]; then
+        standing "$p"
+        if [ "$s" = "$new" ] && [ "$old" = - ]; then
+            rm -f -- "$p" 9>&- || return 1
+        elif [ "$s" = "$new" ]; then
             mv -fT -- "$here/$n" "$p" 9>&- || return 1
         elif [ "$s" != "$old" ]; then
             left="$left $n"

@@ -56,13 +56,6 @@ class Timer:
         Errors:
             RefusedError: it cannot be kept or started there.
         """
-        if whole := [live.name for live, _ in pairs if live.entry]:
-            raise RefusedError(
-                "whole files and links do not revert by themselves.",
-                where=whole[0],
-                untouched="Nothing was changed.",
-                next_step="Apply it without  --confirm-within.",
-            )
         rows: list[tuple[str, ...]] = [("script", encoded(_script("revert.sh").encode()))]
         rows += [("env", name, _word(value)) for name, value in server.environment.items()]
         rows += [("word", _word(word)) for word in server.command]

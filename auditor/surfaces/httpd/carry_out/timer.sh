@@ -35,6 +35,17 @@ put() { printf %b "$2" >"$1"; }
 
 note() { printf '%s\n' "$2" >>"$1"; }
 
+standing() { # what stands at $1, in $s: the sum of a file's bytes, "l" and that of a link's text, or "-"
+    if [ -L "$1" ]; then
+        s=l$(readlink -n -- "$1" | sha256sum)
+    elif [ -e "$1" ]; then
+        s=$(sha256sum <"$1") || s=
+    else
+        s=-
+    fi
+    s=${s%% *}
+}
+
 stands() {
     for one in pending reverting confirmed disarmed reverted; do
         [ ! -e "$here/$one" ] || {
@@ -100,21 +111,28 @@ arm() { # SECONDS HOLDER, with the script, the server's command and environment,
     try put "$here/server" "holder - $2\\n" || result "no 0 $e"
     n=0 whole=
     set -- "$1" "$here/server" "$here/revert.sh" "$here/list" "$here/result"
-    while IFS=' ' read -r key word mode uid gid old new; do
+    while IFS=' ' read -r key word mode uid gid old new _; do
         case $key in
         script) try put "$here/revert.sh" "$word" || result "no 0 $e" ;;
         env | word | running) try note "$here/server" "$key $word $mode" || result "no 0 $e" ;;
-        file)
+        file | entry)
             text "$word"
             d=${p%/*}
             t=$d/.$(printf %.200s "${p##*/}").auditor-$(printf %.16s "$plan")
-            try cp -a -- "$p" "$here/$n" || result "no $n $e"
-            s=$(sha256sum <"$here/$n") && [ "${s%% *}" = "$old" ] || result "changed $n"
+            if [ "$old" = - ]; then
+                standing "$p"
+                [ "$s" = - ] || result "changed $n"
+                try put "$here/$n" "" || result "no $n $e"
+            else
+                try cp -a -- "$p" "$here/$n" || result "no $n $e"
+                standing "$here/$n"
+                [ "$s" = "$old" ] || result "changed $n"
+            fi
             rm -f -- "$t"
-            try ln -- "$here/$n" "$t" || result "no $n $state is not on its file system, so that putting it back would need room: $e"
+            [ -L "$here/$n" ] || try ln -- "$here/$n" "$t" || result "no $n $state is not on its file system, so that putting it back would need room: $e"
             rm -f -- "$t"
-            try note "$here/list" "file $word $mode $uid $gid $old $new" || result "no $n $e"
-            set -- "$@" "$here/$n"
+            try note "$here/list" "$key $word $mode $uid $gid $old $new" || result "no $n $e"
+            [ -L "$here/$n" ] || set -- "$@" "$here/$n"
             n=$((n + 1))
             ;;
         END) whole=1 ;;

@@ -7,9 +7,11 @@ import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 
 from auditor.errors import ApplyError, AuditorError, RefusedError
@@ -18,7 +20,19 @@ from auditor.surfaces.httpd.carry_out.far.answers import MOST_BYTES
 from auditor.transport.ssh.script import COMMAND, SCRIPT, START, encoded
 from tests import servers
 from tests.fakes.far_trees import FarWorld, Fault, Faults, make_far_world
-from tests.fakes.trees import PLAN, assert_whole, carry_out, edit, recover
+from tests.fakes.trees import (
+    PLAN,
+    World,
+    assert_whole,
+    carry_out,
+    edit,
+    file_step,
+    link_step,
+    make_whole_world,
+    make_world,
+    recover,
+    whole,
+)
 from tests.far_shells import KINDS
 
 FAULTS: Final[tuple[Fault, ...]] = ("ended before", "ended after", "cut", "full", "input/output error")
@@ -45,9 +59,17 @@ def test_apply_then_rollback_restores_every_byte_mode_owner_and_link(tmp_path: P
     assert world.logins == 2
 
 
-def points(fault: Fault) -> tuple[int, int]:
-    """Where a fault strikes first, and how many acts apart: all faults together strike at every act."""
-    return FAULTS.index(fault) % 4 + 1, 4
+Make = Callable[[Path], World]
+every_kind = pytest.mark.parametrize("make", [make_world, make_whole_world], ids=["edits", "whole files and links"])
+
+
+def points(fault: Fault, make: Make = make_world) -> tuple[int, int]:
+    """Where a fault strikes first, and how many acts apart: all faults together strike at every act.
+
+    Of the larger plan it is every second act.
+    """
+    apart = 8 if make is make_whole_world else 4
+    return FAULTS.index(fault) % 4 * (apart // 4) + 1, apart
 
 
 def run_with(world: FarWorld, direction: Direction, faults: Faults, at: int, fault: Fault) -> bool:
@@ -61,13 +83,14 @@ def run_with(world: FarWorld, direction: Direction, faults: Faults, at: int, fau
     return struck
 
 
+@every_kind
 @pytest.mark.parametrize("direction", ["forward", "back"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_broken_off_at_any_act_there_it_is_before_or_after_and_never_between(
-    tmp_path: Path, fault: Fault, direction: Direction
+    tmp_path: Path, fault: Fault, direction: Direction, make: Make
 ) -> None:
     other: Direction = "back" if direction == "forward" else "forward"
-    world = make_far_world(tmp_path)
+    world = make_far_world(tmp_path, make=make)
     first = world.state()
     carry_out(world)
     last = world.state()
@@ -75,7 +98,7 @@ def test_broken_off_at_any_act_there_it_is_before_or_after_and_never_between(
         carry_out(world, "back")
     before, after = (first, last) if direction == "forward" else (last, first)
     faults, tried = Faults(world), 0
-    at, apart = points(fault)
+    at, apart = points(fault, make)
     while True:
         world.direction = direction
         struck = run_with(world, direction, faults, at, fault)
@@ -86,7 +109,7 @@ def test_broken_off_at_any_act_there_it_is_before_or_after_and_never_between(
         if world.state() == after:
             carry_out(world, other)
         at += apart
-    assert tried > 9
+    assert tried > (9 if make is make_world else 7)
 
 
 @pytest.mark.parametrize("fault", ["ended before", "ended after", "cut"])
@@ -119,9 +142,10 @@ def test_recovery_may_itself_be_broken_off_at_every_act_there(tmp_path: Path, fa
     assert tried > 2
 
 
+@every_kind
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_full_disk_hinders_no_taking_back_whatever_the_far_side_is(tmp_path: Path, kind: str) -> None:
-    world = make_far_world(tmp_path, kind)
+def test_a_full_disk_hinders_no_taking_back_whatever_the_far_side_is(tmp_path: Path, kind: str, make: Make) -> None:
+    world = make_far_world(tmp_path, kind, make=make)
     before = world.state()
     faults = Faults(world)
     carry_out(world)
@@ -148,6 +172,77 @@ def test_a_disk_that_is_full_for_what_the_shell_itself_writes_is_a_refusal(tmp_p
         carry_out(world)
     assert "sites-enabled/shop.conf" in str(caught.value)
     assert world.state() == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whole_files_and_links_are_done_and_taken_back_there(tmp_path: Path, kind: str) -> None:
+    world = make_far_world(tmp_path, kind, make=make_whole_world)
+    here = make_whole_world(tmp_path / "here")
+    before = world.state()
+    carry_out(world)
+    carry_out(here)
+    assert world.state() == here.state()
+    carry_out(world, "back")
+    assert world.state() == before
+    assert world.far is not None
+    assert world.far.refusals.read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("step", "spoil", "why"),
+    [
+        (file_step("new.conf", None, whole("x")), lambda root: (root / "new.conf").touch(), "stands there already"),
+        (file_step("new.conf", None, whole("x")), lambda root: (root / "new.conf").mkdir(), "no regular file"),
+        (file_step("new.conf", None, whole("x")), lambda root: (root / "new.conf").symlink_to("x"), "symbolic link"),
+        (file_step("gone.d/new.conf", None, whole("x")), lambda _: None, "its directory: No such file"),
+        (file_step("httpd.conf", whole("x"), None), lambda _: None, "it changed since"),
+        (link_step("sites-enabled/shop.conf", "../x", None), lambda _: None, "a link to ../sites-available/shop.conf"),
+        (link_step("httpd.conf", None, "x"), lambda _: None, "a file stands there"),
+        (file_step("led/new.conf", None, whole("x")), lambda root: (root / "led").symlink_to(".."), "outside the tree"),
+        (
+            file_step("new.conf", None, msgspec.structs.replace(whole("x"), owner="no-such-user")),
+            lambda _: None,
+            "there is no user 'no-such-user' there",
+        ),
+    ],
+)
+def test_what_is_not_as_planned_of_whole_files_is_refused(tmp_path: Path, step, spoil, why: str) -> None:  # type: ignore[no-untyped-def]
+    world = make_far_world(tmp_path)
+    world.steps = (step,)
+    spoil(world.root)
+    before = world.state()
+    with pytest.raises(RefusedError, match=why) as caught:
+        carry_out(world)
+    assert "Nothing was changed" in str(caught.value)
+    assert world.state() == before
+
+
+def test_names_and_links_of_any_text_are_no_shell_text(tmp_path: Path) -> None:
+    name = " $(touch never);'\"`\\*?\n日本語.conf"
+    world = make_far_world(tmp_path)
+    world.steps = (
+        file_step(name, None, whole("Timeout 5\n")),
+        link_step(f"sites-enabled/{name}", None, f"../{name}\n"),
+        link_step("sites-enabled/dash", None, "-"),
+    )
+    before = world.state()
+    carry_out(world)
+    assert (world.root / name).read_bytes() == b"Timeout 5\n"
+    assert os.readlink(world.root / "sites-enabled" / name) == f"../{name}\n"
+    assert os.readlink(world.root / "sites-enabled/dash") == "-"
+    carry_out(world, "back")
+    assert world.state() == before
+    assert not list(tmp_path.rglob("never"))
+
+
+def test_users_and_groups_are_those_of_the_far_side(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("another's file is root's to make")
+    world = make_far_world(tmp_path)
+    world.steps = (file_step("new.conf", None, msgspec.structs.replace(whole("x"), owner="nobody", group="nogroup")),)
+    carry_out(world)
+    status = (world.root / "new.conf").stat()
+    assert (status.st_uid, status.st_gid) == (NOBODY, NOBODY)
 
 
 def test_who_may_not_write_there_is_refused_and_told_which_file(tmp_path: Path) -> None:

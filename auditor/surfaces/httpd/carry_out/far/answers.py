@@ -67,13 +67,31 @@ def word_of(text: str) -> str:
 
 
 def row_of(live: LiveFile, wanted: LiveFile) -> tuple[str, ...]:
-    """What is to be replaced: place, mode, owner, and the sums before and after."""
-    sums = hashlib.sha256(live.content).hexdigest(), hashlib.sha256(wanted.content).hexdigest()
-    return "file", word_of(str(live.real)), f"{live.mode:o}", str(live.uid), str(live.gid), *sums
+    """What is to be changed: place, mode, owner, and what stands there before and after.
+
+    Of an entry also its mode and owner before, and a link's text afterwards.
+    """
+    place, stood, stands = word_of(str(live.real)), _standing(live), _standing(wanted)
+    if not live.entry:
+        return "file", place, f"{live.mode:o}", str(live.uid), str(live.gid), stood, stands
+    owner = ("-", "-") if wanted.uid < 0 else (str(wanted.uid), str(wanted.gid))
+    access = (f"{wanted.mode:o}" if wanted.kind == "file" else "-", *owner)
+    was = f"{live.mode:o}:{live.uid}:{live.gid}" if live.kind == "file" else "-"
+    text = encoded(wanted.content) if wanted.kind == "link" else "-"
+    return "entry", place, *access, stood, stands, was, text
 
 
-def files_of(answer: bytes, names: Mapping[str, tuple[str, ...]]) -> list[LiveFile | RefusedError]:
-    """The files that were asked for, with all that replacing must keep; or why one cannot be changed.
+def _standing(one: LiveFile) -> str:
+    """What the script says of what stands somewhere."""
+    if one.kind == "nothing":
+        return "-"
+    return f"{'l' if one.kind == 'link' else ''}{hashlib.sha256(one.content).hexdigest()}"
+
+
+def files_of(
+    answer: bytes, names: Mapping[str, tuple[str, ...]], entries: frozenset[str]
+) -> list[LiveFile | RefusedError]:
+    """The files and entries that were asked for, with all that replacing must keep; or why one cannot be changed.
 
     Errors:
         CollectError: the answer is not whole, or not about these.
@@ -81,7 +99,7 @@ def files_of(answer: bytes, names: Mapping[str, tuple[str, ...]]) -> list[LiveFi
     reader = _Fields(answer)
     found: list[LiveFile | RefusedError] = []
     for name, links in names.items():
-        one = _file(reader, name, links)
+        one = _file(reader, name, links, entry=name in entries)
         for link in links:
             kind, value = reader.text(), reader.text()
             if isinstance(one, LiveFile) and (kind, value) != ("link", str(one.real)):
@@ -92,8 +110,16 @@ def files_of(answer: bytes, names: Mapping[str, tuple[str, ...]]) -> list[LiveFi
     return found
 
 
-def _file(reader: _Fields, name: str, links: tuple[str, ...]) -> LiveFile | RefusedError:
-    if reader.text() != "file":
+def _file(reader: _Fields, name: str, links: tuple[str, ...], *, entry: bool) -> LiveFile | RefusedError:
+    kind = reader.text()
+    if kind == "nothing":
+        return LiveFile(name, Path(reader.text()), b"", 0, -1, -1, None, (), "nothing", entry=True)
+    if kind == "symlink":
+        real, owner, text = reader.text(), reader.text().split(), reader.field()
+        if len(owner) != 2 or not all(one.isdigit() for one in owner):
+            raise not_understood()
+        return LiveFile(name, Path(real), text, 0, int(owner[0]), int(owner[1]), None, (), "link", entry=True)
+    if kind != "file":
         return refused(name, reader.text())
     real, status, digest, kept = reader.text(), reader.text().split(), reader.text(), reader.field()
     if len(status) != 5 or not all(one.isdigit() for one in status):
@@ -104,7 +130,25 @@ def _file(reader: _Fields, name: str, links: tuple[str, ...]) -> LiveFile | Refu
         raise CollectError(f"{name} changes while it is read", cause="undetermined")
     if names > 1:
         return refused(name, f"it has {names} hard links; replacing one leaves the others as they are")
-    return LiveFile(name, Path(real), content, mode, uid, gid, (("label", kept),), links)
+    return LiveFile(name, Path(real), content, mode, uid, gid, (("label", kept),), links, entry=entry)
+
+
+def ids_of(answer: bytes, owners: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
+    """The numbers of users and groups.
+
+    Errors:
+        RefusedError: there is none of that name there.
+    """
+    reader = _Fields(answer)
+    found: list[tuple[int, int]] = []
+    for user, group in owners:
+        numbers = reader.text(), reader.text()
+        for what, name, number in zip(("user", "group"), (user, group), numbers, strict=True):
+            if not number.isdigit():
+                raise RefusedError(f"there is no {what} {name!r} there.", untouched="Nothing was changed.")
+        found.append((int(numbers[0]), int(numbers[1])))
+    reader.end()
+    return found
 
 
 def places_of(answer: bytes, count: int) -> list[str]:

@@ -43,6 +43,37 @@ sum() { # the SHA-256 of a file's bytes, in $s
     s=${s%% *}
 }
 
+blank() { : >"$1"; }
+
+standing() { # what stands at $1, in $s: the sum of a file's bytes, "l" and that of a link's text, or "-"
+    if [ -L "$1" ]; then
+        s=$(readlink -n -- "$1" | sha256sum) || return 1
+        s=l${s%% *}
+    elif [ -e "$1" ]; then
+        sum "$1"
+    else
+        s=-
+    fi
+}
+
+access() { # whether the file $1 has the mode and owner $2, if any
+    [ "$2" = - ] || [ "$(stat -c %a:%u:%g -- "$1" 2>/dev/null)" = "$2" ]
+}
+
+owned() { [ "$(stat -c %u:%g -- "$1" 2>/dev/null)" = "$uid:$gid" ] || try chown "$uid:$gid" -- "$1"; }
+
+plain() { # takes off the access list that a directory hands down to the new file $1
+    case $(ls -ld -- "$1") in
+    ??????????+*)
+        command -v setfacl >/dev/null 2>&1 || {
+            e='its directory hands down an access list, which cannot be taken off without setfacl'
+            return 1
+        }
+        try setfacl -b -- "$1"
+        ;;
+    esac
+}
+
 place() { # the directory of $1 in $d, and in $t the name of its new bytes, which no wildcard of an Include matches
     d=${1%/*}
     t=$d/.$(printf %.200s "${1##*/}").auditor-$(printf %.16s "$plan")
@@ -59,6 +90,59 @@ real() { # where $1 leads, in $r
 
 same() { # whether the file $1 has the mode and owner that are wanted
     [ "$(stat -c '%a %u %g' -- "$1" 2>/dev/null)" = "$mode $uid $gid" ]
+}
+
+makeable() { # whether the entry $p can become what is wanted: tried beside it
+    case $old in
+    - | l*)
+        place "$p"
+        try rm -f -- "$t" && try blank "$t" && plain "$t" || {
+            e="nothing can be put there: $e"
+            rm -f -- "$t" 2>/dev/null
+            return 1
+        }
+        case $new in - | l*) ;; *) owned "$t" || e="it cannot be given its owner: $e" ;; esac
+        case $new in - | l*) ;; *) [ "$(stat -c %u:%g -- "$t")" = "$uid:$gid" ] || { rm -f -- "$t"; return 1; } ;; esac
+        try rm -f -- "$t"
+        ;;
+    *)
+        m=$mode u=$uid g=$gid
+        mode=${was%%:*} gid=${was##*:} uid=${was#*:}
+        uid=${uid%:*}
+        replaceable
+        w=$?
+        mode=$m uid=$u gid=$g
+        return "$w"
+        ;;
+    esac
+}
+
+becomes() { # makes the entry $p what is wanted; $1 holds the bytes of a file
+    place "$p"
+    case $new in
+    -) try rm -f -- "$p" ;;
+    l*)
+        q=$p
+        text "$link"
+        w=$p p=$q
+        try rm -f -- "$t" && try ln -s -- "$w" "$t" || return 1
+        [ "$uid" = - ] || [ "$(stat -c %u:%g -- "$t")" = "$uid:$gid" ] || try chown -h "$uid:$gid" -- "$t" || return 1
+        try mv -fT -- "$t" "$p"
+        ;;
+    *)
+        try rm -f -- "$t" || return 1
+        case $old in
+        - | l*) try blank "$t" && plain "$t" ;;
+        *) try cp -a -- "$p" "$t" && try chmod u+w -- "$t" ;;
+        esac && try pour "$1" "$t" && owned "$t" && try chmod "$mode" -- "$t" && try sync "$t" || return 1
+        e='its new bytes, mode or owner were not written'
+        sum "$t" && [ "$s" = "$new" ] && same "$t" && try mv -fT -- "$t" "$p"
+        ;;
+    esac
+}
+
+unchanged() { # whether the file $1 has the mode and owner of before
+    if [ "$key" = entry ]; then access "$1" "$was"; else same "$1"; fi
 }
 
 discard() { rm -rf "$here/stage" "$here/new.before" "$here/old.before" "$here/new.before-rollback" "$here/old.before-rollback"; }
@@ -102,7 +186,7 @@ replaceable() {
 case $verb in
 open) # NAME TREE: the state folder, where none is named one for this target; the tree's own place; who this is
     lacks=
-    for one in cp mv rm ln mkdir chmod sync flock env sed id ls stat readlink sha256sum cat; do
+    for one in cp mv rm ln mkdir chmod chown sync flock env sed id ls stat readlink sha256sum cat; do
         command -v "$one" >/dev/null 2>&1 || lacks="$lacks $one"
     done
     [ -z "$lacks" ] || result "lacks$lacks"
@@ -138,13 +222,32 @@ read) # ROOT MOST: each file that is named, and where the links that are named l
             case $p in /*) ;; *) p=$1/$p ;; esac
             if real "$p"; then printf 'link\0%s\0' "$r"; else printf 'no\0%s\0' "$e"; fi
             ;;
-        file)
+        file | entry)
             text "$word"
             case $p in /*) ;; *) p=$1/$p ;; esac
-            real "$p" || {
-                printf 'no\0%s\0' "$e"
-                continue
-            }
+            if [ "$key" = entry ]; then
+                real "${p%/*}/." || {
+                    printf 'no\0its directory: %s\0' "$e"
+                    continue
+                }
+                r=${r%/}/${p##*/}
+                if [ -L "$r" ]; then
+                    w=$(readlink -n -- "$r" && echo .) || {
+                        printf 'no\0it changes while it is read\0'
+                        continue
+                    }
+                    printf 'symlink\0%s\0%s\0%s\0' "$r" "$(stat -c '%u %g' -- "$r")" "${w%.}"
+                    continue
+                elif [ ! -e "$r" ]; then
+                    printf 'nothing\0%s\0' "$r"
+                    continue
+                fi
+            else
+                real "$p" || {
+                    printf 'no\0%s\0' "$e"
+                    continue
+                }
+            fi
             [ -f "$r" ] || {
                 printf 'no\0it is no regular file\0'
                 continue
@@ -161,11 +264,35 @@ read) # ROOT MOST: each file that is named, and where the links that are named l
                 printf 'no\0Permission denied\0'
                 continue
             fi
-            more=$(ls -ld -- "$r" 2>/dev/null)
-            if [ -e /sys/fs/selinux/enforce ]; then more="${more%% *} $(stat -c %C -- "$r")"; else more=${more%% *}; fi
-            acl=$(getfacl -cnp -- "$r" 2>/dev/null)
+            acl= more=
+            case $(ls -ld -- "$r" 2>/dev/null) in ??????????+*) acl="+ $(getfacl -cnp -- "$r" 2>/dev/null)" ;; esac
+            if [ -e /sys/fs/selinux/enforce ]; then more=$(stat -c %C -- "$r"); fi
             printf 'file\0%s\0%s\0%s\0%s\0' "$r" "$w" "$s" "$more $acl"
             cat -- "$r"
+            ;;
+        END) printf 'end\0' ;;
+        esac
+    done
+    ;;
+
+ids) # the numbers of each user and group, a line each; empty: there is none
+    while IFS=' ' read -r key user group; do
+        case $key in
+        owner)
+            text "$user"
+            case $p in '' | *[!0-9]*) u=$(id -u -- "$p" 2>/dev/null) ;; *) u=$p ;; esac
+            text "$group"
+            g=
+            case $p in
+            '' | *[!0-9]*)
+                while IFS=: read -r w _ q _; do [ "$w" != "$p" ] || g=$q; done </etc/group
+                [ -n "$g" ] || {
+                    w=$(getent group "$p" 2>/dev/null) && w=${w#*:*:} && g=${w%%:*}
+                }
+                ;;
+            *) g=$p ;;
+            esac
+            printf '%s\0%s\0' "$u" "$g"
             ;;
         END) printf 'end\0' ;;
         esac
@@ -189,14 +316,14 @@ stage) # the new bytes, each file tried; what is to be replaced is written down 
     discard
     try mkdir -- "$here/stage" || result "no 0 $e"
     n=-1 whole=
-    while IFS=' ' read -r key word mode uid gid old new; do
+    while IFS=' ' read -r key word mode uid gid old new was link; do
         case $key in
-        file)
+        file | entry)
             n=$((n + 1))
             want=$new
             text "$word"
-            replaceable || result "no $n $e"
-            try note "$here/stage/list" "file $word $mode $uid $gid $old $new" || result "no $n staging failed: $e"
+            if [ "$key" = entry ]; then makeable; else replaceable; fi || result "no $n $e"
+            try note "$here/stage/list" "$key $word $mode $uid $gid $old $new $was $link" || result "no $n staging failed: $e"
             ;;
         data)
             try put "$here/stage/$n" "$word" || result "no $n staging failed: $e"
@@ -216,11 +343,17 @@ keep) # DIR: each live file as it is, with what this request says of them; whole
     try mkdir -- "$new" || result "failed 0 $e"
     n=0
     set -- "$1" "$new" "$new/list" "$new/manifest.json"
-    while IFS=' ' read -r key word mode uid gid old after; do
+    while IFS=' ' read -r key word mode uid gid old after was link; do
         text "$word"
-        try cp -a -- "$p" "$new/$n" || result "failed $n $e"
-        sum "$new/$n" && [ "$s" = "$old" ] && same "$new/$n" || result "changed $n"
-        set -- "$@" "$new/$n"
+        if [ "$old" = - ]; then try blank "$new/$n"; else try cp -a -- "$p" "$new/$n"; fi || result "failed $n $e"
+        if [ "$key" = file ]; then
+            sum "$new/$n" && [ "$s" = "$old" ] && same "$new/$n" || result "changed $n"
+        elif [ "$old" = - ]; then
+            standing "$p" && [ "$s" = - ] || result "changed $n"
+        else
+            standing "$new/$n" && [ "$s" = "$old" ] && access "$new/$n" "$was" || result "changed $n"
+        fi
+        [ -L "$new/$n" ] || set -- "$@" "$new/$n"
         n=$((n + 1))
     done <"$here/stage/list"
     try cp -- "$here/stage/list" "$new/list" && try put "$new/manifest.json" "$manifest" || result "failed 0 $e"
@@ -242,9 +375,15 @@ kept) # DIR: the request of its keeping
 bytes) # DIR: each file as it was
     n=0
     while IFS=' ' read -r key word; do
-        sum "$here/$1/$n" || result ""
-        printf '%s\0' "$(stat -c %s -- "$here/$1/$n")"
-        cat -- "$here/$1/$n"
+        if [ -L "$here/$1/$n" ]; then
+            w=$(readlink -n -- "$here/$1/$n" && echo .) || result ""
+            w=${w%.}
+            printf '%s\0%s' "${#w}" "$w"
+        else
+            sum "$here/$1/$n" || result ""
+            printf '%s\0' "$(stat -c %s -- "$here/$1/$n")"
+            cat -- "$here/$1/$n"
+        fi
         n=$((n + 1))
     done <"$here/$1/list"
     printf 'end\0'
@@ -252,9 +391,15 @@ bytes) # DIR: each file as it was
 
 replace) # the staged bytes in the place of each file that is as it was when it was staged, or has them already
     n=0
-    while IFS=' ' read -r key word mode uid gid old new; do
+    while IFS=' ' read -r key word mode uid gid old new was link; do
         text "$word"
-        real "$p" && [ "$r" = "$p" ] && sum "$p" && same "$p" || result "changed $n"
+        if [ "$key" = entry ]; then
+            place "$p"
+            real "$d" && [ "$r" = "$d" ] && standing "$p" || result "changed $n"
+            [ "$s" != "$old" ] || access "$p" "$was" || result "changed $n"
+        else
+            real "$p" && [ "$r" = "$p" ] && sum "$p" && same "$p" || result "changed $n"
+        fi
         case $s in
         "$old" | "$new") ;;
         *) result "changed $n" ;;
@@ -263,11 +408,19 @@ replace) # the staged bytes in the place of each file that is as it was when it 
     done <"$here/stage/list"
     [ "$n" -gt 0 ] || result "failed 0 nothing is staged"
     n=0 said=already
-    while IFS=' ' read -r key word mode uid gid old new; do
+    while IFS=' ' read -r key word mode uid gid old new was link; do
         text "$word"
         place "$p"
-        sum "$p"
-        if [ "$s" != "$new" ]; then
+        standing "$p"
+        if [ "$s" = "$new" ]; then
+            :
+        elif [ "$key" = entry ]; then
+            said=replaced
+            becomes "$here/stage/$n" || {
+                rm -f -- "$t"
+                result "failed $n $e"
+            }
+        else
             said=replaced
             try rm -f -- "$t" && try cp -a -- "$p" "$t" && try chmod u+w -- "$t" && try pour "$here/stage/$n" "$t" &&
                 try chmod "$mode" -- "$t" && try sync "$t" || {
@@ -291,20 +444,24 @@ replace) # the staged bytes in the place of each file that is as it was when it 
 
 back) # DIR NUMBERS: these files as they were kept; of the others only the names are synced
     n=0
-    while IFS=' ' read -r key word mode uid gid old new; do
+    while IFS=' ' read -r key word mode uid gid old new was link; do
         case " $2 " in
-        *" $n "*) sum "$here/$1/$n" && [ "$s" = "$old" ] || result "damaged $n" ;;
+        *" $n "*) [ "$old" = - ] || { standing "$here/$1/$n" && [ "$s" = "$old" ]; } || result "damaged $n" ;;
         esac
         n=$((n + 1))
     done <"$here/$1/list"
     n=0
-    while IFS=' ' read -r key word mode uid gid old new; do
+    while IFS=' ' read -r key word mode uid gid old new was link; do
         text "$word"
         place "$p"
         case " $2 " in
         *" $n "*)
             rm -f -- "$t"
-            if try cp -a -- "$here/$1/$n" "$t" && try sync "$t" && same "$t"; then
+            if [ "$old" = - ]; then
+                try rm -f -- "$p" || result "failed $n $e"
+            elif [ -L "$here/$1/$n" ] && try cp -a -- "$here/$1/$n" "$t"; then
+                try mv -fT -- "$t" "$p" || result "failed $n $e"
+            elif try cp -a -- "$here/$1/$n" "$t" && try sync "$t" && unchanged "$t"; then
                 try mv -fT -- "$t" "$p" || result "failed $n $e"
             else # a full disk: what was kept takes the place itself
                 rm -f -- "$t"
@@ -322,12 +479,18 @@ back) # DIR NUMBERS: these files as they were kept; of the others only the names
 clear) # ROOT: what was staged, and new bytes that never took the place of the files that are named
     discard
     while IFS=' ' read -r key word; do
-        [ "$key" = file ] || continue
         text "$word"
         case $p in /*) ;; *) p=$1/$p ;; esac
-        real "$p" || continue
+        case $key in
+        file) real "$p" || continue ;;
+        entry)
+            real "${p%/*}/." || continue
+            r=${r%/}/${p##*/}
+            ;;
+        *) continue ;;
+        esac
         place "$r"
-        if [ -f "$t" ] && [ ! -L "$t" ]; then rm -f -- "$t"; fi
+        if [ -f "$t" ] && [ ! -L "$t" ] || { [ "$key" = entry ] && [ -L "$t" ]; }; then rm -f -- "$t"; fi
     done
     result "clear"
     ;;

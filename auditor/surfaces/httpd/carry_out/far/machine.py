@@ -87,30 +87,35 @@ class FarMachine:
         self, names: Mapping[str, tuple[str, ...]], *, kept: bool = False, entries: frozenset[str] = frozenset()
     ) -> list[LiveFile | RefusedError]:
         """The live files, in one round trip."""
-        if entries:
-            raise RefusedError(
-                "whole files and links are created and removed on this machine alone, and not over SSH.",
-                where=min(entries),
-                untouched="Nothing was changed.",
-            )
         asked = {name: links for name, links in names.items() if refusal_of_name(name, links, kept=kept) is None}
         rows: list[tuple[str, str]] = []
         for name, links in asked.items():
-            rows += [("file", word_of(name)), *(("link", word_of(link)) for link in links)]
+            rows += [(_key(name, entries), word_of(name)), *(("link", word_of(link)) for link in links)]
         arguments = (self._opened.root, str(MOST_BYTES))
         answer = await self._ask("read", *arguments, given=lines(*rows), limit=_WORDS + len(asked) * 2 * MOST_BYTES)
-        found = dict(zip(asked, answers.files_of(answer, asked), strict=True))
-        return [found.get(name) or _refusal(name, links, kept) for name, links in names.items()]
+        found = dict(zip(asked, answers.files_of(answer, asked, entries), strict=True))
+        listed = [found.get(name) or _refusal(name, links, kept) for name, links in names.items()]
+        return [self._inside(one) if not kept and isinstance(one, LiveFile) and one.entry else one for one in listed]
+
+    def _inside(self, one: LiveFile) -> LiveFile | RefusedError:
+        if one.real.is_relative_to(self.root):
+            return one
+        return answers.refused(one.name, "it lies outside the tree and cannot be changed from here")
 
     async def ids(self, owners: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
-        """None: files keep their owners."""
-        return [(-1, -1) for _ in owners]
+        """The numbers of users and groups over there."""
+        if not owners:
+            return []
+        rows = [("owner", word_of(user), word_of(group)) for user, group in owners]
+        return answers.ids_of(await self._ask("ids", given=lines(*rows)), owners)
 
     async def stage(self, pairs: Pairs) -> None:
         """Sends the new bytes, each with its sum."""
         rows: list[tuple[str, ...]] = []
         for live, wanted in pairs:
-            rows += [answers.row_of(live, wanted), ("data", encoded(wanted.content))]
+            rows.append(answers.row_of(live, wanted))
+            if wanted.kind == "file":
+                rows.append(("data", encoded(wanted.content)))
         said = answers.said(await self._ask("stage", given=lines(*rows)))
         if said.word != "staged":
             raise RefusedError(f"{said.why}.", where=pairs[said.number][0].name, untouched="Nothing was changed.")
@@ -158,8 +163,10 @@ class FarMachine:
         count = len(manifest.files)
         answer = await self._ask("bytes", _FOLDERS[direction], limit=_WORDS + count * MOST_BYTES)
         contents = answers.contents_of(answer, count) if answer.strip() else []
-        before = [self.options.sealer.fingerprint(content) for content in contents]
-        if before != [kept.before for kept in manifest.files]:
+        sealer, kept = self.options.sealer, manifest.files
+        if len(contents) != count or any(
+            a.digest_of(b, sealer) != a.before for a, b in zip(kept, contents, strict=True)
+        ):
             raise ApplyError(
                 "the backup is damaged: its bytes do not have the digest that was recorded.",
                 where=self.kept_at(direction),
@@ -184,10 +191,10 @@ class FarMachine:
         if said.word != "back":
             raise _failed(said, manifest.files[said.number].name, "restored")
 
-    async def clear(self, names: Sequence[str], entries: frozenset[str] = frozenset()) -> None:  # noqa: ARG002
+    async def clear(self, names: Sequence[str], entries: frozenset[str] = frozenset()) -> None:
         """See the script."""
         if self._opened.state:
-            rows = [("file", word_of(name)) for name in names]
+            rows = [(_key(name, entries), word_of(name)) for name in names]
             await self._ask("clear", self._opened.root, given=lines(*rows))
 
     async def release(self) -> None:
@@ -206,6 +213,10 @@ class FarMachine:
     async def _run(self, verb: str, state: str, *arguments: str, given: bytes = b"", limit: int = _WORDS) -> bytes:
         words = (verb, state, self.options.plan_id, *arguments)
         return await self.shell.run(script(), words, given=given, limit=limit, deadline_s=_WITHIN_S)
+
+
+def _key(name: str, entries: frozenset[str]) -> str:
+    return "entry" if name in entries else "file"
 
 
 def _refusal(name: str, links: tuple[str, ...], kept: bool) -> RefusedError:
