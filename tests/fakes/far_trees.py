@@ -37,10 +37,12 @@ class FarWorld(World):
     holder: str = "ops:/srv/fleet"
     confirm_within_s: int = 0
     logins: int = 0
+    main_file: str = ""
 
     def transaction(self, journal: FileJournal, acts: Acts | None = None) -> HttpdTransaction:
         assert self.far is not None
-        tree = SshTree("web1", str(self.root), server=("/usr/sbin/httpd",), state_dir=str(self.folder / "state"))
+        state, server = str(self.folder / "state"), ("/usr/sbin/httpd",)
+        tree = SshTree("web1", str(self.root), main_file=self.main_file, server=server, state_dir=state)
         target = Target("web1", "httpd", tree)
         wave, cohort = Wave("all", ("web1/httpd",)), Cohort(("web1/httpd",), self.steps, ())
         plan = Plan("r", "a", "", "", Origin("set", ()), (wave,), (cohort,))

@@ -47,11 +47,15 @@ class Staged:
     edited: bool = True
 
     @property
+    def given(self) -> str:
+        """Where the new bytes are, or a link's text; empty where nothing is to stand there."""
+        return "" if self.kind == "nothing" else self.text if self.kind == "link" else str(self.new)
+
+    @property
     def apart(self) -> tuple[str, str, str]:
         """How a directory's own copy comes to hold it: verb, bytes or text, place."""
-        if self.kind == "nothing":
-            return "gone", "", str(self.real)
-        return ("link", self.text, str(self.real)) if self.kind == "link" else ("put", str(self.new), str(self.real))
+        verb = {"nothing": "gone", "link": "link", "file": "put"}[self.kind]
+        return verb, self.given, str(self.real)
 
 
 def staged_at(new: Path, live: LiveFile, wanted: LiveFile) -> Staged:

@@ -22,6 +22,7 @@ from tests import servers
 from tests.fakes.far_trees import FarWorld, Fault, Faults, make_far_world
 from tests.fakes.trees import (
     PLAN,
+    FakeServer,
     World,
     assert_whole,
     carry_out,
@@ -215,6 +216,32 @@ def test_what_is_not_as_planned_of_whole_files_is_refused(tmp_path: Path, step, 
         carry_out(world)
     assert "Nothing was changed" in str(caught.value)
     assert world.state() == before
+
+
+def test_where_no_mount_is_possible_a_copy_of_the_tree_shows_what_it_will_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's check sees every name and every byte of the tree as the plan leaves it."""
+    world = make_far_world(tmp_path, make=make_whole_world)
+    for tool in ("head", "wc", "find"):
+        if not (there := tmp_path / "far/there" / tool).exists():
+            there.symlink_to(shutil.which(tool) or "")
+    world.main_file = "httpd.conf"
+    world.server.private_mounts = False
+    seen: dict[str, bytes] = {}
+    original = FakeServer.check
+
+    async def check(self: FakeServer, bound=(), extra=(), **how):  # type: ignore[no-untyped-def]
+        if extra:
+            copy = Path(extra[1])
+            names = [one for one in copy.rglob("*") if one.is_file()]
+            seen.update({one.relative_to(copy).as_posix(): one.read_bytes() for one in names})
+        return await original(self, bound, extra, **how)
+
+    monkeypatch.setattr(FakeServer, "check", check)
+    carry_out(world)
+    now = [one for one in world.root.rglob("*") if one.is_file()]
+    assert seen == {one.relative_to(world.root).as_posix(): one.read_bytes() for one in now}
 
 
 def test_names_and_links_of_any_text_are_no_shell_text(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ class FarMachine:
         if not self.tree.main_file:
             return NOWHERE
         copy = folder / "tree"
-        rows = [("edit", str(one.real), str(one.new)) if one.edited else one.apart for one in self._staged]
+        rows = [("edit" if one.edited else one.apart[0], str(one.real), one.given) for one in self._staged]
         given = lines(*((verb, word_of(real), word_of(new)) for verb, real, new in rows))
         words = (self._opened.root, str(copy))
         said = await self.shell.run(_text("copy.sh"), words, given=given, limit=_WORDS, deadline_s=_WITHIN_S)
