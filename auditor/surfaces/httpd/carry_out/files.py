@@ -152,7 +152,7 @@ def temporary_for(real: Path, plan_id: str) -> Path:
     return real.with_name(f".{real.name[:200]}.auditor-{plan_id[:16]}")
 
 
-def probe(file: LiveFile, plan_id: str, acts: Acts) -> None:
+def probe(file: LiveFile, wanted: LiveFile, plan_id: str, acts: Acts) -> None:
     """Makes and removes the new file's name, so that a refusal comes before anything is changed.
 
     Errors:
@@ -169,8 +169,9 @@ def probe(file: LiveFile, plan_id: str, acts: Acts) -> None:
         acts.unlink(temporary)
         descriptor = acts.create(temporary)
         try:
-            if file.kind == "file":
-                _dress(descriptor, file, temporary, acts)
+            given = wanted if wanted.kind == "file" else file  # what is deleted may have to be put back
+            if given.kind == "file":
+                _dress(descriptor, given, temporary, acts)
         finally:
             os.close(descriptor)
             acts.unlink(temporary)

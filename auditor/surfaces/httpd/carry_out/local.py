@@ -118,8 +118,8 @@ class LocalMachine:
 
     async def stage(self, pairs: Pairs) -> None:
         """Probes each file, then writes the new bytes into the plan's folder."""
-        for live, _ in pairs:
-            files.probe(live, self.options.plan_id, self.acts)
+        for live, wanted in pairs:
+            files.probe(live, wanted, self.options.plan_id, self.acts)
         try:
             self._staged = write_stage(self.folder / "stage", pairs, self.acts)
         except OSError as error:
