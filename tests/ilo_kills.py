@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from auditor.model.catalogue import Catalogue
 from auditor.model.plan import Cohort, Direction, Origin, Plan, Proposal, Step, Wave, Wish
 from auditor.model.resource import parse_address
 from auditor.model.value import Value
@@ -30,6 +31,7 @@ from auditor.surfaces.interface import ActOptions, InterpretOptions
 from tests.virtual_ilo import PASSWORD, SEALER, USERNAME, collection, target
 
 PLAN = "ab" * 32
+_OF_UPDATES = {"/redfish/v1/UpdateService": ("Oem",)}
 _MADE = ("/SNMPAlertDestinations", "/Subscriptions")
 Way = Literal["forward", "back", "recover"]
 State = dict[str, Json]
@@ -43,6 +45,8 @@ class Site:
     folder: Path
     steps: tuple[Step, ...] = ()
     told: list[str] = field(default_factory=list)
+    catalogue: Catalogue | None = None
+    artefacts: dict[str, Path] = field(default_factory=dict)
     _attempts: Iterator[int] = field(default_factory=itertools.count)
     _journal: Path = Path()
 
@@ -56,8 +60,8 @@ class Site:
     def proposal(self, *wishes: tuple[str, Value | None]) -> Proposal:
         """What is proposed for wishes, against what the iLO holds."""
         asked = tuple(Wish(parse_address(address), value) for address, value in wishes)
-        state = self.ilo.state
-        return propose(asked, collection({uri: state.get(uri) for uri in state.uris()}), InterpretOptions())
+        state, known = self.ilo.state, InterpretOptions(catalogue=self.catalogue)
+        return propose(asked, collection({uri: state.get(uri) for uri in state.uris()}), known)
 
     def afresh(self) -> None:
         """Begins a journal of its own."""
@@ -65,30 +69,30 @@ class Site:
 
     def state(self) -> State:
         """All that the iLO holds, but the words of the last POST. Members that a plan makes count by what they say:
-        where they stand is the iLO's choice."""
+        where they stand is the iLO's choice. Artefacts that lie ready install nothing, and count for nothing."""
         found: State = {}
         members: list[str] = []
         for uri in self.ilo.state.uris():
             body = self.ilo.state.get(uri)
             if uri.rsplit("/", 1)[0].endswith(_MADE):
                 members.append(str(sorted(_without(body, "@odata.id", "@odata.type", "Id").items())))
-            elif not uri.endswith(_MADE):
-                found[uri] = _without(body, "@Redfish.Settings")
+            elif not uri.endswith(_MADE) and "/ComponentRepository" not in uri:
+                found[uri] = _without(body, "@Redfish.Settings", *_OF_UPDATES.get(uri, ()))
         return {**found, "members": list[Json](sorted(members))}
 
     def run(self, way: Way) -> None:
         """Carries the steps out, or takes back what an ended run left."""
         asyncio.run(self._run(way))
 
-    def killed_at(self, way: Way, point: int) -> bool:
-        """Whether the run was killed at that point; False: it came to its end before."""
+    def killed_at(self, way: Way, point: int, *, reads: bool = True) -> bool:
+        """Whether the run was killed at that point; False: it came to its end. With ``reads`` GETs are points too."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the iLO's thread holds nothing that the child needs
             child = os.fork()
         if child == 0:
             code = 1
             try:
-                with _counted(point):
+                with _counted(point, reads):
                     self.run(way)
                 code = 0
             finally:
@@ -128,7 +132,8 @@ class Site:
             "AUDITOR_ILO_PASSWORD": PASSWORD,
             "XDG_STATE_HOME": str(self.folder),
         }
-        acting = ActOptions(plan, PLAN, journal, SEALER, environment, self.told.append, 1.0)
+        acting = ActOptions(plan, PLAN, journal, SEALER, environment, self.told.append, 1.0,
+                            artefacts=self.artefacts)  # fmt: skip
         done = IloTransaction(where, where.location, self.steps, journal.direction, acting, 0.005, 2.0)  # type: ignore[arg-type]
         try:
             if way == "recover":
@@ -152,7 +157,7 @@ def site(folder: Path, source: str = "ilo5") -> Iterator[Site]:
 
 
 @contextmanager
-def _counted(at: int) -> Iterator[None]:
+def _counted(at: int, reads: bool) -> Iterator[None]:
     """Kills this process at the n-th point."""
     points = itertools.count(1)
 
@@ -169,6 +174,8 @@ def _counted(at: int) -> Iterator[None]:
         reached()
 
     async def counted_send(*arguments: Any, **named: Any) -> Any:
+        if arguments[2] == "GET" and not reads:
+            return await send(*arguments, **named)
         reached()
         answer = await send(*arguments, **named)
         reached()

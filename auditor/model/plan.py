@@ -118,8 +118,28 @@ class RedfishDelete(
     uri: str = ""
 
 
+class FirmwareUpdate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="ilo.firmware"):
+    """Installs a version of a component through the iLO's repository and update task queue.
+
+    ``uris`` are the component's members of the firmware inventory, all of which the artefact is for. ``file`` and
+    ``sha256`` name the artefact as the fleet's catalogue does.
+    """
+
+    uris: tuple[str, ...]
+    file: str
+    sha256: str
+    version: str
+
+
 Change: TypeAlias = (
-    DirectiveEdit | FileChange | LinkChange | RedfishPatch | BiosAttributes | RedfishCreate | RedfishDelete
+    DirectiveEdit
+    | FileChange
+    | LinkChange
+    | RedfishPatch
+    | BiosAttributes
+    | RedfishCreate
+    | RedfishDelete
+    | FirmwareUpdate
 )
 
 

@@ -18,7 +18,8 @@ from auditor.model.plan import (
 from auditor.model.resource import Address
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected, Interpretation, hides
-from auditor.model.value import Many, Undetermined, Value, show
+from auditor.model.value import Many, Undetermined, Value, Version, show
+from auditor.policy.versions import same_version
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _attribute(condition: AttributeIs, seen: Seen) -> Held:
         found = value_at(seen.interpretation, address)
     if isinstance(found, Undetermined):
         return Held(text, False, f"{address} was to be {wanted} and cannot be known: {found.cause}")
-    if found != condition.value:
+    if not alike(found, condition.value):
         return Held(text, False, f"{address} is {_shown(found)}, not {wanted}")
     hidden = hides(seen.interpretation.gaps, address.kind) if found is None else ()
     if hidden:
@@ -181,6 +182,13 @@ def value_at(interpretation: Interpretation, address: Address) -> Value | None:
     """The value of an attribute; None where the resource or the attribute is not there."""
     resource = interpretation.find(address.kind, address.name)
     return None if resource is None else resource.value(address.attribute)
+
+
+def alike(one: Value | None, other: Value | None) -> bool:
+    """Whether two values are the same; versions need not be written alike."""
+    if isinstance(one, Version) and isinstance(other, Version):
+        return same_version(one.text, other.text) is True
+    return one == other
 
 
 Values = dict[tuple[str, str, str], Value]
@@ -200,14 +208,15 @@ def changed(
 ) -> tuple[Effect, ...]:
     """The attributes whose values differ, sorted by address.
 
-    ``ignored`` are (kind, name, attribute); an empty name means every resource of the kind. A value that cannot be
+    ``ignored`` are (kind, name, attribute); an empty name means every resource of the kind, and with an empty attribute
+    all that is said of them. A value that cannot be
     known before and after has not changed.
     """
     effects: list[Effect] = []
     for key in sorted(before.keys() | after.keys()):
         kind, name, attribute = key
         old, new = before.get(key), after.get(key)
-        if old == new or key in ignored or (kind, "", attribute) in ignored:
+        if old == new or not ignored.isdisjoint((key, (kind, "", attribute), (kind, "", ""))):
             continue
         if isinstance(old, Undetermined) and isinstance(new, Undetermined):
             continue
@@ -222,5 +231,5 @@ def unlisted(found: Sequence[Effect], listed: Sequence[Effect]) -> tuple[Effect,
         effect
         for effect in found
         if (key := (effect.address.kind, effect.address.name, effect.address.attribute)) not in promised
-        or promised[key] != effect.after
+        or not alike(effect.after, promised[key])
     )

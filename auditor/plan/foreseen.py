@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from auditor.model.plan import Cohort, Effect, RedfishCreate
+from auditor.model.plan import Cohort, Effect, FirmwareUpdate, RedfishCreate
 from auditor.model.resource import Attribute, KindSpec, Resource, make_resource
 from auditor.model.snapshot import Interpretation
 
@@ -53,3 +53,14 @@ def filled_in(cohort: Cohort, kinds: Iterable[KindSpec]) -> frozenset[tuple[str,
     members = {(kind, name) for kind, name, _ in told if makes and kind in specs}
     open_ = {(kind, name, spec.name) for kind, name in members for spec in specs[kind].attributes}
     return frozenset(open_ - told)
+
+
+def moved_by_firmware(cohort: Cohort) -> frozenset[tuple[str, str, str]]:
+    """What an update changes besides the version it installs: where that is shown too, and with a ROM its BIOS."""
+    if not any(isinstance(step.change, FirmwareUpdate) for step in cohort.steps):
+        return frozenset()
+    found = {("ilo.manager", "", name) for name in ("firmware_version", "system_rom_version", "some_pending_reset")}
+    names = {one.address.name.casefold() for one in cohort.effects if one.address.kind == "ilo.firmware"}
+    if any("rom" in name.split() for name in names):
+        found |= {("ilo.bios", "", ""), ("ilo.boot", "", ""), ("ilo.firmware", "Redundant System ROM", "version")}
+    return frozenset(found)

@@ -19,7 +19,7 @@ from auditor.model.secret import Sealer
 from auditor.model.value import show
 from auditor.plan.around import RunCommand, run_after, run_before
 from auditor.plan.build import cohort_of
-from auditor.plan.conditions import Held, Seen, changed, examine, stale, unlisted, value_at, values_of
+from auditor.plan.conditions import Held, Seen, alike, changed, examine, stale, unlisted, value_at, values_of
 from auditor.plan.confirming import seen_again, settled
 from auditor.plan.journal import FileJournal
 from auditor.surfaces.interface import Caveat, DeadlineAct, Journal, Observe, Transaction, ignore
@@ -289,7 +289,7 @@ class Machine:
         missed = tuple(
             (f"{effect.address} was to become {_shown(effect.after)}", False)
             for effect in cohort.effects
-            if effect.address.attribute and value_at(after.interpretation, effect.address) != effect.after
+            if effect.address.attribute and not alike(value_at(after.interpretation, effect.address), effect.after)
         )
         return _checks(held) + (missed or (("nothing else changed", True),))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from auditor.errors import InputError
 from auditor.model.catalogue import Catalogue, CatalogueVersion
+from auditor.model.plan import FirmwareUpdate, Step
 
 if TYPE_CHECKING:
     from auditor.services.fleet import Fleet
@@ -47,6 +48,23 @@ def load_catalogue_files(paths: Sequence[Path]) -> Catalogue:
 def artefact_path(version: CatalogueVersion) -> Path | None:
     """Where a version's artefact stands, whether it is there or not; None where it has none."""
     return Path(version.file).parent / version.artefact.file if version.artefact else None
+
+
+def artefacts_of(fleet: Fleet, steps: Sequence[Step]) -> dict[str, Path]:
+    """The files that a plan's firmware steps may need and that are at hand, by their SHA-256.
+
+    Errors:
+        InputError: as of :func:`load_catalogue_files`.
+    """
+    if not any(isinstance(step.change, FirmwareUpdate) for step in steps):
+        return {}
+    found: dict[str, Path] = {}
+    for component in (fleet_catalogue(fleet) or Catalogue(())).components:
+        for version in component.versions:
+            path = artefact_path(version)
+            if path is not None and version.artefact is not None and path.exists():
+                found[version.artefact.sha256] = path
+    return found
 
 
 def _content(path: Path) -> bytes:

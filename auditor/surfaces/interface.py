@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, runtime_checkable
 
 import msgspec
 
+from auditor.model.catalogue import Catalogue
 from auditor.model.declared import Declaration
 from auditor.transport.log_ins import LogIns
 from auditor.transport.shared import Shared
@@ -61,7 +62,8 @@ class InterpretOptions(msgspec.Struct, frozen=True):
     """What a person knows better than the collection: httpd's version, defines, environment and modules.
 
     ``modules`` are compiled in; with ``no_other_modules`` these are all, beside the core that is always there.
-    ``declared`` are the hops in front and behind, and the load, which no configuration says.
+    ``declared`` are the hops in front and behind, and the load, which no configuration says. ``catalogue`` is the
+    fleet's firmware catalogue, where firmware is asked for.
     """
 
     httpd_version: str = ""
@@ -70,6 +72,7 @@ class InterpretOptions(msgspec.Struct, frozen=True):
     modules: tuple[str, ...] = ()
     no_other_modules: bool = False
     declared: tuple[Declaration, ...] = ()
+    catalogue: Catalogue | None = None
 
 
 class Journal(Protocol):
@@ -97,7 +100,8 @@ class ActOptions(msgspec.Struct, frozen=True):
 
     ``log_ins`` are those of the whole run. ``holder`` names who locks a target, the same in every run of a fleet on one
     controller, and of no other. ``confirm_within_s`` are the seconds after which the target takes the change back by
-    itself unless it is confirmed; 0: never.
+    itself unless it is confirmed; 0: never. ``artefacts`` are the files of the firmware catalogue that are at hand, by
+    SHA-256.
     """
 
     plan: Plan
@@ -109,6 +113,7 @@ class ActOptions(msgspec.Struct, frozen=True):
     deadline_s: float = 900.0
     holder: str = "another run"
     confirm_within_s: int = 0
+    artefacts: Mapping[str, Path] = msgspec.field(default_factory=dict)
     log_ins: LogIns = msgspec.field(default_factory=LogIns)
 
 

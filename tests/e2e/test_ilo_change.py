@@ -13,6 +13,7 @@ import pytest
 
 from auditor.surfaces.ilo.remembered import place_of
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
+from tests.fakes.firmware import firmware
 from tests.fakes.fleets import TestFleet
 from tests.virtual_ilo import PASSWORD, SNMP, USERNAME
 
@@ -234,3 +235,23 @@ def test_a_destination_that_a_baseline_names_is_made_and_one_with_a_community_ne
 def _addresses(ilo: VirtualIlo) -> list[str]:
     head = f"{SNMP}/SNMPAlertDestinations/"
     return sorted(str(ilo.state.get(uri)["AlertDestination"]) for uri in ilo.state.uris() if uri.startswith(head))
+
+
+def test_firmware_is_updated_from_the_fleet_s_catalogue_and_rolled_back(tmp_path: Path, ssh_keygen: str) -> None:
+    async def story() -> None:
+        async with VirtualIlo("ilo5", USERNAME, PASSWORD) as ilo:
+            auditor = Commands(tmp_path, ilo)
+            folder = auditor.fleet.root / "firmware"
+            folder.mkdir()
+            firmware(folder)
+            settings = auditor.fleet.root / "auditor.yaml"
+            settings.write_text(f"{settings.read_text()}firmware_catalogue: [firmware/catalogue.yaml]\n")
+            plan, text = await auditor.plan('web1/ilo:ilo.firmware["Power Supply Firmware (Bay 1)"].version=2.10')
+            assert "Power_Supply_Firmware-2.10.fwpkg" in text
+            inventory = "/redfish/v1/UpdateService/FirmwareInventory"
+            await auditor("apply", plan)
+            assert [ilo.state.get(f"{inventory}/{number}")["Version"] for number in (4, 5)] == ["2.10"] * 2
+            assert "as before, verified" in await auditor("rollback", plan)
+            assert [ilo.state.get(f"{inventory}/{number}")["Version"] for number in (4, 5)] == ["2.00"] * 2
+
+    asyncio.run(story())

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from auditor.model.value import Boolean, Number, Text, Value
+from auditor.model.value import Boolean, Number, Text, Value, Version
+from tests.fakes.firmware import FIRMWARE, firmware
 from tests.ilo_kills import Site, Way, site
 from tests.virtual_ilo import PENDING
 
@@ -29,20 +30,20 @@ PLANS: dict[str, Wishes] = {
 }
 
 
-def _every_point(place: Site, way: Way) -> int:
+def _every_point(place: Site, way: Way, *, step: int = 1, first: int = 1, reads: bool = True) -> int:
     """Kills a run at each of its points, then recovers; how many there were. It begins and ends in the same state."""
-    before, point = place.state(), 0
+    before, point = place.state(), first - step
     while True:
-        point += 1
+        point += step
         if way == "forward":
             place.afresh()
-        if not place.killed_at(way, point):
-            return point - 1
+        if not place.killed_at(way, point, reads=reads):
+            return point - step
         if place.unfinished:
             place.run("recover")
             assert place.state() == before, f"{way} killed at {point}"
         else:  # killed before it began, or after its outcome was on disk
-            assert point < 3 or place.state() != before, f"{way} killed at {point}"
+            assert point < 4 or place.state() != before, f"{way} killed at {point}"
             if place.state() != before:
                 return point
 
@@ -70,6 +71,21 @@ def test_what_somebody_else_set_for_the_next_boot_waits_again_wherever_a_rollbac
         assert _every_point(place, "back") > 40
         assert place.ilo.state.pending() == {"AdminName": "somebody"}
         assert place.ilo.state.bios()["AdminName"] != "somebody"
+
+
+@pytest.mark.parametrize(("first", "component"), list(enumerate(FIRMWARE, 1)))
+def test_killed_at_an_update_of_firmware(tmp_path: Path, first: int, component: str) -> None:
+    """At every third point (journal, and requests that change something), another third for each component."""
+    with site(tmp_path) as place:
+        place.catalogue, place.artefacts = firmware(tmp_path)
+        place.ilo.state.set("/redfish/v1/UpdateService/FirmwareInventory/1", "/Version", "3.11")
+        address = f'web1/ilo:ilo.firmware["{component}"].version'
+        place.plan((address, Version(FIRMWARE[component])))
+        before = place.state()
+        assert _every_point(place, "forward", step=3, first=first, reads=False) > 30
+        assert place.state() != before
+        assert _every_point(place, "back", step=3, first=first, reads=False) > 15
+        assert place.state() == before
 
 
 EVERYTHING = (SETTING, *MADE, GONE, RESET, POWER, PROFILE)

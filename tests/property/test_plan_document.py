@@ -15,6 +15,7 @@ from auditor.model.plan import (
     Effect,
     FileChange,
     FindingRef,
+    FirmwareUpdate,
     LinkChange,
     LinkIs,
     NothingAt,
@@ -61,6 +62,7 @@ change = st.one_of(
     st.builds(BiosAttributes, text, text, pairs),
     st.builds(RedfishCreate, text, pairs),
     st.builds(RedfishDelete, text, pairs, text),
+    st.builds(FirmwareUpdate, st.lists(text, max_size=2).map(tuple), text, text, text),
 )
 condition = st.one_of(
     st.builds(DocumentIs, text, text),

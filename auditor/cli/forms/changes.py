@@ -17,6 +17,7 @@ from auditor.model.plan import (
     DirectiveEdit,
     Effect,
     FileChange,
+    FirmwareUpdate,
     LinkChange,
     NoUndo,
     OutcomeOf,
@@ -261,6 +262,8 @@ def _place(step: Step) -> str:
             return one_line(change.collection)
         case RedfishDelete():
             return one_line(change.uri or change.collection)
+        case FirmwareUpdate():
+            return one_line(change.file)
 
 
 def _change(step: Step, words: Words) -> Iterable[str]:
@@ -276,6 +279,8 @@ def _change(step: Step, words: Words) -> Iterable[str]:
             yield from (f"      + → {one_line(text)}" for text in (change.after,) if text is not None)
         case RedfishPatch():
             yield from (f"      {one_line(pointer)} = {one_line(value)}" for pointer, value in change.members)
+        case FirmwareUpdate():
+            yield f"      {one_line(change.version)}  SHA-256 {change.sha256[:16]}…"
         case RedfishCreate() | RedfishDelete():
             sign = "+" if isinstance(change, RedfishCreate) else "-"
             yield from (f"      {sign} {one_line(pointer)} = {one_line(value)}" for pointer, value in change.members)

@@ -15,6 +15,7 @@ from auditor.model.event import Event, EventEffect, EventKind
 from auditor.model.plan import (
     DirectiveEdit,
     FileChange,
+    FirmwareUpdate,
     LinkChange,
     OutcomeOf,
     Plan,
@@ -28,7 +29,7 @@ from auditor.plan.approvals import Keygen, Signer, Subject, Verdict, judge
 from auditor.plan.build import cohort_of, disruption_of, stamp
 from auditor.plan.conditions import Seen
 from auditor.plan.folder import StoredPlan
-from auditor.plan.foreseen import filled_in
+from auditor.plan.foreseen import filled_in, moved_by_firmware
 from auditor.plan.rehearsal import digest_of
 from auditor.plan.rules import ApprovalRules
 from auditor.plan.signers import Signers, read_signers
@@ -274,6 +275,8 @@ def _document_of(step: Step) -> str:
             return name
         case RedfishCreate(collection=name) | RedfishDelete(collection=name):
             return name
+        case FirmwareUpdate(uris=names):
+            return names[0] if names else ""
         case other:
             return other.uri
 
@@ -286,7 +289,8 @@ def traces_of(plan: Plan, target: Target) -> frozenset[tuple[str, str, str]]:
     """
     found = {("ilo.bios", "", name) for name in ("pending", "verdict", "rejected")}
     found |= {("httpd.server", "", name) for name in ("changed_not_loaded", "restart_needed")}
-    found |= filled_in(cohort_of(plan, target.name), surface(target.surface).kinds)
+    cohort = cohort_of(plan, target.name)
+    found |= filled_in(cohort, surface(target.surface).kinds) | moved_by_firmware(cohort)
     if isinstance(target.location, SshTree):
         found |= _traces_there(plan, target, target.location.path)
         return frozenset(found) | _traces_of_whole(plan, target)

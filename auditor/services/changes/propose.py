@@ -21,6 +21,7 @@ from auditor.plan.folder import write_author_signature, write_plan
 from auditor.plan.foreseen import foreseen
 from auditor.plan.waits import waiting_notes
 from auditor.plan.waves import Waves
+from auditor.services.catalogue import fleet_catalogue
 from auditor.services.changes.by_baseline import wishes_of_baselines
 from auditor.services.changes.desk import Desk, moment, plan_event, told
 from auditor.services.changes.restore import restore_files, restore_values
@@ -236,6 +237,8 @@ async def _proposals(desk: Desk, wishes: Sequence[Wish]) -> tuple[tuple[Observed
 
 def _proposed(desk: Desk, seen: Observed, wishes: tuple[Wish, ...]) -> Proposal:
     options = interpret_options_for(seen.target, InterpretOptions(), desk.fleet)
+    if any(wish.address.kind == "ilo.firmware" for wish in wishes):
+        options = msgspec.structs.replace(options, catalogue=fleet_catalogue(desk.fleet))
     made = certain(surface(seen.target.surface).propose(wishes, seen.collected, options))
     notes = (*made.notes, *waiting_notes(seen.interpretation.waiting, made.steps)) if made.steps else made.notes
     return msgspec.structs.replace(made, notes=notes)

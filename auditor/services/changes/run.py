@@ -28,6 +28,7 @@ from auditor.plan.journal import (
 )
 from auditor.plan.machine import Machine, Reach
 from auditor.plan.rehearsal import objections
+from auditor.services.catalogue import artefacts_of
 from auditor.services.changes.approve import record_found
 from auditor.services.changes.around import command_for
 from auditor.services.changes.confirm import refuse_unconfirmable
@@ -289,6 +290,7 @@ class PlanRun:
                 log_ins=self.desk.log_ins,
                 holder=self.desk.holder,
                 confirm_within_s=self.confirm_within_s,
+                artefacts=artefacts_of(self.desk.fleet, steps),
             )
             return surface(target.surface).begin(target, steps, direction, options)
 

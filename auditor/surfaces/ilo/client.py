@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -108,7 +108,7 @@ class IloClient:
         self._refused: CollectError | None = None
         self._http: Wire | None = None
         self._redfish: AsyncRedfishClient | None = None
-        self._session = ""
+        self._session = self._token = ""
         self._pin: Pin | None = None
 
     async def __aenter__(self) -> Self:
@@ -175,6 +175,12 @@ class IloClient:
         """Sends a DELETE once; any status is an answer. Errors as for :meth:`post`."""
         return await self._write("DELETE", uri, None)
 
+    async def upload(self, uri: str, form: Callable[[str], tuple[bytes, str]]) -> Answer:
+        """Sends a form once; ``form`` gives its bytes and type for the session's key. Errors as for :meth:`post`."""
+        content, kind = form(self._token)
+        headers = {"Content-Type": kind, "Cookie": f"sessionKey={self._token}"}
+        return _answer(await self._send(self._client(), "POST", uri, content, headers))
+
     async def log_in_again(self) -> None:
         """Logs in anew after the iLO dropped its sessions (its own reset).
 
@@ -238,7 +244,7 @@ class IloClient:
         client: AsyncRedfishClient,
         method: str,
         path: str,
-        body: Body | None,
+        body: Body | bytes | None,
         headers: dict[str, str] | None = None,
     ) -> AsyncRestResponse:
         uri, _, query = path.partition("?")
@@ -308,6 +314,7 @@ class IloClient:
             one.refused()
         elif answer.ok and token:
             one.accepted()
+            self._token = token
             self._session = answer.location or path_of(str(answer.body.get("@odata.id", ""))) or ""
             self._redfish = AsyncRedfishClient(str(base_url(self.endpoint)), session=self._http, session_key=token)
         return answer

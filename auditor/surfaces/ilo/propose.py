@@ -20,6 +20,7 @@ from auditor.model.plan import (
     BiosAttributes,
     Disruption,
     Effect,
+    FirmwareUpdate,
     Proposal,
     RedfishCreate,
     RedfishDelete,
@@ -39,6 +40,8 @@ from auditor.surfaces.ilo.dependencies import settle
 from auditor.surfaces.ilo.kinds import MADE
 from auditor.surfaces.ilo.members import Member, member
 from auditor.surfaces.ilo.propose_bios import propose_bios
+from auditor.surfaces.ilo.propose_firmware import KIND as FIRMWARE
+from auditor.surfaces.ilo.propose_firmware import foresee_firmware, propose_firmware, with_rom_note
 from auditor.surfaces.ilo.propose_members import (
     creation,
     foresee_made,
@@ -72,7 +75,7 @@ class _Setting(msgspec.Struct, frozen=True):
 def propose(
     wishes: tuple[Wish, ...],
     collected: Collected,
-    options: InterpretOptions,  # noqa: ARG001 - the surface's face
+    options: InterpretOptions,
 ) -> Proposal:
     """The least steps that fulfil the wishes, with every effect."""
     bodies = Bodies(collected)
@@ -85,7 +88,11 @@ def propose(
     patches: list[_Setting] = []
     bios: dict[str, dict[str, Wish]] = {}
     made = _memberships(wishes, bodies, before, gaps, refusals)
-    for wish in (one for one in wishes if one.address.kind not in MADE or _is_setting(one, wishes, before)):
+    updates, refused_updates = propose_firmware(
+        tuple(one for one in wishes if one.address.kind == FIRMWARE), bodies, before, gaps, options.catalogue
+    )
+    refusals += refused_updates
+    for wish in (one for one in wishes if _is_setting(one, wishes, before)):
         try:
             if wish.address.kind == "ilo.bios":
                 bios.setdefault(wish.address.name, {})[wish.address.attribute] = wish
@@ -93,8 +100,11 @@ def propose(
                 patches.append(setting)
         except RefusedWish as refused:
             refusals.append(str(refused))
-    steps = _in_order([*_patch_steps(patches), *made])
+    steps = [*_in_order([*_patch_steps(patches), *made]), *updates]
     found = [propose_bios(name, tuple(named.values()), bodies, before, gaps) for name, named in sorted(bios.items())]
+    if any(one.step for one in found) and any(with_rom_note(one) for one in updates):
+        refusals.append("another system ROM may bring other BIOS attributes: plan it and BIOS settings one by one.")
+        steps = [one for one in steps if one not in updates]
     steps += [one.step for one in found if one.step is not None]
     refusals += [why for one in found for why in one.refusals]
     asked = {wish.address.on("") for wish in wishes}
@@ -106,7 +116,7 @@ def propose(
         tuple(steps),
         effects,
         tuple(refusals),
-        _notes(wishes, before),
+        (*_notes(wishes, before), *dict.fromkeys(note for one in steps if (note := with_rom_note(one)))),
         limits=tuple(limit for one in found for limit in one.limits),
         allowed=tuple(allowed for one in found for allowed in one.allowed),
         undecided=tuple(undecided for one in found for undecided in one.undecided),
@@ -153,7 +163,9 @@ def _memberships(
 
 
 def _is_setting(wish: Wish, wishes: tuple[Wish, ...], before: Mapping[tuple[str, str], Resource]) -> bool:
-    """Whether a wish about a member sets something of one that is there and stays."""
+    """Whether a wish sets something, of a member only where that is there and stays."""
+    if wish.address.kind not in MADE:
+        return wish.address.kind != FIRMWARE
     key = (wish.address.kind, wish.address.name)
     alike = [one for one in wishes if (one.address.kind, one.address.name) == key]
     gone = any(one.address.attribute in ("", PRESENT.name) and one.value != Boolean(True) for one in alike)
@@ -269,7 +281,9 @@ def _values(resource: Resource | None) -> dict[str, Value]:
 def _foresee(bodies: Bodies, step: Step) -> None:
     """Puts the bodies in place that would be there after the step."""
     change = step.change
-    if isinstance(change, RedfishCreate):
+    if isinstance(change, FirmwareUpdate):
+        foresee_firmware(bodies, change)
+    elif isinstance(change, RedfishCreate):
         foresee_made(bodies, change)
     elif isinstance(change, RedfishDelete):
         foresee_removed(bodies, change)

@@ -62,11 +62,11 @@ class IloSurface:
 
         return begin(target, steps, direction, options)
 
-    async def copy(self, target: Target, _: tuple[Step, ...], folder: Path, options: CollectOptions) -> Copy:
+    async def copy(self, target: Target, steps: tuple[Step, ...], folder: Path, options: CollectOptions) -> Copy:
         """What a virtual iLO needs; see :func:`auditor.surfaces.ilo.carry_out.copying.copy`."""
         from auditor.surfaces.ilo.carry_out.copying import copy
 
-        return await copy(target, folder, options)
+        return await copy(target, steps, folder, options)
 
     def stand_in(self, target: Target, folder: Path) -> AbstractAsyncContextManager[StandIn]:
         """A virtual iLO on loopback."""

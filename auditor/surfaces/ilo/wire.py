@@ -98,9 +98,12 @@ class Wire:
         headers: CIMultiDict[str],
         params: Mapping[str, str] | None = None,
         json: object = None,
+        data: bytes | None = None,
         allow_redirects: bool = False,
     ) -> _Exchange:
         """One request, as ``aiohttp.ClientSession.request``; ``url`` is one of this server's.
+
+        ``data`` is sent as it is, under the type that ``headers`` give it.
 
         Errors, on entering:
             aiohttp.ClientError: there is no connection, or no whole answer; :class:`NoHttpError` and
@@ -111,7 +114,7 @@ class Wire:
         if allow_redirects:
             raise ValueError("no redirect is followed here")
         target = url.extend_query(params) if params else url
-        return _Exchange(self._exchange(method, target.raw_path_qs, headers, json))
+        return _Exchange(self._exchange(method, target.raw_path_qs, headers, json if data is None else data))
 
     async def close(self) -> None:
         """Ends every connection."""
@@ -126,7 +129,7 @@ class Wire:
         try:
             received = await _answered(connection, request)
         except BaseException as error:
-            connection.close()
+            _abandon(connection)
             if isinstance(error, OSError) and not isinstance(error, (aiohttp.ClientError, TimeoutError)):
                 raise aiohttp.ClientOSError(*error.args) from error
             raise
@@ -141,7 +144,7 @@ class Wire:
             rested = self._clock() - since
             if protocol is not None and protocol.is_connected() and not protocol.should_close and rested <= _IDLE_S:
                 return connection
-            connection.close()
+            _abandon(connection)
         return await self._connector.connect(self._place, [], self._opening)
 
     def _written(self, method: str, path: str, headers: CIMultiDict[str], body: object) -> bytes:
@@ -149,13 +152,22 @@ class Wire:
             raise ValueError("a header would hold a control character")
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         content = b""
-        if body is not None:
+        if isinstance(body, bytes):
+            content = body
+        elif body is not None:
             content = json.dumps(body).encode()
             lines += "Content-Type: application/json\r\n"
         if method != "GET":
             lines += f"Content-Length: {len(content)}\r\n"
         head = f"{method} {path} HTTP/1.1\r\n{self._host}{lines}{_ALWAYS}\r\n"
         return head.encode("utf-8", "surrogateescape") + content
+
+
+def _abandon(connection: Connection) -> None:
+    """Closes a connection at once: whoever is on the other side may not be there to say farewell to."""
+    if connection.transport is not None:
+        connection.transport.abort()
+    connection.close()
 
 
 async def _answered(connection: Connection, request: bytes) -> Received:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -83,16 +83,12 @@ class BiosChange:
         await self.put_back()
         return [*filter(None, said), "POST accepted the settings"]
 
-    async def take_back(self, back: Sequence[Setting], acts: Mapping[str, Mapping[str, str]]) -> list[str]:
+    async def take_back(self, back: Sequence[Setting]) -> list[str]:
         """Current values decide: what has not taken effect is taken out of the pending settings, without a reset.
-
-        ``acts`` are the details of what was announced, by act.
 
         Errors:
             ApplyError: somebody else changed a setting meanwhile, or POST does not end.
         """
-        if RESET in acts:
-            await self._await_reset(acts[RESET])
         applied: list[Setting] = []
         said: list[str] = []
         for setting in back:
@@ -136,26 +132,51 @@ class BiosChange:
         journal.done(step, RESET, system=system)
         return f"system reset ({kind}), POST finished"
 
+    async def restart(self, step: str, look: Callable[[], Awaitable[bool]]) -> str:
+        """Resets the only system, and waits until ``look`` finds what was to come of it and POST is over.
+
+        Errors:
+            RefusedError: there is not one system that can be restarted.
+            ApplyError: the iLO refuses, or it is not found in time.
+        """
+        system, target, kind = await self.reset_target("")
+        journal, deadline_s = self.line.options.journal, self.line.options.deadline_s
+        journal.intent(step, RESET, system=system, kind=kind)
+        refusal = await self.line.sent((await self.line.client()).post(target, {"ResetType": kind}), target)
+        if refusal:
+            journal.failed(step, RESET, why=refusal)
+            raise ApplyError(refusal, where=self.line.place(target))
+        name = self.line.target.name
+        self.line.options.observe(f"{name}: {kind} sent, waiting for POST, at most {deadline_s / 60:.0f} min")
+
+        async def over() -> bool | None:
+            return True if await look() and members.post_is_over(await self.line.body(system)) else None
+
+        if await self.line.poll(over, deadline_s) is None:
+            raise ApplyError(f"the reset brought nothing about within {deadline_s:g} s.", where=self.line.place(system))
+        journal.done(step, RESET, system=system)
+        return f"system reset ({kind}), POST finished"
+
     async def reset_target(self, bios: str) -> tuple[str, str, str]:
         """The system that the BIOS at ``bios`` belongs to, its reset action, and the kind of restart.
+
+        Without ``bios`` the only system is meant.
 
         Errors:
             RefusedError: no system of this iLO has these BIOS settings, or it cannot be restarted.
         """
         systems = link(await self.line.body(ROOT), "/Systems") or f"{ROOT}Systems"
         listed = at(await self.line.body(systems), "/Members")
-        for one in listed[:MOST_MEMBERS] if isinstance(listed, list) else ():
-            uri = link(one, "")
-            if uri is None:
-                continue
+        uris = [uri for one in (listed[:MOST_MEMBERS] if isinstance(listed, list) else ()) if (uri := link(one, ""))]
+        for uri in uris:
             body = await self.line.body(uri)
-            if same_path(_bios_of(body) or "", bios):
+            if same_path(_bios_of(body) or "", bios) if bios else len(uris) == 1:
                 target, kind = members.reset_action(body, "ComputerSystem.Reset")
                 if target and kind:
                     return uri, target, kind
         raise RefusedError(
-            "the system that these BIOS settings belong to cannot be restarted from here.",
-            where=self.line.place(bios),
+            "the system that this belongs to cannot be restarted from here.",
+            where=self.line.place(bios or systems),
             untouched="Nothing was changed.",
         )
 
@@ -265,10 +286,13 @@ class BiosChange:
                 where=self.line.place(bios),
             )
 
-    async def _await_reset(self, detail: Mapping[str, str]) -> None:
+    async def await_reset(self, detail: Mapping[str, str]) -> None:
         """Waits for the POST that our reset has started: what it applies must be known before anything is set back.
 
-        Where no new verdict comes for a while, the reset was never sent.
+        ``detail`` is that of the announced reset. Where no new verdict comes for a while, it was never sent.
+
+        Errors:
+            ApplyError: the system does not get through POST.
         """
         system, before, bios = detail.get("system", ""), detail.get("mark", ""), detail.get("bios", "")
         patience = min(self.line.options.deadline_s / 5, 180.0)
@@ -281,7 +305,8 @@ class BiosChange:
             body = await self.line.body(system)
             return body if members.post_is_over(body) else None
 
-        await self.line.poll(verdict, patience)
+        if bios:
+            await self.line.poll(verdict, patience)
         if await self.line.poll(quiet, self.line.options.deadline_s) is None:
             raise ApplyError("the system does not get through POST.", where=self.line.place(system))
 

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from auditor.errors import RefusedError
+from auditor.model.plan import FirmwareUpdate, Step
 from auditor.model.snapshot import Collected
 from auditor.model.target import IloEndpoint, Target
 from auditor.surfaces.ilo.collect import collect
@@ -20,14 +21,17 @@ _FILE: Final = "documents.msgpack"
 _USER, _USER_ENV, _PASSWORD_ENV = "rehearsal", "AUDITOR_REHEARSAL_USER", "AUDITOR_REHEARSAL_PASSWORD"
 
 
-async def copy(target: Target, folder: Path, options: CollectOptions) -> Copy:
+async def copy(target: Target, steps: tuple[Step, ...], folder: Path, options: CollectOptions) -> Copy:
     """Reads the iLO in full and keeps its documents below ``folder``; nothing is changed.
 
     Errors:
-        RefusedError: it cannot be read, or a part of it is missing that a virtual one would then lack.
+        RefusedError: firmware is to be updated, it cannot be read, or a part of it is missing that a virtual one would
+            then lack.
     """
     if not isinstance(target.location, IloEndpoint):
         raise RefusedError("it is no iLO that can be reached")
+    if any(isinstance(step.change, FirmwareUpdate) for step in steps):
+        raise RefusedError("a copy has no firmware: an update shows on the machine itself only")
     collected = await collect(target, options)
     whole = [gap for gap in collected.gaps if not gap.kinds]
     if not collected.documents or whole:

@@ -68,7 +68,14 @@ class Line:
         return self._client
 
     async def read(self, uri: str) -> Answer:
-        """A resource as it is now."""
+        """A resource as it is now; a session that was ended more often than a client renews it is begun anew."""
+        client = await self.client()
+        try:
+            return await client.get(uri)
+        except CollectError:
+            if client.lost is None:
+                raise
+        await self.log_out()
         return await (await self.client()).get(uri)
 
     async def body(self, uri: str) -> Body:
@@ -90,6 +97,13 @@ class Line:
         listed = at(await self.body(managers), "/Members")
         uri = link(listed[0], "") if isinstance(listed, list) and listed else None
         return await self.body(uri) if uri else {}
+
+    async def patient(self, request_s: float) -> IloClient:
+        """Another client whose requests may take that long; it is logged out with the first."""
+        await self.client()
+        credentials = credentials_of(self.endpoint, self.options.environment)
+        client = IloClient(self.endpoint, credentials, request_s=request_s, log_ins=self.options.log_ins)
+        return await self._held.enter_async_context(client)
 
     async def log_out(self) -> None:
         """Ends the session; the lock stays."""
@@ -146,16 +160,15 @@ class Line:
             ApplyError: it does not answer within five minutes.
         """
 
-        async def look() -> IloClient | None:
+        async def look() -> bool | None:
             try:
-                client = await self.client()
-                await client.get(ROOT + "Managers")
+                await self.read(ROOT + "Managers")
             except CollectError as error:
                 if error.cause == "refused" or error.cause == "not trusted":
                     raise
                 await self.log_out()
                 return None
-            return client
+            return True
 
         if await self.poll(look, BACK_WITHIN_S) is None:
             raise ApplyError(f"{self.target.name} does not answer any more.")
@@ -181,10 +194,29 @@ class Line:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 5.0)
 
+    @property
+    def run(self) -> str:
+        """The number of the present run in the journal."""
+        entries = self.options.journal.entries()
+        return entries[-1][3].get("run", "") if entries else ""
+
+    @property
+    def rolled_back(self) -> bool:
+        """Whether the journal says that the present run rolled the plan back."""
+        entries = self.options.journal.entries()
+        return bool(entries) and entries[-1][3].get("outcome") == "rolled back"
+
+    def done(self, step: str, act: str) -> Mapping[str, str]:
+        """The detail of the last such act of the present run that took place; empty where none did."""
+        found: Mapping[str, str] = {}
+        for of, what, mark, detail in self.options.journal.entries():
+            if (of, what, mark, detail.get("run", "")) == (step, act, "done", self.run):
+                found = detail
+        return found
+
     def begun(self) -> Begun:
         """What the present run has announced."""
-        entries = self.options.journal.entries()
-        run = entries[-1][3].get("run", "") if entries else ""
+        entries, run = self.options.journal.entries(), self.run
         begun: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
         for step, act, mark, detail in entries:
             if mark == "intent" and step and detail.get("run", "") == run:

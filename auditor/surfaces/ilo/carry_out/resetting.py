@@ -32,12 +32,18 @@ class IloReset:
             return False
         return any([await self.patching.reset_waits(one.uri) for one in needing])
 
-    async def reset(self, settings: Sequence[Setting]) -> str:
+    async def reset(self, settings: Sequence[Setting], *, done: bool = False) -> str:
         """Resets the iLO, and waits until it shows the settings as wanted, whichever way they go.
+
+        ``done``: something else may have reset it already; then it is asked whether anything waits for that.
 
         Errors:
             ApplyError: it offers or accepts no reset, does not come back, or does not show the settings.
         """
+        if done and not any([await self.patching.reset_waits(one.uri) for one in settings]):
+            for setting in settings:
+                await self.patching.until_wanted(setting)
+            return "the iLO was reset by its own update"
         target, kind = members.reset_action(await self.line.manager(), "Manager.Reset")
         if not target:
             raise ApplyError("the iLO offers no reset.", where=self.line.target.name)
@@ -52,7 +58,6 @@ class IloReset:
         await self.line.gone()
         await self.line.reached()
         for setting in settings:
-            if not setting.bios:
-                await self.patching.until_wanted(setting)
+            await self.patching.until_wanted(setting)
         journal.done(step, ILO_RESET, target=target)
         return "iLO reset; it answers again"

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from auditor.errors import RefusedError
-from auditor.model.plan import BiosAttributes, Direction, NoUndo, RedfishCreate, RedfishDelete, RedfishPatch, Step
+from auditor.model.plan import (
+    BiosAttributes,
+    Direction,
+    FirmwareUpdate,
+    NoUndo,
+    RedfishCreate,
+    RedfishDelete,
+    RedfishPatch,
+    Step,
+)
 from auditor.surfaces.ilo.carry_out import members
 from auditor.surfaces.ilo.carry_out.members import Members
 
@@ -53,7 +62,35 @@ class Membership:
         return Membership(self.step, self.collection, self.content, not self.wanted, self.uri, self.final)
 
 
-Act: TypeAlias = Setting | Membership
+@dataclass(frozen=True)
+class Image:
+    """An artefact and the version that it installs."""
+
+    file: str
+    sha256: str
+    version: str
+
+    @property
+    def name(self) -> str:
+        """The file's name, by which an iLO knows it."""
+        return self.file.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Flash:
+    """A component's firmware, at its places in the inventory; ``previous`` is None where nothing takes it back."""
+
+    step: str
+    uris: tuple[str, ...]
+    wanted: Image | None
+    previous: Image | None
+
+    def reverse(self) -> Flash:
+        """The same component, back."""
+        return Flash(self.step, self.uris, self.previous, self.wanted)
+
+
+Act: TypeAlias = Setting | Membership | Flash
 
 
 def act_of(step: Step, direction: Direction) -> Act:
@@ -89,11 +126,19 @@ def _forward(step: Step) -> Act:
             content = members.members_of(change)
             made = Membership(step.id, change.collection, content, wanted=False, uri=change.uri, final=final)
             same = isinstance(undo, NoUndo) or (undo.collection, undo.members) == (change.collection, change.members)
+        case FirmwareUpdate(), FirmwareUpdate() | NoUndo():
+            same = isinstance(undo, NoUndo) or undo.uris == change.uris
+            previous_image = None if isinstance(undo, NoUndo) else _image(undo)
+            made = Flash(step.id, change.uris, _image(change), previous_image)
         case _:
             raise RefusedError(f"step {step.id} is none of an iLO's.", untouched="Nothing was changed.")
     if not same:
         raise RefusedError(f"step {step.id} is taken back elsewhere.", untouched="Nothing was changed.")
     return made
+
+
+def _image(change: FirmwareUpdate) -> Image:
+    return Image(change.file, change.sha256, change.version)
 
 
 def shown(values: Members) -> str:

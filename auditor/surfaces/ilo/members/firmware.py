@@ -9,7 +9,7 @@ from auditor.surfaces.ilo.members.form import OEM, of, one
 FIRMWARE: Final = of(
     "ilo.firmware",
     "firmware",
-    one("version", "/Version", "version", "The installed version, as the vendor writes it."),
+    one("version", "/Version", "version", "The installed version, as the vendor writes it.", made=True),
     one("component", "/Name", "text", "What it is the firmware of."),
     one("device", f"{OEM}/DeviceContext", "text", "Where in the server."),
     one("device_class", f"{OEM}/DeviceClass", "text", "The class by which packages find it."),

@@ -22,8 +22,8 @@ class Member(msgspec.Struct, frozen=True):
     """One member of a resource of role ``role`` (:mod:`auditor.surfaces.ilo.links`) as an attribute of ``kind``.
 
     ``pointer`` is a JSON pointer (RFC 6901). ``licence`` names the feature of ``LicenseFeatures`` without which the
-    iLO refuses to set it; empty means none is needed. ``made``: it is said when the resource is made; whether it may be
-    set afterwards is ``settable``.
+    iLO refuses to set it; empty means none is needed. ``made``: a plan may ask for it otherwise, when the resource is
+    made or by an update of firmware; whether a PATCH may set it is ``settable``.
     """
 
     kind: str
