@@ -165,6 +165,15 @@ def test_a_doubtful_way_stands_beside_the_sure_ones() -> None:
     assert manager.value("alert_channels_unsure") == texts(f"mail ops@example.com: {doubt}")
 
 
+@pytest.mark.parametrize(
+    ("policy", "outcome"),
+    [("AllowDowngrade", "pass"), ("RecoveryDowngrade", "pass"), ("NoDowngrade", "fail"), ("SomethingNew", "fail")],
+)
+def test_only_a_known_policy_lets_firmware_be_taken_back(policy: str, outcome: str) -> None:
+    found = results((f"{ROOT}/UpdateService", "/Oem/Hpe/DowngradePolicy", policy))
+    assert found["ILO-FIRMWARE-001"].outcome == outcome
+
+
 def test_mail_that_is_on_without_a_licence_is_a_finding() -> None:
     assert results(*MAIL, (LICENCE, "/LicenseFeatures/EmailAlert", False))["ILO-ALERT-012"].outcome == "fail"
 
