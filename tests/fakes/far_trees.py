@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from auditor.model.plan import Cohort, Origin, Plan, Wave
 from auditor.model.target import SshTree, Target
@@ -18,6 +18,7 @@ from auditor.surfaces.interface import ActOptions
 from auditor.transport.acts import Acts
 from auditor.transport.ssh.connection import SshConnection
 from auditor.transport.ssh.logins import Logins
+from tests.fakes.acts import Killed
 from tests.fakes.plans import SEALER
 from tests.fakes.trees import PLAN, World, make_world, survey
 from tests.far_shells import CHANGING, WAITING, far_shell
@@ -38,6 +39,8 @@ class FarWorld(World):
     confirm_within_s: int = 0
     logins: int = 0
     main_file: str = ""
+    ended: bool = False
+    """Whether the controller's process is gone: nothing is asked of the far side any more."""
 
     def transaction(self, journal: FileJournal, acts: Acts | None = None) -> HttpdTransaction:
         assert self.far is not None
@@ -47,18 +50,25 @@ class FarWorld(World):
         wave, cohort = Wave("all", ("web1/httpd",)), Cohort(("web1/httpd",), self.steps, ())
         plan = Plan("r", "a", "", "", Origin("set", ()), (wave,), (cohort,))
         options = ActOptions(plan, PLAN, journal, SEALER, holder=self.holder, confirm_within_s=self.confirm_within_s)
-        shell = FarShell(tree, {}, self.holder, target.name, _Logins(self, self.far.environment))
+        shell = _Shell(tree, {}, self.holder, target.name, _Logins(self, self.far.environment))
         machine = FarMachine(target, tree, options, shell, self.server)
         return HttpdTransaction(target, self.steps, journal.direction, options, machine, survey)
+
+
+class _Shell(FarShell):
+    async def run(self, *asked: Any, **how: Any) -> bytes:
+        if isinstance(self.logins, _Logins) and self.logins.world.ended:
+            raise Killed
+        return await super().run(*asked, **how)
 
 
 class _Logins(Logins):
     def __init__(self, world: FarWorld, environment: Mapping[str, str]) -> None:
         super().__init__()
-        self._world, self._environment = world, environment
+        self.world, self._environment = world, environment
 
     async def open(self, connection: SshConnection, environment: Mapping[str, str]) -> None:
-        self._world.logins += 1
+        self.world.logins += 1
         await super().open(connection, self._environment)
 
 

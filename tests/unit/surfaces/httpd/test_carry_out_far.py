@@ -19,6 +19,7 @@ from auditor.model.plan import Direction
 from auditor.surfaces.httpd.carry_out.far.answers import MOST_BYTES
 from auditor.transport.ssh.script import COMMAND, SCRIPT, START, encoded
 from tests import servers
+from tests.fakes.acts import Killed, KilledAt
 from tests.fakes.far_trees import FarWorld, Fault, Faults, make_far_world
 from tests.fakes.trees import (
     PLAN,
@@ -405,3 +406,48 @@ def test_a_request_that_is_cut_off_at_any_byte_changes_nothing(tmp_path: Path) -
         assert not target.exists(), f"cut after {cut} bytes"
     subprocess.run(["sh", "-c", COMMAND], input=script + whole + request, capture_output=True, timeout=30, check=False)
     assert target.read_bytes() == b"all of it"
+
+
+class _Ended(KilledAt):
+    """The controller's process ends at an act of its journal, and its connection with it."""
+
+    def __init__(self, at: int, world: FarWorld) -> None:
+        super().__init__(at)
+        self.world = world
+
+    def reached(self, act: str, path: str) -> None:
+        try:
+            super().reached(act, path)
+        except Killed:
+            self.world.ended = True
+            raise
+
+
+@pytest.mark.parametrize("direction", ["forward", "back"])
+def test_a_controller_that_ends_at_any_line_of_its_journal_is_followed_by_one_that_takes_back(
+    tmp_path: Path, direction: Direction
+) -> None:
+    other: Direction = "back" if direction == "forward" else "forward"
+    world = make_far_world(tmp_path)
+    first = world.state()
+    carry_out(world)
+    last = world.state()
+    if direction == "forward":
+        carry_out(world, "back")
+    before, after = (first, last) if direction == "forward" else (last, first)
+    tried, at = 0, 0
+    while True:
+        world.direction, world.ended = direction, False
+        try:
+            carry_out(world, direction, _Ended(at, world))
+        except Killed:
+            tried += 1
+        else:
+            break
+        world.ended = False
+        recover(world)
+        assert_whole(world, before, after, f"ended at act {at} of the journal")
+        if world.state() == after:
+            carry_out(world, other)
+        at += 1
+    assert tried > 15

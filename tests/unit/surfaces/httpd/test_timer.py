@@ -58,7 +58,7 @@ class Waiting:
         return ["env", "-i", f"PATH={there}", str(there / "sh"), str(self.folder / "revert.sh"), str(self.folder), mode]
 
     def revert(self, mode: str = "now") -> int:
-        done = subprocess.run(self.command(mode), timeout=60, capture_output=True, start_new_session=True, check=False)
+        done = subprocess.run(self.command(mode), timeout=150, capture_output=True, start_new_session=True, check=False)
         return done.returncode
 
     def sleeper(self) -> int:
