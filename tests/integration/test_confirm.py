@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +38,7 @@ def site(
             yield there
 
 
-def applied(site: Site, seconds: int) -> str:
+def applied(site: Site, seconds: int = 600) -> str:
     plan = site.propose(f"{ROUTE}=60s").id
     site.approve(plan)
     report = asyncio.run(apply_plan(site.fleet.desk(), plan, confirm_within_s=seconds))
@@ -49,6 +51,16 @@ def confirm(site: Site, plan: str) -> ApplyReport:
     return asyncio.run(confirm_plan(site.fleet.desk(), plan))
 
 
+def let_time_pass(site: Site, plan: str) -> None:
+    """The time is over: what waits for that on the target ends its sleep."""
+    if isinstance(site, FarSite):
+        site.run(f'p=$(cat /etc/auditor/plans/{plan}/revert/pid); kill $(cat "/proc/$p/task/$p/children")')
+        return
+    process = (site.folder / "state/plans" / plan / "revert/pid").read_text().strip()
+    for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+        os.kill(int(child), signal.SIGTERM)
+
+
 def kinds(site: Site, plan: str) -> list[str]:
     return [event.kind for event in site.fleet.desk().events(plan) if event.kind not in ("planned", "approved")]
 
@@ -56,7 +68,7 @@ def kinds(site: Site, plan: str) -> list[str]:
 def test_what_is_confirmed_in_time_stays(site: Site) -> None:
     site.snapshot()
     agreed, generation = site.agreed("conf.d/api.conf"), site.generation()
-    plan = applied(site, 600)
+    plan = applied(site)
     assert b"timeout=60" in (site.root / "conf.d/api.conf").read_bytes()
     assert site.agreed("conf.d/api.conf") == agreed, "it is agreed once it is confirmed"
     shown = asyncio.run(show_plan(site.fleet.desk(), plan))
@@ -81,7 +93,8 @@ def test_what_nobody_confirms_is_taken_back_by_the_target_itself_and_the_next_co
     site.snapshot()
     before, generation = site.files(), site.generation()
     agreed = site.agreed("conf.d/api.conf")
-    plan = applied(site, 3)
+    plan = applied(site)
+    let_time_pass(site, plan)
     until(lambda: site.generation() == generation + 2)
     assert site.files() == before
     report = confirm(site, plan)
@@ -99,7 +112,7 @@ def test_what_nobody_confirms_is_taken_back_by_the_target_itself_and_the_next_co
 @pytest.mark.parametrize("site", ["over SSH"], indirect=True)
 def test_rolling_back_what_waits_ends_the_waiting(site: Site) -> None:
     before = site.files()
-    plan = applied(site, 600)
+    plan = applied(site)
     assert [one.outcome for one in site.rollback(plan).outcomes] == ["rolled back"]
     assert site.files() == before
     assert kinds(site, plan) == ["applied", "rolled back"]
@@ -110,9 +123,10 @@ def test_rolling_back_what_waits_ends_the_waiting(site: Site) -> None:
 @pytest.mark.parametrize("site", ["here"], indirect=True)
 def test_a_configuration_that_does_not_parse_hinders_no_taking_back(site: Site) -> None:
     before, generation = site.files(), site.generation()
-    plan = applied(site, 3)
+    plan = applied(site)
     broken = site.root / "conf.d/broken.conf"
     broken.write_text("Nonsense <<<\n")
+    let_time_pass(site, plan)
     file = site.root / "conf.d/api.conf"
     until(lambda: file.read_bytes() == before[str(file)])
     until(lambda: any((_state(site) / "plans" / plan / "revert").glob("reverted")))
@@ -126,9 +140,10 @@ def test_a_configuration_that_does_not_parse_hinders_no_taking_back(site: Site) 
 
 @pytest.mark.parametrize("site", ["here"], indirect=True)
 def test_what_somebody_has_edited_since_is_left_and_needs_a_person(site: Site) -> None:
-    plan = applied(site, 3)
+    plan = applied(site)
     file = site.root / "conf.d/api.conf"
     file.write_bytes(file.read_bytes() + b"# by hand\n")
+    let_time_pass(site, plan)
     until(lambda: any((_state(site) / "plans" / plan / "revert").glob("reverted")))
     assert file.read_bytes().endswith(b"# by hand\n")
     shown = asyncio.run(show_plan(site.fleet.desk(), plan, look=True))
@@ -152,8 +167,9 @@ def test_a_run_that_is_cut_off_for_good_is_taken_back_by_the_target(
     with monkeypatch.context() as patch:
         patch.setattr(server.HttpdServer, "reload", reload)
         with pytest.raises(Ended):
-            asyncio.run(apply_plan(site.fleet.desk(), plan, confirm_within_s=3))
+            asyncio.run(apply_plan(site.fleet.desk(), plan, confirm_within_s=600))
     assert site.files() != before
+    let_time_pass(site, plan)
     until(lambda: site.files() == before)
     until(lambda: any((_state(site) / "plans" / plan / "revert").glob("reverted")))
     assert [one.outcome for one in confirm(site, plan).outcomes] == ["taken back"]
@@ -210,7 +226,10 @@ done
 timer=/etc/units/$unit.timer
 [ ! -e "$timer" ] || { echo "Unit $unit.timer already exists." >&2; exit 1; }
 touch "$timer"
-wait='sleep "$1"; [ -e "$2" ] || exit; rm -f "$2"; shift 2; exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"'
+wait='until [ -e /etc/units/over ]; do sleep 0.05; done
+[ -e "$2" ] || exit
+rm -f "$2"; shift 2
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"'
 setsid sh -c "$wait" sh "$secs" "$timer" "$@" >/dev/null 2>&1 </dev/null &
 """
 _SYSTEMCTL = """#!/bin/sh
@@ -241,10 +260,11 @@ def with_systemd(tmp_path: Path, httpd: Path, ssh_keygen: str, monkeypatch: pyte
 def test_systemd_starts_the_taking_back_and_a_unit_for_the_boot_stands_ready(with_systemd: FarSite) -> None:
     site = with_systemd
     before = site.files()
-    plan = applied(site, 2)
+    plan = applied(site)
     unit = f"auditor-revert-{plan[:16]}"
     called = (site.far.etc / "units/log").read_text()
-    assert f"systemd-run --unit={unit} --on-active=2 --timer-property=AccuracySec=1s /bin/sh /etc/auditor/" in called
+    (site.far.etc / "units/over").touch()  # the time is
+    assert f"systemd-run --unit={unit} --on-active=600 --timer-property=AccuracySec=1s /bin/sh /etc/auditor/" in called
     until(lambda: (site.state / "plans" / plan / "revert/reverted").exists())
     assert site.files() == before
     assert [one.outcome for one in confirm(site, plan).outcomes] == ["taken back"]
@@ -255,7 +275,7 @@ def test_systemd_starts_the_taking_back_and_a_unit_for_the_boot_stands_ready(wit
 def test_a_machine_that_boots_before_the_confirmation_starts_with_the_files_of_before(with_systemd: FarSite) -> None:
     site = with_systemd
     before = site.files()
-    plan = applied(site, 600)
+    plan = applied(site)
     unit = site.far.etc / f"systemd/system/auditor-revert-{plan[:16]}-boot.service"
     text = unit.read_text()
     pending = f"/etc/auditor/plans/{plan}/revert/pending"

@@ -59,7 +59,7 @@ def seconds_of(text: str) -> int:
     """
     if not text:
         return 0
-    match = re.fullmatch(r"(\d{1,6})([smh])", text)
+    match = re.fullmatch(r"([0-9]{1,6})([smh])", text)
     seconds = int(match[1]) * _UNITS[match[2]] if match else 0
     if not _LEAST_S <= seconds <= _MOST_S:
         raise InputError(

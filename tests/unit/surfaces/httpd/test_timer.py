@@ -25,7 +25,7 @@ from tests.running import until
 class Waiting:
     """A change that is applied and waits; ``before`` and ``after`` are the tree's states."""
 
-    def __init__(self, folder: Path, kind: str = "dash", seconds: int = 600) -> None:
+    def __init__(self, folder: Path, kind: str = "dash") -> None:
         self.world = make_far_world(folder, kind)
         self.folder = folder / "state/plans" / PLAN / "revert"
         self.told = folder / "told"
@@ -35,7 +35,7 @@ class Waiting:
         )
         httpd.chmod(0o755)
         self.world.server.command = (str(httpd), "-f", "a b")
-        self.world.confirm_within_s = seconds
+        self.world.confirm_within_s = 600
         self.before = self.world.state()
         self.said = carry_out(self.world)
         self.after = self.world.state()
@@ -60,6 +60,14 @@ class Waiting:
     def revert(self, mode: str = "now") -> int:
         done = subprocess.run(self.command(mode), timeout=150, capture_output=True, start_new_session=True, check=False)
         return done.returncode
+
+    def let_time_pass(self) -> None:
+        """The time is over: the sleep ends."""
+        process = self.sleeper()
+        children = Path(f"/proc/{process}/task/{process}/children")
+        until(lambda: bool(children.read_text().split()))
+        for child in children.read_text().split():
+            os.kill(int(child), signal.SIGTERM)
 
     def sleeper(self) -> int:
         text = (self.folder / "pid").read_text().strip() if (self.folder / "pid").exists() else ""
@@ -97,7 +105,8 @@ def test_a_confirmed_change_stays_and_nothing_of_the_waiting_is_left_running(tmp
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_unconfirmed_change_is_taken_back_without_anybody_being_there(tmp_path: Path, kind: str) -> None:
-    made = Waiting(tmp_path, kind, seconds=1)
+    made = Waiting(tmp_path, kind)
+    made.let_time_pass()
     until(lambda: (made.folder / "reverted").exists())
     assert made.world.state() == made.before
     told = made.told.read_text().splitlines()
