@@ -178,6 +178,18 @@ def test_reading_stops_at_the_bound(told: bytes, monkeypatch: pytest.MonkeyPatch
     assert server.connections == 2
 
 
+def test_a_connection_that_is_to_end_ends_at_once() -> None:
+    server = Server(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}", OK)
+
+    async def two(ours: Wire, base: URL) -> None:
+        assert await (await ask(ours, base)).read() == b"{}"
+        await server.ended.wait()
+        assert (await ask(ours, base)).status == 200
+
+    act(server, two)
+    assert server.connections == 2
+
+
 def test_a_cancelled_request_takes_its_connection_with_it() -> None:
     server = Server(None, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nours")
 

@@ -133,18 +133,19 @@ class Wire:
             if isinstance(error, OSError) and not isinstance(error, (aiohttp.ClientError, TimeoutError)):
                 raise aiohttp.ClientOSError(*error.args) from error
             raise
-        self._resting.append((connection, self._clock()))
+        if _is_usable(connection):
+            self._resting.append((connection, self._clock()))
+        else:
+            connection.close()
         return received
 
     async def _connected(self) -> Connection:
         """A connection on which nothing stands that nobody asked for: it would be taken for the next answer."""
         while self._resting:
             connection, since = self._resting.pop()
-            protocol = connection.protocol
-            rested = self._clock() - since
-            if protocol is not None and protocol.is_connected() and not protocol.should_close and rested <= _IDLE_S:
+            if _is_usable(connection) and self._clock() - since <= _IDLE_S:
                 return connection
-            _abandon(connection)
+            connection.close()
         return await self._connector.connect(self._place, [], self._opening)
 
     def _written(self, method: str, path: str, headers: CIMultiDict[str], body: object) -> bytes:
@@ -168,6 +169,11 @@ def _abandon(connection: Connection) -> None:
     if connection.transport is not None:
         connection.transport.abort()
     connection.close()
+
+
+def _is_usable(connection: Connection) -> bool:
+    protocol = connection.protocol
+    return protocol is not None and protocol.is_connected() and not protocol.should_close
 
 
 async def _answered(connection: Connection, request: bytes) -> Received:
