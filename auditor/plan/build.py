@@ -13,12 +13,9 @@ from auditor.errors import InputError, RefusedError
 from auditor.model.plan import (
     DISRUPTIONS,
     AttributeIs,
-    BiosAttributes,
-    Change,
     Cohort,
     Commands,
     Condition,
-    DirectiveEdit,
     Disruption,
     Effect,
     FindingRef,
@@ -26,9 +23,9 @@ from auditor.model.plan import (
     Origin,
     Plan,
     Proposal,
-    RedfishPatch,
     Step,
 )
+from auditor.plan.claims import check_claims
 from auditor.plan.waves import Waves
 
 
@@ -148,25 +145,12 @@ def disruption_of(steps: Sequence[Step]) -> Disruption:
     return max((step.disruption for step in steps), key=DISRUPTIONS.index, default="none")
 
 
-def least_disruption(change: Change) -> Disruption:
-    """What a change takes at least, whatever its step says: groups of approvers go by it."""
-    match change:
-        case DirectiveEdit():
-            return "reload"
-        case BiosAttributes():
-            return "reboot"
-        case RedfishPatch(uri=uri) if "bios" in uri.casefold().split("/"):  # waits for the next boot, whosever that is
-            return "reboot"
-        case _:
-            return "none"
-
-
 def check_plan(plan: Plan) -> None:
     """Refuses a plan that no builder of ours makes, whoever signed it.
 
     Errors:
         InputError: waves and cohorts name other targets, a target stands twice, steps share an id, times are no times,
-            a step says that it disrupts less than its change does.
+            a step says of itself what its change is not.
         RefusedError: a step that cannot be taken back, without a consent to it.
     """
     moment_of(plan.created)
@@ -178,9 +162,7 @@ def check_plan(plan: Plan) -> None:
     if any(wave.stop_after < 0 or wave.pause_s < 0 or wave.many < 1 for wave in plan.waves):
         raise InputError("a wave of the plan has a negative number")
     for step in (step for cohort in plan.cohorts for step in cohort.steps):
-        least = least_disruption(step.change)
-        if DISRUPTIONS.index(step.disruption) < DISRUPTIONS.index(least):
-            raise InputError(f"step {step.id} says that it takes {step.disruption!r}, and its change takes a {least}")
+        check_claims(step)
     _check_steps(plan.cohorts, plan.irreversible_consents)
 
 

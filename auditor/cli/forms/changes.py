@@ -245,6 +245,17 @@ def _step(step: Step, words: Words) -> Iterable[str]:
         whole = isinstance(step.undo, FileChange | LinkChange)
         lines = "plan.undo_bytes" if isinstance(step.undo, DirectiveEdit) else "plan.undo_values"
         yield paragraph(words("plan.undo_whole" if whole else lines), 6)
+        yield from (f"      {one_line(line)}" for line in _way_back(step))
+
+
+def _way_back(step: Step) -> Iterable[str]:
+    """What the way back does beyond the step reversed: attributes of a BIOS driven along, an older artefact."""
+    match step.change, step.undo:
+        case BiosAttributes(), BiosAttributes():
+            asked = {name for name, _ in step.change.attributes}
+            yield from (f"{name} = {value}" for name, value in step.undo.attributes if name not in asked)
+        case _, FirmwareUpdate():
+            yield f"{step.undo.file}  {step.undo.version}  SHA-256 {step.undo.sha256[:16]}…"
 
 
 def _place(step: Step) -> str:

@@ -11,6 +11,7 @@ import pytest
 from auditor.cli.forms import changes, explain, rehearsal, what_if
 from auditor.model.plan import (
     ApplyReport,
+    BiosAttributes,
     Cohort,
     DirectiveEdit,
     Effect,
@@ -189,6 +190,18 @@ def test_a_plan_tells_lines_effects_and_what_cannot_be_taken_back() -> None:
     assert "2 routes  read time-out: 300 s → 60 s  (a consequence)" in text
     assert "cannot be taken back" in text
     assert "Irreversible steps: 2" in text
+
+
+def test_what_only_the_way_back_of_a_bios_sets_is_shown_before_anybody_approves() -> None:
+    bios = "/redfish/v1/systems/1/bios"
+    change = BiosAttributes(bios, f"{bios}/settings", (("WorkloadProfile", '"Custom"'),))
+    undo = BiosAttributes(bios, f"{bios}/settings", (("WorkloadProfile", '"GeneralPower"'), ("SecureBoot", '"Off"')))
+    found = shown()
+    step = Step("1", "why", change, undo, "reboot", (), ())
+    cohort = msgspec.structs.replace(found.plan.cohorts[0], steps=(step,))
+    plan = msgspec.structs.replace(found.plan, cohorts=(cohort,))
+    text = changes.show_plan(msgspec.structs.replace(found, plan=plan), Style())
+    assert 'back: the same values as before\n      SecureBoot = "Off"\n' in text
 
 
 def test_the_next_command_follows_from_what_was_done() -> None:

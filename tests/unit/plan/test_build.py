@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from auditor.errors import EXIT_REFUSED, InputError, RefusedError
-from auditor.model.plan import BiosAttributes, Change, DirectiveEdit, NoUndo, Origin, Proposal, RedfishPatch, Wave
+from auditor.model.plan import NoUndo, Origin, Proposal, Wave
 from auditor.model.resource import Address
 from auditor.plan.build import PlanRequest, build_plan, check_plan, disruption_of
 from tests.fakes.plans import NOON, edit_step, effect, plan_for, proposal
@@ -90,22 +90,6 @@ def test_a_crafted_plan_is_refused() -> None:
     ):
         with pytest.raises(InputError):
             check_plan(crafted)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        DirectiveEdit("httpd.conf", 1, 1, "a", "b"),
-        BiosAttributes("/redfish/v1/systems/1/bios", "/redfish/v1/systems/1/bios/settings", (("BootMode", '"x"'),)),
-        RedfishPatch("/redfish/v1/Systems/1/BIOS/Settings/", (("/Attributes/BootMode", '"x"'),)),
-    ],
-)
-def test_no_step_says_that_it_disrupts_less_than_it_does_and_so_needs_fewer_people(change: Change) -> None:
-    plan = plan_for("web1/httpd")
-    step = msgspec.structs.replace(plan.cohorts[0].steps[0], change=change, disruption="none")
-    cohort = msgspec.structs.replace(plan.cohorts[0], steps=(step,))
-    with pytest.raises(InputError, match=r"takes a (reload|reboot)"):
-        check_plan(msgspec.structs.replace(plan, cohorts=(cohort,)))
 
 
 def test_the_heaviest_disruption_counts() -> None:

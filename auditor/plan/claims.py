@@ -1,0 +1,75 @@
+"""What a step says of itself, held against its change: people approve what they are shown, so neither may lie. Pure."""
+
+from __future__ import annotations
+
+from auditor.errors import InputError
+from auditor.model.plan import (
+    DISRUPTIONS,
+    BiosAttributes,
+    Change,
+    DirectiveEdit,
+    Disruption,
+    FileChange,
+    FirmwareUpdate,
+    LinkChange,
+    NoUndo,
+    RedfishCreate,
+    RedfishDelete,
+    RedfishPatch,
+    Step,
+)
+
+
+def check_claims(step: Step) -> None:
+    """Refuses a step that disrupts more than it says, or whose way back is another than to what was before.
+
+    Errors:
+        InputError: it is such a step.
+    """
+    least = least_disruption(step.change)
+    if DISRUPTIONS.index(step.disruption) < DISRUPTIONS.index(least):
+        raise InputError(f"step {step.id} says that it takes {step.disruption!r}, and its change takes a {least}")
+    if not isinstance(step.undo, NoUndo) and not _leads_back(step.change, step.undo):
+        raise InputError(f"step {step.id} says that it can be taken back, and its way back leads elsewhere")
+
+
+def least_disruption(change: Change) -> Disruption:
+    """What a change takes at least, whatever its step says: groups of approvers go by it."""
+    match change:
+        case DirectiveEdit() | FileChange() | LinkChange():
+            return "reload"
+        case BiosAttributes():
+            return "reboot"
+        case RedfishPatch(uri=uri) if "bios" in uri.casefold().split("/"):  # waits for the next boot, whosever that is
+            return "reboot"
+        case FirmwareUpdate():
+            return "iLO reset"
+        case _:
+            return "none"
+
+
+def _leads_back(change: Change, undo: Change) -> bool:
+    """Whether the undo can be one of the change.
+
+    Of a BIOS it may also name what the change drives along; that is shown, as is the artefact that takes firmware back.
+    """
+    match change, undo:
+        case DirectiveEdit(), DirectiveEdit():
+            here, there = (change.file, change.line, change.links), (undo.file, undo.line, undo.links)
+            return here == there and (change.before, change.after) == (undo.after, undo.before)
+        case FileChange(), FileChange():
+            return change.file == undo.file and (change.before, change.after) == (undo.after, undo.before)
+        case LinkChange(), LinkChange():
+            return change.link == undo.link and (change.before, change.after) == (undo.after, undo.before)
+        case RedfishPatch(), RedfishPatch():
+            return change.uri == undo.uri and {one for one, _ in change.members} == {one for one, _ in undo.members}
+        case BiosAttributes(), BiosAttributes():
+            return (change.uri, change.settings_uri) == (undo.uri, undo.settings_uri)
+        case RedfishCreate(), RedfishDelete():
+            return (change.collection, change.members) == (undo.collection, undo.members)
+        case RedfishDelete(), RedfishCreate():
+            return (change.collection, change.members) == (undo.collection, undo.members)
+        case FirmwareUpdate(), FirmwareUpdate():
+            return change.uris == undo.uris
+        case _:
+            return False
