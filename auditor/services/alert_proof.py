@@ -74,7 +74,11 @@ async def prove(targets: Sequence[Target], options: ProofOptions) -> ProofReport
     """
     others = [one.name for one in targets if not isinstance(one.location, IloEndpoint)]
     if others:
-        raise InputError(f"{others[0]} is no iLO: only iLOs have test alerts", untouched="Nothing was sent.")
+        raise InputError(
+            f"{others[0]} is not read from an iLO itself: nothing else sends test alerts",
+            untouched="Nothing was sent.",
+            next_step="Name the iLO:  web1/ilo  of the inventory, or  ilo://HOST",
+        )
     started = options.now()
     run = _Run(options)
     async with run.watching():

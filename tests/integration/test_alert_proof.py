@@ -14,7 +14,7 @@ import pytest
 
 from auditor.errors import InputError
 from auditor.model.alert import CHANNELS, Channel, ChannelProof, ProofReport
-from auditor.model.target import IloEndpoint, Target
+from auditor.model.target import IloEndpoint, LocalTree, StoredSnapshot, Target
 from auditor.services.alert_proof import ProofOptions, prove
 from auditor.services.alert_settings import AlertSettings, Ask
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
@@ -313,6 +313,13 @@ def test_a_command_of_the_site_is_asked_instead_of_a_sink(script: str, state: st
     proof = by_channel(run(virtual(), chosen))["syslog"]
     assert proof.state == state
     assert text in proof.text
+
+
+@pytest.mark.parametrize("location", [StoredSnapshot("latest", "web1/ilo"), LocalTree("/etc/httpd")])
+def test_only_an_ilo_itself_is_asked_for_test_alerts(location: StoredSnapshot | LocalTree) -> None:
+    with pytest.raises(InputError, match="Nothing was sent") as caught:
+        asyncio.run(prove([Target("web1", "ilo", location)], ProofOptions(settings(1), environment=ENVIRONMENT)))
+    assert "web1/ilo" in str(caught.value)
 
 
 @pytest.mark.parametrize(
