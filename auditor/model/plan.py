@@ -131,6 +131,12 @@ class FirmwareUpdate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     version: str
 
 
+class ManagerReset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="ilo.reset"):
+    """Resets the iLO itself, so that settings take effect which were stored before."""
+
+    uri: str
+
+
 Change: TypeAlias = (
     DirectiveEdit
     | FileChange
@@ -140,6 +146,7 @@ Change: TypeAlias = (
     | RedfishCreate
     | RedfishDelete
     | FirmwareUpdate
+    | ManagerReset
 )
 
 

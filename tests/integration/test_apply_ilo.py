@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import RefusedError
-from auditor.model.plan import ApplyReport, Cohort, Direction, Origin, OutcomeOf, Plan, Step, Wave, Wish
+from auditor.model.plan import ApplyReport, Cohort, Direction, NoUndo, Origin, OutcomeOf, Plan, Step, Wave, Wish
 from auditor.model.resource import parse_address
 from auditor.model.value import Boolean, Number, Text, Value
 from auditor.plan.conditions import Seen, changed, values_of
@@ -333,6 +333,27 @@ def test_a_failure_after_a_reset_of_the_ilo_is_taken_back_by_another(tmp_path: P
         outcome = await bench.run()
         assert outcome.outcome == "taken back", outcome
         assert (ports(bench), bench.ilo.state.bios(), bench.ilo.state.pending()) == (before, values, {})
+
+    on_ilo(tmp_path, act)
+
+
+WAITS = 'web1/ilo:ilo.manager["1"].some_pending_reset'
+
+
+def test_an_ilo_is_reset_for_what_was_stored_before(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        bench.ilo.state.set(PROTOCOL, "/Oem/Hpe/ConfigurationSettings", "SomePendingReset")
+        bench.ilo.state.set("/redfish/v1/Managers/1", "/Oem/Hpe/ConfigurationSettings", "SomePendingReset")
+        await bench.wish((WAITS, Boolean(False)))
+        assert bench.plan is not None
+        (step,) = bench.plan.cohorts[0].steps
+        assert (step.disruption, isinstance(step.undo, NoUndo)) == ("iLO reset", True)
+        dropped = bench.ilo.state.dropped_sessions
+        bench.ilo.faults.add("refused", "manager.reset", times=1, method="POST")
+        assert (await bench.run()).outcome == "taken back", "it waits still, so nothing took place"
+        outcome = await bench.run()
+        assert outcome.outcome == "applied", outcome
+        assert bench.ilo.state.dropped_sessions == dropped + 1
 
     on_ilo(tmp_path, act)
 

@@ -18,6 +18,7 @@ from auditor.model.plan import (
     FirmwareUpdate,
     LinkChange,
     LinkIs,
+    ManagerReset,
     NothingAt,
     NoUndo,
     Origin,
@@ -62,6 +63,7 @@ change = st.one_of(
     st.builds(BiosAttributes, text, text, pairs),
     st.builds(RedfishCreate, text, pairs),
     st.builds(RedfishDelete, text, pairs, text),
+    st.builds(ManagerReset, text),
     st.builds(FirmwareUpdate, st.lists(text, max_size=2).map(tuple), text, text, text),
 )
 condition = st.one_of(

@@ -19,6 +19,7 @@ from auditor.model.plan import (
     FileChange,
     FirmwareUpdate,
     LinkChange,
+    ManagerReset,
     NoUndo,
     OutcomeOf,
     Plan,
@@ -267,7 +268,7 @@ def _place(step: Step) -> str:
             return one_line(change.file)
         case LinkChange():
             return one_line(change.link)
-        case RedfishPatch() | BiosAttributes():
+        case RedfishPatch() | BiosAttributes() | ManagerReset():
             return one_line(change.uri)
         case RedfishCreate():
             return one_line(change.collection)

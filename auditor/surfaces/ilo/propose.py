@@ -21,6 +21,8 @@ from auditor.model.plan import (
     Disruption,
     Effect,
     FirmwareUpdate,
+    ManagerReset,
+    NoUndo,
     Proposal,
     RedfishCreate,
     RedfishDelete,
@@ -57,6 +59,7 @@ from auditor.surfaces.ilo.wishes import RefusedWish, encode, kind_of, near, wish
 from auditor.surfaces.interface import InterpretOptions
 
 _PERMANENT: Final = "NoDowngrade"
+_RESET: Final = ("ilo.manager", "some_pending_reset")
 
 
 class _Setting(msgspec.Struct, frozen=True):
@@ -92,15 +95,18 @@ def propose(
         tuple(one for one in wishes if one.address.kind == FIRMWARE), bodies, before, gaps, options.catalogue
     )
     refusals += refused_updates
+    resets: list[Step] = []
     for wish in (one for one in wishes if _is_setting(one, wishes, before)):
         try:
-            if wish.address.kind == "ilo.bios":
+            if (wish.address.kind, wish.address.attribute) == _RESET:
+                resets += _reset(wish, before, gaps)
+            elif wish.address.kind == "ilo.bios":
                 bios.setdefault(wish.address.name, {})[wish.address.attribute] = wish
             elif (setting := _setting(wish, bodies, before, gaps)) is not None:
                 patches.append(setting)
         except RefusedWish as refused:
             refusals.append(str(refused))
-    steps = [*_in_order([*_patch_steps(patches), *made]), *updates]
+    steps = [*_in_order([*_patch_steps(patches), *made]), *updates, *resets]
     found = [propose_bios(name, tuple(named.values()), bodies, before, gaps) for name, named in sorted(bios.items())]
     if any(one.step for one in found) and any(with_rom_note(one) for one in updates):
         refusals.append("another system ROM may bring other BIOS attributes: plan it and BIOS settings one by one.")
@@ -131,6 +137,28 @@ def _notes(wishes: tuple[Wish, ...], before: Mapping[tuple[str, str], Resource])
         if wish.value is not None and resource is not None and resource.value(wish.address.attribute) == wish.value:
             found.append(f"already so: {wish.address.on('')} is {show(wish.value)}")
     return tuple(found)
+
+
+def _reset(wish: Wish, before: Mapping[tuple[str, str], Resource], gaps: tuple[Gap, ...]) -> Iterable[Step]:
+    """The step that resets the iLO for what was stored before; none where nothing waits for that."""
+    address = wish.address.on("")
+    resource = wished_resource(wish, before, gaps)
+    waits = resource.value(address.attribute)
+    if wish.value != Boolean(False):
+        raise RefusedWish(f"{address}: can only be asked to be false, which resets the iLO.")
+    if waits == wish.value:
+        return
+    if waits != Boolean(True) or not isinstance(resource.source, RedfishSource):
+        raise RefusedWish(f"{address}: whether anything waits for a reset of the iLO is not known.")
+    yield Step(
+        id=f"ilo-reset-{address.name}",
+        why="settings that were stored before take effect",
+        change=ManagerReset(resource.source.uri),
+        undo=NoUndo("the settings that wait take effect, and what they were before is not shown"),
+        disruption="iLO reset",
+        preconditions=(AttributeIs(address, Boolean(True)),),
+        postconditions=(AttributeIs(address, Boolean(False)),),
+    )
 
 
 # -- members of collections -------------------------------------------------------------------------------------------
@@ -281,7 +309,12 @@ def _values(resource: Resource | None) -> dict[str, Value]:
 def _foresee(bodies: Bodies, step: Step) -> None:
     """Puts the bodies in place that would be there after the step."""
     change = step.change
-    if isinstance(change, FirmwareUpdate):
+    if isinstance(change, ManagerReset):
+        for found in bodies.found:
+            for pointer in ("/Oem/Hpe/ConfigurationSettings", "/ConfigurationSettings"):
+                if at(found.body, pointer) == "SomePendingReset":
+                    _merge(found.body, nest(((pointer, "Current"),)))
+    elif isinstance(change, FirmwareUpdate):
         foresee_firmware(bodies, change)
     elif isinstance(change, RedfishCreate):
         foresee_made(bodies, change)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from auditor.errors import ApplyError
+from auditor.surfaces.ilo.carry_out import line as timing
 from auditor.surfaces.ilo.carry_out import members
 from auditor.surfaces.ilo.carry_out.line import Begun, Line
 from auditor.surfaces.ilo.carry_out.patching import PATCH, Patching
-from auditor.surfaces.ilo.carry_out.setting import Setting
+from auditor.surfaces.ilo.carry_out.setting import Reset, Setting
 
 ILO_RESET: Final = "reset iLO"
 
@@ -32,6 +33,27 @@ class IloReset:
             return False
         return any([await self.patching.reset_waits(one.uri) for one in needing])
 
+    async def for_what_waits(self, one: Reset) -> str:
+        """Resets the iLO where it says that settings wait for that.
+
+        Errors:
+            ApplyError: as of :meth:`reset`, or it says so still.
+        """
+        if not await self.patching.reset_waits(one.uri):
+            return "nothing waits for a reset of the iLO"
+        said = await self._reset(one.step)
+
+        async def look() -> bool | None:
+            return None if await self.patching.reset_waits(one.uri) else True
+
+        if await self.line.poll(look, timing.SHOWN_WITHIN_S) is None:
+            raise ApplyError("settings wait for a reset of the iLO still.", where=self.line.target.name)
+        return said
+
+    async def is_undone(self, one: Reset) -> bool:
+        """Whether the reset did not take place: what waited for it waits."""
+        return await self.patching.reset_waits(one.uri)
+
     async def reset(self, settings: Sequence[Setting], *, done: bool = False) -> str:
         """Resets the iLO, and waits until it shows the settings as wanted, whichever way they go.
 
@@ -44,11 +66,16 @@ class IloReset:
             for setting in settings:
                 await self.patching.until_wanted(setting)
             return "the iLO was reset by its own update"
+        said = await self._reset(next(setting.step for setting in settings if setting.resets_ilo))
+        for setting in settings:
+            await self.patching.until_wanted(setting)
+        return said
+
+    async def _reset(self, step: str) -> str:
         target, kind = members.reset_action(await self.line.manager(), "Manager.Reset")
         if not target:
             raise ApplyError("the iLO offers no reset.", where=self.line.target.name)
         journal = self.line.options.journal
-        step = next(setting.step for setting in settings if setting.resets_ilo)
         journal.intent(step, ILO_RESET, target=target)
         client = await self.line.client()
         refusal = await self.line.sent(client.post(target, {"ResetType": kind} if kind else {}), target)
@@ -57,7 +84,5 @@ class IloReset:
             raise ApplyError(refusal, where=self.line.place(target))
         await self.line.gone()
         await self.line.reached()
-        for setting in settings:
-            await self.patching.until_wanted(setting)
         journal.done(step, ILO_RESET, target=target)
         return "iLO reset; it answers again"

@@ -11,6 +11,7 @@ from auditor.model.plan import (
     BiosAttributes,
     Direction,
     FirmwareUpdate,
+    ManagerReset,
     NoUndo,
     RedfishCreate,
     RedfishDelete,
@@ -90,7 +91,19 @@ class Flash:
         return Flash(self.step, self.uris, self.previous, self.wanted)
 
 
-Act: TypeAlias = Setting | Membership | Flash
+@dataclass(frozen=True)
+class Reset:
+    """A reset of the iLO at ``uri`` for what was stored before: it has no way back."""
+
+    step: str
+    uri: str
+
+    def reverse(self) -> Reset:
+        """Itself."""
+        return self
+
+
+Act: TypeAlias = Setting | Membership | Flash | Reset
 
 
 def act_of(step: Step, direction: Direction) -> Act:
@@ -130,6 +143,8 @@ def _forward(step: Step) -> Act:
             same = isinstance(undo, NoUndo) or undo.uris == change.uris
             previous_image = None if isinstance(undo, NoUndo) else _image(undo)
             made = Flash(step.id, change.uris, _image(change), previous_image)
+        case ManagerReset(), NoUndo():
+            made, same = Reset(step.id, change.uri), True
         case _:
             raise RefusedError(f"step {step.id} is none of an iLO's.", untouched="Nothing was changed.")
     if not same:

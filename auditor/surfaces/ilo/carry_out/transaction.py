@@ -22,7 +22,7 @@ from auditor.surfaces.ilo.carry_out.membership import Memberships
 from auditor.surfaces.ilo.carry_out.patching import Patching
 from auditor.surfaces.ilo.carry_out.repository import Repository
 from auditor.surfaces.ilo.carry_out.resetting import IloReset
-from auditor.surfaces.ilo.carry_out.setting import Act, Flash, Membership, Setting, act_of
+from auditor.surfaces.ilo.carry_out.setting import Act, Flash, Membership, Reset, Setting, act_of
 from auditor.surfaces.interface import ActOptions
 
 
@@ -74,6 +74,7 @@ class IloTransaction:
         said += [await self._set(one) for one in last if _is_set_at_once(one)]
         for one in _flashes(last):
             said += [*await self._firmware.install(one), *await self._firmware.activate([one])]
+        said += [await self._ilo.for_what_waits(one) for one in last if isinstance(one, Reset)]
         return (*said, "read back: everything is as wanted")
 
     async def take_back(self) -> tuple[str, ...]:
@@ -87,7 +88,7 @@ class IloTransaction:
         if RESET in announced:
             await self._bios.await_reset(announced[RESET])
         for one in forward:
-            if _is_final(one) and not (isinstance(one, Membership) and await self._memberships.is_there(one)):
+            if _is_final(one) and not await self._never_happened(one):
                 raise ApplyError(f"{self.target.name}: a step without undo was begun and cannot be taken back.")
         back = [one.reverse() for one in reversed(forward) if not _is_final(one)]
         said: list[str] = []
@@ -119,6 +120,12 @@ class IloTransaction:
         made = [act_of(step, self.direction) for step in self.steps]
         return tuple(made if self.direction == "forward" else reversed(made))
 
+    async def _never_happened(self, one: Act) -> bool:
+        """Whether a step that has no way back was announced, and did not take place."""
+        if isinstance(one, Reset):
+            return await self._ilo.is_undone(one)
+        return isinstance(one, Membership) and await self._memberships.is_there(one)
+
     async def _set(self, one: Setting | Membership) -> str:
         if isinstance(one, Membership):
             return await self._memberships.carry_out(one)
@@ -127,6 +134,8 @@ class IloTransaction:
     async def _checked(self, one: Act) -> str:
         if isinstance(one, Membership):
             return await self._memberships.check(one)
+        if isinstance(one, Reset):
+            return "settings wait for a reset of the iLO" if await self._ilo.is_undone(one) else "nothing waits for it"
         return await self._firmware.check(one) if isinstance(one, Flash) else await self._as_planned(one)
 
     async def _as_planned(self, setting: Setting) -> str:
@@ -161,14 +170,16 @@ def _flashes(acts: Sequence[Act]) -> list[Flash]:
 
 def _has_no_way_back(one: Act) -> bool:
     """Whether it is done after all else, since it cannot be taken back where something else fails."""
-    return one.final if isinstance(one, Membership) else isinstance(one, Flash) and one.previous is None
+    if isinstance(one, Membership):
+        return one.final
+    return isinstance(one, Reset) or (isinstance(one, Flash) and one.previous is None)
 
 
 def _is_final(one: Act) -> bool:
     """Whether a step has no way back, once it took place. Of firmware its own part says whether it did."""
-    if isinstance(one, Flash):
-        return False
-    return one.final if isinstance(one, Membership) else not one.previous
+    if isinstance(one, Setting):
+        return not one.previous
+    return not isinstance(one, Flash) and _has_no_way_back(one)
 
 
 def _announced(begun: Mapping[str, list[tuple[str, Mapping[str, str]]]]) -> dict[str, Mapping[str, str]]:

@@ -25,8 +25,9 @@ MANAGER: Final = (
             "some_pending_reset",
             f"{OEM}/ConfigurationSettings",
             "boolean",
-            "Settings are stored that take effect only after a reset of the iLO.",
+            "Settings are stored that take effect only after a reset of the iLO. A plan that asks for false resets it.",
             form="pending",
+            made=True,
         ),
         one(
             "virtual_nic_enabled",

@@ -137,6 +137,7 @@ def test_values_that_the_undo_could_not_set_again_make_it_irreversible() -> None
         ('ilo.bios["1"].pending', texts(), "none itself"),
         ('ilo.bios["2"].BootMode', Text("Uefi"), "there are 1"),
         ('ilo.security["1"].security_state', Text("FIPS"), "is read-only"),
+        ('ilo.manager["1"].some_pending_reset', Boolean(True), "can only be asked to be false"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_a_sentence(address: str, value: Value | None, says: str) -> None:
