@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from auditor.errors import RefusedError
 from auditor.model.plan import FileChange, LinkChange
-from auditor.services.changes import ToWay, apply_plan, confirm_plan, rehearse_plan
+from auditor.services.changes import DiffWay, ToWay, apply_plan, confirm_plan, rehearse_plan
 from auditor.surfaces.httpd.carry_out import server
 from tests.fakes.far_sites import FarSite
 from tests.fakes.sites import Site
@@ -172,3 +174,44 @@ def test_what_nobody_confirms_is_taken_back_by_the_target_itself(site: Site) -> 
     assert entries(site) == second
     told = asyncio.run(confirm_plan(site.fleet.desk(), plan))
     assert [one.outcome for one in told.outcomes] == ["taken back"], told
+
+
+@here_alone
+def test_a_pull_request_s_difference_is_brought_to_the_target(site: Site, tmp_path: Path) -> None:
+    folder = tmp_path / "repository"
+    (folder / "web").mkdir(parents=True)
+
+    def commit(name: str) -> None:
+        for words in (("add", "-A"), ("commit", "-qm", name), ("tag", name)):
+            who = ("-c", "user.name=ops", "-c", "user.email=ops@example.org")
+            subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True, timeout=60)
+
+    subprocess.run(["git", "init", "-q", str(folder)], check=True, capture_output=True, timeout=60)
+    shutil.copytree(site.root / "conf.d", folder / "web/conf.d", symlinks=True)
+    shutil.copytree(site.root / "available", folder / "web/available")
+    commit("base")
+    api = folder / "web/conf.d/api.conf"
+    api.write_bytes(api.read_bytes().replace(b"timeout=300", b"timeout=45"))
+    (folder / "web/conf.d/shop.conf").unlink()
+    (folder / "web/available/blog.conf").write_bytes(b"ProxyPass /blog http://127.0.0.1:9/ timeout=11\n")
+    (folder / "web/conf.d/blog.conf").symlink_to("../available/blog.conf")
+    commit("topic")
+
+    before, generation = entries(site), site.generation()
+    made = site.propose(way=DiffWay("base..topic", folder / "web", ("web1/httpd",)))
+    assert b"pl4nted-s3cret-77" not in (Path(made.folder) / "plan.json").read_bytes()
+    site.approve(made.id)
+    report = site.apply(made.id)
+    assert [one.outcome for one in report.outcomes] == ["applied"], report
+    assert all(held for _, held in report.outcomes[0].checks), report.outcomes[0].checks
+    now = entries(site)
+    assert b"timeout=45\r\n" in (site.root / "conf.d/api.conf").read_bytes()
+    assert b"pl4nted-s3cret-77" in (site.root / "conf.d/api.conf").read_bytes()
+    assert now["conf.d/blog.conf"][1] == "../available/blog.conf"
+    assert now["available/blog.conf"][0] == now["available/shop.conf"][0], "mode as the file beside it"
+    assert "conf.d/shop.conf" not in now
+    assert site.generation() == generation + 1
+    with pytest.raises(RefusedError, match="already so"):
+        site.propose(way=DiffWay("base..topic", folder / "web", ("web1/httpd",)))
+    assert [one.outcome for one in site.rollback(made.id).outcomes] == ["rolled back"]
+    assert entries(site) == before

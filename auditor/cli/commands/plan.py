@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _WAYS = (
     "Say what is wanted, in one way:  --set ADDRESS=VALUE   --rule RULE TARGET   --baseline FILE TARGET   "
-    "--to REV TARGET   --refresh ID"
+    "--to REV TARGET   --diff OLD..NEW --path DIR TARGET   --refresh ID"
 )
 
 
@@ -33,7 +33,7 @@ def app(
         list[str] | None,
         typer.Argument(
             metavar="TARGET",
-            help="For --rule, --baseline and --to: targets of the inventory; without any, all.",
+            help="For --rule, --baseline, --to and --diff: targets of the inventory; without any, all.",
             show_default=False,
         ),
     ] = None,
@@ -62,6 +62,24 @@ def app(
     to: Annotated[
         str, typer.Option("--to", metavar="REV|DATE", help="As it was then, by the store.", show_default=False)
     ] = "",
+    diff: Annotated[
+        str,
+        typer.Option(
+            "--diff",
+            metavar="OLD..NEW",
+            help="What differs between two commits; OLD...NEW: since NEW branched off OLD.",
+            show_default=False,
+        ),
+    ] = "",
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--path",
+            metavar="DIR",
+            help="For --diff: the folder of a work tree that holds the tree.",
+            show_default=False,
+        ),
+    ] = None,
     refresh: Annotated[
         str,
         typer.Option("--refresh", metavar="ID", help="Plan the same anew, against what is now.", show_default=False),
@@ -130,7 +148,9 @@ def app(
         style = option.style_of(lang, verbose=verbose)
         wanted = reporting.outputs(formats, quiet=quiet, formats=reporting.PLAIN)
         fleet = work.fleet_of(fleet_folder)
-        asked = _Asked(tuple(settings or ()), rule, tuple(baselines or ()), to, refresh, tuple(targets or ()))
+        asked = _Asked(
+            tuple(settings or ()), rule, tuple(baselines or ()), to, refresh, tuple(targets or ()), diff, folder
+        )
         way, why = asked.way(fleet)
         judged_by = Judged(rules.policy_for(policies, fleet, ("httpd", "ilo")), rules.waivers_for(waivers, fleet))
         with streams.Progress(quiet=quiet) as progress:
@@ -178,7 +198,11 @@ class _Asked:
         to: str,
         refresh: str,
         targets: tuple[str, ...],
+        diff: str = "",
+        folder: Path | None = None,
     ) -> None:
+        self._diff = diff
+        self._folder = folder
         self._settings = settings
         self._rule = rule
         self._baselines = baselines
@@ -192,10 +216,17 @@ class _Asked:
         Errors:
             InputError: no way or several, or targets where none are meant.
         """
-        from auditor.services.changes.propose import RuleWay, SetWay, ToWay
+        from auditor.services.changes.propose import DiffWay, RuleWay, SetWay, ToWay
 
-        if sum(map(bool, (self._settings, self._rule, self._baselines, self._to, self._refresh))) != 1:
+        ways = self._settings, self._rule, self._baselines, self._to, self._diff, self._refresh
+        if sum(map(bool, ways)) != 1:
             raise InputError("it is not said in one way what the plan is to do", next_step=_WAYS)
+        if bool(self._diff) != (self._folder is not None):
+            raise InputError(
+                "--diff and --path go together", next_step="auditor plan --diff OLD..NEW --path DIR TARGET"
+            )
+        if self._diff and self._folder is not None:
+            return DiffWay(self._diff, self._folder.expanduser(), self._targets or ("all",)), ""
         if self._refresh:
             return self._again(fleet)
         if self._settings:
@@ -224,7 +255,7 @@ class _Asked:
     def _again(self, fleet: Fleet) -> tuple[Way, str]:
         """The way of an earlier plan, and its reason."""
         from auditor.plan.folder import read_plan
-        from auditor.services.changes.propose import RuleWay, SetWay, ToWay
+        from auditor.services.changes.propose import DiffWay, RuleWay, SetWay, ToWay
 
         earlier = read_plan(fleet.plans_path, self._refresh).plan
         words = earlier.origin.arguments
@@ -238,5 +269,7 @@ class _Asked:
                 return self._by_baseline(files, words[len(files) :], fleet), earlier.reason
             case "to":
                 return ToWay(words[0], words[1:]), earlier.reason
-            case other:
-                raise InputError(f"a plan made by --{other} cannot be made anew", next_step=_WAYS)
+            case "diff":
+                if len(words) < 2:
+                    raise InputError("the plan does not say what its difference is of", next_step=_WAYS)
+                return DiffWay(words[0], Path(words[1]), words[2:]), earlier.reason

@@ -4,7 +4,16 @@ from auditor.services.changes.apply import apply_plan
 from auditor.services.changes.approve import Approved, approve_plan
 from auditor.services.changes.confirm import confirm_plan
 from auditor.services.changes.desk import Desk, open_desk
-from auditor.services.changes.propose import BaselineWay, Judged, Proposed, RuleWay, SetWay, ToWay, propose_plan
+from auditor.services.changes.propose import (
+    BaselineWay,
+    DiffWay,
+    Judged,
+    Proposed,
+    RuleWay,
+    SetWay,
+    ToWay,
+    propose_plan,
+)
 from auditor.services.changes.rehearse import rehearse_plan
 from auditor.services.changes.rollback import rollback_plan
 from auditor.services.changes.show import ShownPlan, show_plan
@@ -13,6 +22,7 @@ __all__ = [
     "Approved",
     "BaselineWay",
     "Desk",
+    "DiffWay",
     "Judged",
     "Proposed",
     "RuleWay",

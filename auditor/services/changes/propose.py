@@ -68,7 +68,16 @@ class ToWay:
     targets: tuple[str, ...]
 
 
-Way: TypeAlias = SetWay | RuleWay | BaselineWay | ToWay
+@dataclass(frozen=True)
+class DiffWay:
+    """What differs between two commits (``A..B``) below a folder that holds the tree, on these targets."""
+
+    revisions: str
+    folder: Path
+    targets: tuple[str, ...]
+
+
+Way: TypeAlias = SetWay | RuleWay | BaselineWay | ToWay | DiffWay
 
 
 @dataclass(frozen=True)
@@ -166,6 +175,8 @@ async def _make(desk: Desk, way: Way, judged_by: Judged) -> _Made:
             return await _by_baseline(desk, way)
         case ToWay():
             return await _as_it_was(desk, way)
+        case DiffWay():
+            return await _by_difference(desk, way)
 
 
 def _parsed(settings: Sequence[str], kinds: Sequence[KindSpec]) -> tuple[Wish, ...]:
@@ -303,6 +314,25 @@ async def _as_it_was(desk: Desk, way: ToWay) -> _Made:
         made = _proposed(desk, seen, wishes) if wishes else Proposal(target.name, (), ())
         proposals.append((seen, msgspec.structs.replace(made, refusals=(*made.refusals, *refusals))))
     return _Made(Origin("to", (revision, *way.targets)), tuple(proposals))
+
+
+async def _by_difference(desk: Desk, way: DiffWay) -> _Made:
+    from auditor.services.changes.by_difference import steps_of_difference
+    from auditor.store.difference import read_difference
+
+    targets = _targets(desk, way.targets)
+    others = [one.name for one in targets if one.surface != "httpd"]
+    if others:
+        raise InputError(f"{', '.join(others)} has no tree of files, so no difference can be brought to it")
+    difference = read_difference(way.folder, way.revisions)
+    proposals: list[tuple[Observed, Proposal]] = []
+    for target in targets:
+        seen = await desk.observed(target)
+        options = interpret_options_for(target, InterpretOptions(), desk.fleet)
+        made = steps_of_difference(difference, seen.collected, surface("httpd"), options, desk.sealer)
+        proposals.append((seen, made))
+    words = (f"{difference.old}..{difference.new}", str(way.folder.absolute()), *way.targets)
+    return _Made(Origin("diff", words), tuple(proposals))
 
 
 def _targets(desk: Desk, words: Sequence[str]) -> tuple[Target, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from auditor.errors import RefusedError
-from auditor.model.plan import DirectiveEdit, DocumentIs, Effect, Proposal, Step, Wish
+from auditor.model.plan import Condition, DirectiveEdit, DocumentIs, Effect, FileChange, Proposal, Step, Wish
 from auditor.model.resource import PRESENT, AttributeSpec, KindSpec
 from auditor.model.secret import SEALED, Sealer
 from auditor.model.snapshot import Collected, Document, Interpretation
@@ -26,55 +26,61 @@ def restore_files(
 
     What was not there then is removed. What no plan can bring back is refused by name.
     """
-    from auditor.surfaces.httpd.whole_files import activated, in_order, with_document
-
-    made = _Made(then, now, sealer)
+    made = TreeSteps(now, sealer, "as it was", "was not there")
     for old in then.documents:
-        made.as_then(old.name, now.document(old.name), old)
+        made.becomes(old.name, now.document(old.name), old)
     for new in now.documents:
-        if then.document(new.name) is None and not new.name.startswith("/"):
-            made.as_then(new.name, new, None)
-    after = now
-    for name, document in made.documents.items():
-        after = with_document(after, name, document)
-    found_effects = changed(values_of(surface.interpret(now, options)), values_of(surface.interpret(after, options)))
-    effects = tuple(msgspec.structs.replace(one, asked=True) for one in found_effects)
-    steps, notes = activated(in_order(made.steps), now, after, options)
-    return Proposal(now.target, steps, effects, tuple(made.refusals), notes)
+        if then.document(new.name) is not None or new.name.startswith("/"):
+            continue
+        held = nothing_at(new.name, then)
+        if held.holds:
+            made.becomes(new.name, new, None)
+        else:
+            made.refusals.append(f"{new.name}: whether it was there then was not seen ({held.sentence}); it is left")
+    return made.proposal(surface, options)
 
 
-class _Made:
-    """The steps so far, what they make of which documents, and what cannot be done, a sentence each."""
+class TreeSteps:
+    """Steps that make files and links of a tree become others, what they make of which, and what cannot be done.
 
-    def __init__(self, then: Collected, now: Collected, sealer: Sealer) -> None:
-        self._then, self._now, self._sealer = then, now, sealer
+    ``wanted`` and ``gone`` end the sentence that says why, of what stands there then and of what does not.
+    """
+
+    def __init__(self, now: Collected, sealer: Sealer, wanted: str, gone: str) -> None:
+        self._now, self._sealer = now, sealer
+        self._wanted, self._gone = wanted, gone
         self.steps: list[Step] = []
         self.refusals: list[str] = []
+        self.notes: list[str] = []
         self.documents: dict[str, Document | None] = {}
 
-    def as_then(self, name: str, new: Document | None, old: Document | None) -> None:
-        """Takes up what makes ``old`` of ``new``."""
+    def becomes(self, name: str, new: Document | None, old: Document | None) -> None:
+        """Takes up what makes ``old`` of ``new``, which stands there now."""
         if new is not None and old is not None and (new.link, new.content) == (old.link, old.content):
             if new.link or new.name.startswith("/") or old.mode is None or _access(new) == _access(old):
                 return
         elif new is not None and old is not None and not new.link and not old.link:
             self._edited(new, old)
             return
-        if old is None and (why := self._unseen(name)):
-            self.refusals.append(f"{name}: whether it was there then was not seen ({why}); it is left")
-            return
         self._whole(name, new, old)
 
-    def _unseen(self, name: str) -> str:
-        """Why the state of then cannot tell that something was not there; empty where it can."""
-        held = nothing_at(name, self._then)
-        return "" if held.holds else held.sentence
+    def proposal(self, surface: Surface, options: InterpretOptions) -> Proposal:
+        """All of it, in order, with its effects."""
+        from auditor.surfaces.httpd.whole_files import activated, in_order, with_document
+
+        now = after = self._now
+        for name, document in self.documents.items():
+            after = with_document(after, name, document)
+        found = changed(values_of(surface.interpret(now, options)), values_of(surface.interpret(after, options)))
+        effects = tuple(msgspec.structs.replace(one, asked=True) for one in found)
+        steps, notes = activated(in_order(self.steps), now, after, options)
+        return Proposal(now.target, steps, effects, tuple(self.refusals), (*self.notes, *notes))
 
     def _edited(self, new: Document, old: Document) -> None:
         refusals: list[str] = []
         found = _edits(old, new, _links(self._now, new), self._sealer, refusals)
         if found:
-            self.steps += found
+            self.steps += [msgspec.structs.replace(one, why=f"{one.id} {self._wanted}") for one in found]
             self.documents[new.name] = msgspec.structs.replace(new, content=old.content, fingerprint=old.fingerprint)
         elif refusals and not new.name.startswith("/"):
             self._whole(new.name, new, old)
@@ -84,16 +90,25 @@ class _Made:
     def _whole(self, name: str, new: Document | None, old: Document | None) -> None:
         from auditor.surfaces.httpd.whole_files import whole_step
 
-        why = f"{name} as it was" if old is not None else f"{name} was not there"
+        why = f"{name} {self._wanted if old is not None else self._gone}"
         try:
             step = whole_step(new, old, self._now, self._sealer, why)
         except RefusedError as error:
             self.refusals.append(f"{name}: {error.what.rstrip('.')}")
             return
         self.steps.append(step)
-        # Whose a new link is, the system says.
-        bare = old is not None and old.link
-        self.documents[name] = msgspec.structs.replace(old, mode=None, owner="", group="") if old and bare else old
+        self.documents[name] = _as_made(step, old)
+
+
+def _as_made(step: Step, document: Document | None) -> Document | None:
+    """The document as it will be collected. Whose a new link is, the system says."""
+    if document is None:
+        return None
+    change = step.change
+    if isinstance(change, FileChange) and change.after is not None:
+        given = change.after
+        return msgspec.structs.replace(document, mode=given.mode, owner=given.owner, group=given.group)
+    return msgspec.structs.replace(document, mode=None, owner="", group="")
 
 
 def restore_values(
@@ -170,7 +185,9 @@ def _edits(old: Document, new: Document, links: tuple[str, ...], sealer: Sealer,
         return []
     is_now = DocumentIs(new.name, new.fingerprint or sealer.fingerprint(new.content))
     was_then = DocumentIs(old.name, old.fingerprint or sealer.fingerprint(old.content))
-    return [_step(edit, is_now, was_then) for edit in edits]
+    # Of true bytes that nobody has seen, the digest is not known.
+    known = bool(old.fingerprint) or SEALED.search(old.content) is None
+    return [_step(edit, is_now, (was_then,) if known else ()) for edit in edits]
 
 
 def _unproven(content: bytes, edits: Sequence[DirectiveEdit]) -> str:
@@ -185,11 +202,11 @@ def _unproven(content: bytes, edits: Sequence[DirectiveEdit]) -> str:
     return ""
 
 
-def _step(edit: DirectiveEdit, is_now: DocumentIs, was_then: DocumentIs) -> Step:
+def _step(edit: DirectiveEdit, is_now: Condition, was_then: tuple[Condition, ...]) -> Step:
     from auditor.surfaces.httpd.operations import undone
 
     name = f"{edit.file}:{edit.line}"
-    return Step(name, f"{name} as it was", edit, undone(edit), "reload", (is_now,), (was_then,))
+    return Step(name, name, edit, undone(edit), "reload", (is_now,), was_then)
 
 
 def _lines(content: bytes) -> list[bytes]:

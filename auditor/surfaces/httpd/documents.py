@@ -8,8 +8,15 @@ from functools import partial
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Document, Fact, Gap
 from auditor.surfaces.httpd.fileset import NOT_READ
-from auditor.surfaces.httpd.gather import Gathered, Read
-from auditor.surfaces.httpd.secrets import learn, password_file_names, seal_password_file, seal_text
+from auditor.surfaces.httpd.gather import KEY_NAME, Gathered, Read
+from auditor.surfaces.httpd.secrets import (
+    Known,
+    holds_private_key,
+    learn,
+    password_file_names,
+    seal_password_file,
+    seal_text,
+)
 from auditor.surfaces.httpd.words import as_path
 
 
@@ -40,6 +47,19 @@ def documents_of(gathered: Gathered, facts: list[Fact], sealer: Sealer) -> tuple
             )
         )
     return tuple(sorted(documents, key=lambda document: document.name))
+
+
+def sealed_file(name: str, content: bytes, sealer: Sealer, known: Known) -> bytes:
+    """A file that stands elsewhere, as it would be collected under this name.
+
+    Errors:
+        ValueError: it would not be (a private key, no text), as the end of a sentence.
+    """
+    if holds_private_key(content) or KEY_NAME.search(posixpath.basename(name)):
+        raise ValueError("it is a private key; no plan holds it")
+    if _is_binary(content):
+        raise ValueError("it is no text; no plan holds it")
+    return seal_password_file(content, sealer) if _is_passwords(name, set()) else seal_text(content, sealer, known)
 
 
 def _document(gathered: Gathered, path: str, read: Read, sealed: bytes, sealer: Sealer) -> Document:

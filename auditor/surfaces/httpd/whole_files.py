@@ -152,6 +152,8 @@ def _file_change(
             raise _refused(name, f"it is larger than the {MOST_BYTES} bytes that a plan holds of a file")
         if lacking := _lacking(then.content, collected.documents):
             raise _refused(name, f"it holds {lacking} that no live line holds; put it there by hand")
+        if not then.fingerprint and SEALED.search(then.content):
+            raise _refused(name, "it holds a secret, and its true bytes are not known; change it by hand")
         like = now or like_beside(name, collected)
         mode = then.mode if then.mode is not None else like.mode if like else None
         if mode is None:
