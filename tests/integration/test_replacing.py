@@ -54,7 +54,7 @@ def _attributes(path: Path) -> dict[str, bytes]:
 
 def _replaced(root: Path, content: bytes) -> LiveFile:
     live = read_live(root, "httpd.conf")
-    probe(live, PLAN, Acts())
+    probe(live, live, PLAN, Acts())
     assert sorted(os.listdir(root)) == ["httpd.conf"]
     become(live, replace(live, content=content), PLAN, Acts())
     assert sorted(os.listdir(root)) == ["httpd.conf"]
@@ -123,7 +123,7 @@ def test_what_is_immutable_is_found_beforehand_and_nothing_is_left(tree: Path, f
     live = read_live(tree, "httpd.conf")
     with _flagged(tree / what, flag):
         with pytest.raises(RefusedError, match="is immutable"):
-            probe(live, PLAN, Acts())
+            probe(live, live, PLAN, Acts())
         assert os.listdir(tree) == ["httpd.conf"]
 
 
@@ -134,7 +134,8 @@ from auditor.errors import RefusedError
 from auditor.surfaces.httpd.carry_out.files import probe, read_live
 from auditor.transport.acts import Acts
 try:
-    probe(read_live(Path(sys.argv[1]), "a file.conf"), "0" * 64, Acts())
+    live = read_live(Path(sys.argv[1]), "a file.conf")
+    probe(live, live, "0" * 64, Acts())
 except RefusedError as error:
     print(error)
 """
@@ -168,6 +169,6 @@ def test_what_cannot_be_given_to_the_new_file_is_found_beforehand(tree: Path, ac
     live = read_live(tree, "httpd.conf")
     fault = FailingAt(0, 1, only=frozenset({act}))
     with pytest.raises(RefusedError, match="it cannot be replaced: Operation not permitted"):
-        probe(live, PLAN, fault)
+        probe(live, live, PLAN, fault)
     assert fault.struck
     assert os.listdir(tree) == ["httpd.conf"]

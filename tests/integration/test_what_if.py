@@ -156,14 +156,30 @@ def test_settings_of_the_ilo_tell_what_they_do_to_the_ways_of_alerts(
     assert [one["address"]["attribute"] for one in answer["changes"] if not one["asked"]] == ["alert_channels"]
 
 
-def test_of_an_httpd_the_other_routes_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["what-if", str(SAMPLE), "--httpd-version", "2.4.62", "--format", "json", "--quiet"]
-    route = 'httpd.route["shop.example:443 {}"].read_timeout'
-    assert main([*words, f"{route.format('/app')}=60s"]) == 0  # /api is served by its worker
+@pytest.mark.parametrize(
+    ("asked", "told", "left"),
+    [
+        # /api is served by the worker of /app, and gets one of its own.
+        (
+            'httpd.route["shop.example:443 /app"].read_timeout=60s',
+            {("shop.example:443 /app", "read_timeout"): True, ("shop.example:443 /api", "shared_with"): False},
+            ("shop.example:443 /api", "read_timeout"),
+        ),
+        (
+            'httpd.server["main"].timeout=45s',
+            {("main", "timeout"): True, ("shop.example:443", "timeout"): False},
+            ("shop.example:443 /app", "read_timeout"),
+        ),
+    ],
+)
+def test_of_an_httpd_all_that_changes_along_is_told(
+    capsys: pytest.CaptureFixture[str], asked: str, told: dict[tuple[str, str], bool], left: tuple[str, str]
+) -> None:
+    assert main(["what-if", str(SAMPLE), "--httpd-version", "2.4.62", "--format", "json", "--quiet", asked]) == 0
     (answer,) = json.loads(capsys.readouterr().out)["answers"]
-    told = {(one["address"]["name"], one["address"]["attribute"]): one["asked"] for one in answer["changes"]}
-    assert told["shop.example:443 /app", "read_timeout"] is True
-    assert told["shop.example:443 /api", "read_timeout"] is False
+    changes = {(one["address"]["name"], one["address"]["attribute"]): one["asked"] for one in answer["changes"]}
+    assert {key: changes.get(key) for key in told} == told
+    assert left not in changes
     assert answer["disruption"] == "reload"
 
 
