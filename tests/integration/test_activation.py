@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,7 +51,12 @@ def _mpm(site: Site) -> str:
 
 def _pid(site: Site) -> int:
     files = (site.folder / "httpd.pid", site.folder / "other.pid")
-    return int(next(path.read_text() for path in files if path.exists()))
+    deadline = time.monotonic() + 10
+    while True:  # a server that was just started writes it a little later than it answers its command
+        said = next((path.read_text().strip() for path in files if path.exists()), "")
+        if said or time.monotonic() > deadline:
+            return int(said)
+        time.sleep(0.02)
 
 
 def _pid_file(site: Site) -> str:
