@@ -119,8 +119,12 @@ class Machine:
                 for task in running:
                     task.cancel()  # each takes back what it has begun, and says so
                 continue
-            for task in done:
-                yield task.result()
+            try:
+                for task in done:
+                    yield task.result()
+            except AuditorError:  # of one whose journal cannot be written: the others are not left half done by it
+                await asyncio.gather(*running, return_exceptions=True)
+                raise
 
     async def recover(self, target: str) -> OutcomeOf | None:
         """Takes back what an ended run left on a target; None where its last run is complete.

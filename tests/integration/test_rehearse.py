@@ -106,7 +106,6 @@ def test_a_tree_whose_server_refuses_it_already_is_not_rehearsed(site: Site) -> 
     assert "before anything is changed" in found.targets[0].text
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to leave its rights")
 def test_where_no_private_mount_is_possible_the_record_says_not_rehearsed(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +119,18 @@ def test_where_no_private_mount_is_possible_the_record_says_not_rehearsed(
     found = rehearse(site, made.id)
     assert [one.outcome for one in found.targets] == ["not rehearsed"]
     assert "Operation not permitted" in found.targets[0].text
+
+
+def test_a_file_to_which_only_a_link_out_of_the_tree_leads_is_never_changed_by_a_rehearsal(site: Site) -> None:
+    made = site.propose(f"{ROUTE}=60s")
+    moved = site.folder / "elsewhere"
+    (site.root / "conf.d").rename(moved)
+    (site.root / "conf.d").symlink_to(moved)
+    before = (moved / "api.conf").read_bytes()
+    found = rehearse(site, made.id)
+    assert [one.outcome for one in found.targets] == ["not rehearsed"], found
+    assert "leads out of the tree" in found.targets[0].text
+    assert (moved / "api.conf").read_bytes() == before
 
 
 def test_a_plan_that_changes_more_than_it_lists_fails_its_rehearsal(site: Site) -> None:

@@ -41,14 +41,18 @@ async def copy(target: Target, steps: Sequence[Step], folder: Path, options: Col
         raise RefusedError("it is no tree of a machine that can be reached")
     if not tree.server or not tree.path:
         raise RefusedError("the inventory names no server for it" if tree.path else "the inventory names no tree")
-    outside = [one.change.file for one in steps if isinstance(one.change, DirectiveEdit) and _outside(one.change.file)]
+    names = sorted({one.change.file for one in steps if isinstance(one.change, DirectiveEdit)})
+    outside = [name for name in names if _outside(name)]
     if outside:
         raise RefusedError(f"the plan changes {outside[0]}, which stands outside of the tree and is not copied")
     if isinstance(tree, SshTree):
         from auditor.surfaces.httpd.carry_out.far.copying import copy_there
 
-        return await copy_there(target, tree, folder, options)
+        return await copy_there(target, tree, names, folder, options)
     root = Path(tree.path).resolve()
+    if strayed := [name for name in names if not (root / name).resolve().is_relative_to(root)]:
+        # A link of the copy leads there too: the rehearsal would change the file itself.
+        raise RefusedError(f"the plan changes {strayed[0]}, which leads out of the tree and is not copied")
     await asyncio.to_thread(_copy, root, folder / "tree")
     enter = ("sh", "-c", _ENTER, "sh", str(folder / "tree"), str(root))
     verdict = await HttpdServer(tree).check()

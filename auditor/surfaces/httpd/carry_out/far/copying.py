@@ -7,7 +7,7 @@ reaches the tree or the running server, and the target's own httpd reads true by
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,13 @@ _MOST: Final = 64 * 1024 * 1024
 _COPY: Final = f"""
 umask 077
 root=$(readlink -f "$1") && [ -d "$root" ] || {{ echo "no $1"; exit 0; }}
+shift
+for name do
+    case $(readlink -f "$root/$name") in
+    "$root"/*) ;;
+    *) echo "no the plan changes $name, which leads out of the tree and is not copied"; exit 0 ;;
+    esac
+done
 count=$(find "$root" | wc -l); size=$(du -sk "$root" | cut -f 1)
 if [ "$count" -gt 100000 ] || [ "${{size:-0}}" -gt 1048576 ]; then
     echo "no the tree is larger than a rehearsal copies (100000 entries, 1 GiB)"; exit 0
@@ -52,15 +59,19 @@ find . -type l -exec readlink {} \;
 _REMOVE: Final = 'case $1 in */auditor-rehearsal.*) rm -rf "$1" ;; esac'
 
 
-async def copy_there(target: Target, tree: SshTree, folder: Path, options: CollectOptions) -> Copy:
-    """Copies the tree on its machine.
+async def copy_there(
+    target: Target, tree: SshTree, names: Sequence[str], folder: Path, options: CollectOptions
+) -> Copy:
+    """Copies the tree on its machine; ``names`` are the files of it that the plan edits.
 
     Errors:
         RefusedError: it cannot be rehearsed there, with the reason.
     """
     shell = FarShell(tree, options.environment, "rehearsal", target.name)
     try:
-        said = (await shell.run(_COPY, (tree.path,), limit=65_536, deadline_s=_WITHIN_S)).decode("utf-8", "replace")
+        said = (await shell.run(_COPY, (tree.path, *names), limit=65_536, deadline_s=_WITHIN_S)).decode(
+            "utf-8", "replace"
+        )
         answer, _, rest = said.partition(" ")
         if answer != "yes":
             raise RefusedError(said.strip()[:400])
