@@ -145,8 +145,8 @@ def test_a_plan_that_changes_more_than_it_lists_fails_its_rehearsal(site: Site) 
     assert "which the plan does not list" in found.targets[0].text
 
 
-def ilo_rehearsal(folder: Path, *settings: str) -> tuple[Rehearsal, list[tuple[str, str]]]:
-    """A plan on a virtual iLO, rehearsed; and what that iLO was asked meanwhile."""
+def ilo_rehearsal(folder: Path, *settings: str, hidden: str = "") -> tuple[Rehearsal, list[tuple[str, str]]]:
+    """A plan on a virtual iLO, rehearsed; and what that iLO was asked meanwhile. ``hidden`` is not given then."""
 
     async def act(ilo: VirtualIlo) -> tuple[Rehearsal, list[tuple[str, str]]]:
         hosts = f"  web1:\n    ilo: {{url: '{ilo.url}', cafile: {ilo.cafile}}}\n"
@@ -161,6 +161,8 @@ def ilo_rehearsal(folder: Path, *settings: str) -> tuple[Rehearsal, list[tuple[s
             key=fleet.key("ops1"),
         )
         ilo.requests.clear()
+        if hidden:
+            ilo.faults.add("malformed", hidden)
         return await rehearse_plan(fleet.desk(), made.id), list(ilo.requests)
 
     return with_ilo(act)
@@ -177,6 +179,12 @@ def test_an_ilo_is_rehearsed_on_a_virtual_one_with_dependencies_and_post(tmp_pat
     texts = [text for text, held in found.targets[0].checks if held]
     assert any("POST accepted" in text for text in texts), texts
     assert {method for method, path in asked if "Sessions" not in path} == {"GET"}, "the iLO itself is only read"
+
+
+def test_an_ilo_of_which_a_part_cannot_be_read_is_not_rehearsed(tmp_path: Path, ssh_keygen: str) -> None:
+    found, _ = ilo_rehearsal(tmp_path, 'web1/ilo:ilo.snmp["1"].location=rack 7', hidden="/DateTime")
+    assert [one.outcome for one in found.targets] == ["not rehearsed"], found
+    assert "cannot be read in full (/redfish/v1/Managers/1/DateTime" in found.targets[0].text
 
 
 @pytest.fixture

@@ -33,9 +33,11 @@ async def copy(target: Target, steps: tuple[Step, ...], folder: Path, options: C
     if any(isinstance(step.change, FirmwareUpdate) for step in steps):
         raise RefusedError("a copy has no firmware: an update shows on the machine itself only")
     collected = await collect(target, options)
-    whole = [gap for gap in collected.gaps if not gap.kinds]
-    if not collected.documents or whole:
-        raise RefusedError(f"it cannot be read: {whole[0].detail or whole[0].cause}" if whole else "it cannot be read")
+    missing = [gap for gap in collected.gaps if gap.counts]
+    if not collected.documents or missing:
+        # Of what was not read, a copy could only show that nothing is there.
+        first = f"{missing[0].what}: {missing[0].detail or missing[0].cause}" if missing else "no resource"
+        raise RefusedError(f"it cannot be read in full ({first})")
     (folder / _FILE).write_bytes(msgspec.msgpack.encode(collected))
     return Copy(f"a virtual iLO of the {len(collected.documents)} resources that it shows now")
 
