@@ -105,6 +105,15 @@ CaFile = Annotated[
 PlanId = Annotated[
     str, typer.Argument(metavar="PLAN", help="The plan's id, or its first digits (six or more).", show_default=False)
 ]
+OnInterrupt = Annotated[
+    str,
+    typer.Option(
+        "--on-interrupt",
+        metavar="HOW",
+        help="What Ctrl-C does: ask (usual at a terminal), take-back (usual elsewhere), complete what is under way.",
+        show_default=False,
+    ),
+]
 SigningKey = Annotated[
     Path | None,
     typer.Option(

@@ -19,7 +19,7 @@ def ending_politely() -> Iterator[None]:
         told.append(number)
         as_ctrl_c = signal.getsignal(signal.SIGINT)  # asyncio's while it runs, which cancels instead of raising
         if callable(as_ctrl_c):
-            as_ctrl_c(signal.SIGINT, frame)
+            as_ctrl_c(number, frame)
 
     ours = threading.current_thread() is threading.main_thread()
     if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:

@@ -7,7 +7,7 @@ begin was the guard's. It orders the calls, writes the journal, looks again, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from auditor.plan.around import RunCommand, run_after, run_before
 from auditor.plan.build import cohort_of
 from auditor.plan.conditions import Held, Seen, alike, changed, examine, stale, unlisted, value_at, values_of
 from auditor.plan.confirming import seen_again, settled
+from auditor.plan.halt import Halt
 from auditor.plan.journal import FileJournal
 from auditor.surfaces.interface import Caveat, DeadlineAct, Journal, Observe, Transaction, ignore
 from auditor.transport.executor import run_bounded
@@ -48,7 +49,8 @@ class Reach:
 class Machine:
     """One run of a plan. ``ended`` is told each target's outcome as soon as it is in the journal.
 
-    ``skip`` are targets that this run leaves alone, with the outcome to report for them.
+    ``skip`` are targets that this run leaves alone, with the outcome to report for them. ``halt`` is asked before
+    each target is begun.
     """
 
     plan: Plan
@@ -60,6 +62,7 @@ class Machine:
     ended: Callable[[OutcomeOf], None] = lambda _: None
     observe: Observe = ignore
     skip: Mapping[str, OutcomeOf] = field(default_factory=dict)
+    halt: Halt = field(default_factory=Halt)
     _interrupted: bool = False
     _stopped: str = ""
     _failing: int = 0
@@ -102,14 +105,14 @@ class Machine:
         """Each target's outcome as it is there. While too many are being taken back, no other is begun."""
         if wave.many == 1:
             for target in targets:
-                if self._stopped:
+                if not await self._may_begin():
                     return
                 yield await self._one(target)
             return
         waiting = list(targets)
         running: set[asyncio.Task[OutcomeOf]] = set()
-        while running or (waiting and not self._stopped):
-            while waiting and not self._stopped and self._failing <= wave.stop_after and len(running) < wave.many:
+        while running or (waiting and await self._may_begin()):
+            while self._has_room(waiting, running, wave):
                 running.add(asyncio.ensure_future(self._one(waiting.pop(0))))
             try:
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -125,6 +128,20 @@ class Machine:
             except AuditorError:  # of one whose journal cannot be written: the others are not left half done by it
                 await asyncio.gather(*running, return_exceptions=True)
                 raise
+
+    async def _may_begin(self) -> bool:
+        """Whether another target is begun; a person who is being asked is waited for."""
+        try:
+            self._stopped = self._stopped or await self.halt.decided()
+        except asyncio.CancelledError as error:
+            self._note_interruption(error)
+            self._stopped = "the run was interrupted"
+        return not self._stopped
+
+    def _has_room(self, waiting: Sequence[str], running: Sized, wave: Wave) -> bool:
+        if not waiting or self._stopped or self.halt.stops or self._failing > wave.stop_after:
+            return False
+        return len(running) < wave.many
 
     async def recover(self, target: str) -> OutcomeOf | None:
         """Takes back what an ended run left on a target; None where its last run is complete.
@@ -364,7 +381,7 @@ class Machine:
 
     async def _pause(self, seconds: int) -> str:
         try:
-            await asyncio.sleep(seconds)
+            await self.halt.pause(seconds)
         except asyncio.CancelledError as error:
             self._note_interruption(error)
             return "the run was interrupted between two waves"

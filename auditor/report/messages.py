@@ -32,6 +32,14 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "count.effect": ("{n} more effect|{n} more effects", "ほかの影響 {n} 件"),
     "count.line": ("{n} more line|{n} more lines", "ほか {n} 行"),
     "count.event": ("{n} event|{n} events", "記録 {n} 件"),
+    "count.second": ("{n} second|{n} seconds", "{n} 秒"),
+    "count.minute": ("{n} minute|{n} minutes", "{n} 分"),
+    "count.hour": ("{n} hour|{n} hours", "{n} 時間"),
+    "count.disruption.reload": ("{n} reload|{n} reloads", "再読み込み {n} 回"),
+    "count.disruption.restart": ("{n} restart|{n} restarts", "再起動 (サービス) {n} 回"),
+    "count.disruption.stop and start": ("{n} stop and start|{n} stops and starts", "停止と起動 {n} 回"),
+    "count.disruption.iLO reset": ("{n} iLO reset|{n} iLO resets", "iLO リセット {n} 回"),
+    "count.disruption.reboot": ("{n} reboot|{n} reboots", "再起動 (本体) {n} 回"),
     "count.document": ("{n} document|{n} documents", "文書 {n} 件"),
     # outcomes and severities
     "outcome.pass": ("pass", "準拠"),
@@ -213,6 +221,30 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "plan.stop_after": ("stops after more than {n} failures", "失敗が {n} 件を超えたら停止"),
     "plan.at_once": ("{n} at once", "同時に {n} 件"),
     "plan.pause": ("then waits {seconds} s", "その後 {seconds} 秒待機"),
+    "plan.in_sum": ("Disrupts in sum:", "中断の合計:"),
+    "plan.no_disruption": ("Disrupts nothing", "中断なし"),
+    "plan.about": ("about {time}", "約 {time}"),
+    "plan.pauses": ("{time} of pauses between waves", "ウェーブ間の待機 {time}"),
+    "interrupt.question": (
+        "Interrupted. What is under way goes on until you decide; nothing else is begun.\n"
+        "  t  take it back (also: Ctrl-C again)\n"
+        "  c  complete it, then stop\n"
+        "  g  go on with all of the plan\n"
+        "t, c or g?",
+        "中断されました。選択するまで進行中の変更は続き、次の対象には進みません。\n"
+        "  t  進行中の変更を切り戻す (もう一度 Ctrl-C でも同じ)\n"
+        "  c  進行中の変更を完了してから停止する\n"
+        "  g  計画を最後まで続ける\n"
+        "t, c, g のどれですか?",
+    ),
+    "interrupt.completes": (
+        "Interrupted: what is under way is completed, nothing else is begun. Ctrl-C takes it back.",
+        "中断: 進行中の変更を完了し、次の対象には進みません。Ctrl-C で切り戻します。",
+    ),
+    "interrupt.takes_back": (
+        "Interrupted: what is under way is taken back, to the end.",
+        "中断: 進行中の変更を最後まで切り戻します。",
+    ),
     "plan.fixes": ("fixes", "解消する違反:"),
     "plan.introduces": ("introduces", "新たに生じる違反:"),
     "plan.links": ("the server reads it by {links}", "サーバーは {links} を通して読み込みます"),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
-from auditor.model.plan import Commands
+from auditor.model.plan import Commands, Disruption
+from auditor.plan.disruption import USUAL_S
 from auditor.plan.waves import USUAL, check_size
 from auditor.policy.document import Item
 from auditor.services.fleet_values import ValueReader
 
 _LONGEST_S: Final = 24 * 3600
+_KEYS: Final[Mapping[str, Disruption]] = MappingProxyType({one.lower().replace(" ", "_"): one for one in USUAL_S})
+"""As ``auditor.yaml`` writes disruptions."""
 
 
 class ApplySettings(msgspec.Struct, frozen=True):
@@ -19,6 +24,7 @@ class ApplySettings(msgspec.Struct, frozen=True):
 
     ``waves`` are sizes, a number or a share each; a wave may have ``stop_after`` failures, ``pause_s`` seconds pass
     after it, ``at_once`` of its targets are changed at the same time. ``commands`` are run around each change.
+    ``lasts`` are the seconds that the fleet's own disruptions take, as (which, seconds).
     """
 
     waves: tuple[str, ...] = USUAL
@@ -26,11 +32,15 @@ class ApplySettings(msgspec.Struct, frozen=True):
     pause_s: int = 0
     at_once: int = 1
     commands: Commands = Commands()
+    lasts: tuple[tuple[Disruption, int], ...] = ()
 
 
 def read_apply(reader: ValueReader, item: Item | None) -> ApplySettings:
     """Reads the settings; mistakes are noted with the reader."""
-    parts = reader.members(item, ["waves", "stop_after", "pause_s", "at_once", "before", "after", "command_s"])
+    parts = reader.members(
+        item, ["waves", "stop_after", "pause_s", "at_once", "before", "after", "command_s", "lasts_s"]
+    )
+    lasts = reader.members(parts.get("lasts_s"), list(_KEYS))
     sizes: list[str] = []
     for one in reader.items(parts.get("waves")):
         text = reader.text(one, "")
@@ -46,5 +56,8 @@ def read_apply(reader: ValueReader, item: Item | None) -> ApplySettings:
             reader.command(parts.get("before")),
             reader.command(parts.get("after")),
             reader.count(parts.get("command_s"), 300, 1, _LONGEST_S),
+        ),
+        lasts=tuple(
+            (_KEYS[key], reader.count(item, USUAL_S[_KEYS[key]], 0, _LONGEST_S)) for key, item in lasts.items()
         ),
     )

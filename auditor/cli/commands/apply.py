@@ -29,6 +29,7 @@ def app(
             show_default=False,
         ),
     ] = "",
+    interrupt: option.OnInterrupt = "",
     formats: option.PlainFormats = None,
     cafile: option.CaFile = None,
     fleet_folder: option.FleetFolder = None,
@@ -46,7 +47,7 @@ def app(
         from auditor.services.changes import apply_plan
 
         run = partial(apply_plan, confirm_within_s=seconds_of(confirm_within))
-        return carry_out(run, plan, formats, cafile, fleet_folder, lang, quiet)
+        return carry_out(run, plan, formats, cafile, fleet_folder, lang, quiet, interrupt)
 
     return job
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from auditor.cli import options as option
 from auditor.cli.app import command_app
 from auditor.cli.run import Job
+
+if TYPE_CHECKING:
+    from auditor.model.plan import ApplyReport
+    from auditor.plan.halt import Halt
+    from auditor.services.changes.desk import Desk
 
 
 @command_app("confirm")
@@ -26,6 +33,9 @@ def app(
         from auditor.cli.carrying_out import carry_out
         from auditor.services.changes import confirm_plan
 
-        return carry_out(confirm_plan, plan, formats, cafile, fleet_folder, lang, quiet)
+        async def confirmed(desk: Desk, words: str, halt: Halt) -> ApplyReport:  # noqa: ARG001 - it is never halved
+            return await confirm_plan(desk, words)
+
+        return carry_out(confirmed, plan, formats, cafile, fleet_folder, lang, quiet, "take-back")
 
     return job

@@ -10,6 +10,7 @@ from auditor.cli.run import Job
 @command_app("rollback")
 def app(
     plan: option.PlanId,
+    interrupt: option.OnInterrupt = "",
     formats: option.PlainFormats = None,
     cafile: option.CaFile = None,
     fleet_folder: option.FleetFolder = None,
@@ -25,6 +26,6 @@ def app(
         from auditor.cli.carrying_out import carry_out
         from auditor.services.changes import rollback_plan
 
-        return carry_out(rollback_plan, plan, formats, cafile, fleet_folder, lang, quiet)
+        return carry_out(rollback_plan, plan, formats, cafile, fleet_folder, lang, quiet, interrupt)
 
     return job

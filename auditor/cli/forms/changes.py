@@ -39,6 +39,7 @@ from auditor.report.outline import attribute_text, effect_rank, value_text
 from auditor.report.waiting import waiting_block
 
 if TYPE_CHECKING:
+    from auditor.plan.disruption import DisruptionSum
     from auditor.services.changes.approve import Approved
     from auditor.services.changes.propose import Proposed
     from auditor.services.changes.show import ShownPlan
@@ -79,7 +80,7 @@ _DERIVED: Final = frozenset(
 def show_proposed(made: Proposed, style: Style) -> str:
     """A plan just written, and the command that comes next."""
     words = Words(style.lang)
-    lines = [*_plan(made.id, made.plan, words, style), ""]
+    lines = [*_plan(made.id, made.plan, made.in_sum, words, style), ""]
     lines += [paragraph(one_line(warning), 2, 4) for warning in made.warnings]
     lines += [f"  {words('plan.written', folder=visible(made.folder))}"]
     lines += [f"  {words('plan.next')}  auditor approve {made.id[:SHORT]} --key FILE"]
@@ -95,6 +96,7 @@ def proposed_json(made: Proposed, style: Style) -> str:
             "id": made.id,
             "folder": made.folder,
             "signed": made.signed,
+            "in_sum": msgspec.to_builtins(made.in_sum),
             "warnings": list(made.warnings),
             "plan": msgspec.to_builtins(made.plan),
         }
@@ -104,7 +106,7 @@ def proposed_json(made: Proposed, style: Style) -> str:
 def show_plan(shown: ShownPlan, style: Style) -> str:
     """A plan as it stands: what it does, who signed, and whether it could be applied now."""
     words = Words(style.lang)
-    lines = [*_plan(shown.id, shown.plan, words, style), "", *_signatures(shown, words)]
+    lines = [*_plan(shown.id, shown.plan, shown.in_sum, words, style), "", *_signatures(shown, words)]
     if shown.reasons:
         lines.append(f"  {words('plan.not_ready')}")
         lines += [paragraph(one_line(reason), 4, 6) for reason in shown.reasons]
@@ -143,15 +145,16 @@ def plan_json(shown: ShownPlan, style: Style) -> str:
     return write({"format": "auditor.show/v1", "auditor_version": style.version, **body})
 
 
-def _plan(identity: str, plan: Plan, words: Words, style: Style) -> Iterable[str]:
+def _plan(identity: str, plan: Plan, in_sum: DisruptionSum, words: Words, style: Style) -> Iterable[str]:
     yield paint(f'Plan {identity[:SHORT]}  "{one_line(plan.reason)}"', "bold", on=style.colour)
     made = words("plan.made", author=one_line(plan.author), created=words.moment(plan.created))
     yield paragraph(f"{made}, {words('plan.expires', expires=words.moment(plan.expires))}", 2)
     for cohort in plan.cohorts:
         yield ""
         yield from _cohort(cohort, words, style)
+    yield ""
+    yield paragraph(_in_sum(in_sum, words), 2, 4)
     if len(plan.waves) > 1:
-        yield ""
         for wave in plan.waves:
             yield paragraph(f"{one_line(wave.name)}: {_listed(wave.targets, style)}{_limits(wave, words)}", 2, 4)
     for key, command in (("plan.before", plan.around.before), ("plan.after", plan.around.after)):
@@ -162,6 +165,23 @@ def _plan(identity: str, plan: Plan, words: Words, style: Style) -> Iterable[str
             rules = ", ".join(dict.fromkeys(visible(one.rule) for one in found))
             yield paragraph(f"{words(key)} {rules}", 2, 4)
     yield from (paragraph(one_line(words.said(note)), 2, 4) for note in plan.notes)
+
+
+def _in_sum(in_sum: DisruptionSum, words: Words) -> str:
+    """``Disrupts in sum: 3 reloads, 1 reboot, about 9 minutes``."""
+    if not in_sum.counts:
+        return words("plan.no_disruption")
+    counted = [words.count(f"disruption.{one}", number) for one, number in in_sum.counts]
+    counted.append(_about(in_sum.seconds, words))
+    if in_sum.pauses_s:
+        counted.append(words("plan.pauses", time=_about(in_sum.pauses_s, words)))
+    return f"{words('plan.in_sum')} {', '.join(counted)}"
+
+
+def _about(seconds: int, words: Words) -> str:
+    """As people say it: seconds below two minutes, then whole minutes, hours from three."""
+    unit, size = ("second", 1) if seconds < 120 else ("minute", 60) if seconds < 3 * 3600 else ("hour", 3600)
+    return words("plan.about", time=words.count(unit, round(seconds / size)))
 
 
 def _listed(targets: Sequence[str], style: Style) -> str:

@@ -16,6 +16,7 @@ from auditor.model.resource import KindSpec
 from auditor.model.target import StoredSnapshot, Target
 from auditor.plan.approvals import Bad
 from auditor.plan.build import PlanRequest, build_plan, certain
+from auditor.plan.disruption import DisruptionSum, disruption_sum
 from auditor.plan.document import plan_id
 from auditor.plan.folder import write_author_signature, write_plan
 from auditor.plan.foreseen import foreseen
@@ -89,12 +90,13 @@ class Judged:
 
 
 class Proposed(msgspec.Struct, frozen=True):
-    """A plan that was written: its id, where it stands, whether its author has signed, and what to know of it."""
+    """A plan that was written: its id, where it stands, whether its author has signed, what it disrupts in sum."""
 
     id: str
     plan: Plan
     folder: str
     signed: bool
+    in_sum: DisruptionSum
     warnings: tuple[str, ...] = ()
 
 
@@ -147,7 +149,8 @@ async def propose_plan(
     if signature is not None:
         write_author_signature(folder, signature, desk.acts)
     desk.append(plan_event("planned", identity, plan, moment(desk), actor=author, text=plan.reason))
-    return Proposed(identity, plan, str(folder), signature is not None, warnings)
+    in_sum = disruption_sum(plan, dict(desk.fleet.apply.lasts))
+    return Proposed(identity, plan, str(folder), signature is not None, in_sum, warnings)
 
 
 def _waves_of(desk: Desk) -> Waves:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from auditor.model.plan import ApplyReport
+from auditor.plan.halt import Halt
 from auditor.services.changes.desk import Desk
 from auditor.services.changes.run import PlanRun
 
 
-async def rollback_plan(desk: Desk, words: str) -> ApplyReport:
+async def rollback_plan(desk: Desk, words: str, *, halt: Halt | None = None) -> ApplyReport:
     """Takes an applied plan back on every target where it stands; it can never be applied again.
 
     Needs no approval (the way back is part of what was approved) and no configuration that parses. A run of the plan
-    that was ended midway is taken back the same way.
+    that was ended midway is taken back the same way. ``halt`` can end the run before the next target.
 
     Errors:
         InputError: there is no such plan, or it was damaged.
@@ -19,4 +20,4 @@ async def rollback_plan(desk: Desk, words: str) -> ApplyReport:
         IncompleteError: an earlier run cannot be taken back; a person is needed.
         StoreError: all was taken back and verified, but the store could not be told.
     """
-    return await PlanRun(desk, "back").run(words)
+    return await PlanRun(desk, "back", halt=halt or Halt()).run(words)

@@ -17,6 +17,7 @@ from auditor.plan.build import check_plan, cohort_of
 from auditor.plan.conditions import changed, unlisted, values_of
 from auditor.plan.folder import StoredPlan, read_plan
 from auditor.plan.guard import Known, refuse
+from auditor.plan.halt import Halt
 from auditor.plan.journal import (
     FileJournal,
     Run,
@@ -52,13 +53,14 @@ class PlanRun:
     """A run of one plan. Nothing is changed before the fleet's lock is held and the guard has agreed.
 
     ``confirm_within_s`` are the seconds after which a target takes the change back by itself; 0: it does not.
-    ``confirming`` says that the plan is not carried out, but confirmed.
+    ``confirming`` says that the plan is not carried out, but confirmed. ``halt`` ends the run before the next target.
     """
 
     desk: Desk
     direction: Direction
     confirm_within_s: int = 0
     confirming: bool = False
+    halt: Halt = field(default_factory=Halt)
     _unwritten: list[AuditorError] = field(default_factory=list)
 
     async def run(self, words: str) -> ApplyReport:
@@ -275,6 +277,7 @@ class PlanRun:
             ended=partial(self._ledger, plan_id, plan),
             observe=self.desk.observe,
             skip=skip,
+            halt=self.halt,
         )
 
     def _reach(self, plan_id: str, plan: Plan, target: Target) -> Reach:

@@ -12,6 +12,7 @@ from auditor.model.snapshot import Waiting
 from auditor.plan.approvals import Verdict
 from auditor.plan.build import check_plan, cohort_of, disruption_of, moment_of
 from auditor.plan.conditions import stale
+from auditor.plan.disruption import DisruptionSum, disruption_sum
 from auditor.plan.folder import StoredPlan, read_plan
 from auditor.plan.guard import other_key
 from auditor.plan.journal import journal_path, outcomes_of, read_entries, runs_of
@@ -33,9 +34,9 @@ class ShownPlan(msgspec.Struct, frozen=True):
     needed); ``emergency`` is who approved it in an emergency, and ``reviewed`` whether enough others have since.
     ``reasons`` are sentences why it could not be applied now; none: it could, as far as was looked. ``stale`` are those
     that come from the targets themselves; ``looked`` says whether they were looked at; ``waiting`` is what was seen
-    there that is set and not yet effective. ``disruption`` is the heaviest by target; ``irreversible`` are steps that
-    cannot be taken back. ``rehearsal`` is its record, None where there is none that counts. ``outcomes`` are what
-    became of targets, ``events`` what the ledger says.
+    there that is set and not yet effective. ``disruption`` is the heaviest by target, ``in_sum`` that of all;
+    ``irreversible`` are steps that cannot be taken back. ``rehearsal`` is its record, None where there is none that
+    counts. ``outcomes`` are what became of targets, ``events`` what the ledger says.
     """
 
     id: str
@@ -52,6 +53,7 @@ class ShownPlan(msgspec.Struct, frozen=True):
     looked: bool
     waiting: tuple[Waiting, ...]
     disruption: tuple[tuple[str, Disruption], ...]
+    in_sum: DisruptionSum
     irreversible: tuple[str, ...]
     rehearsal: Rehearsal | None
     outcomes: tuple[tuple[str, str], ...]
@@ -92,6 +94,7 @@ async def show_plan(desk: Desk, words: str, *, look: bool = False) -> ShownPlan:
         looked=look,
         waiting=waiting,
         disruption=tuple((target, disruption_of(cohort.steps)) for cohort in plan.cohorts for target in cohort.targets),
+        in_sum=disruption_sum(plan, dict(desk.fleet.apply.lasts)),
         irreversible=tuple(
             dict.fromkeys(step.id for cohort in plan.cohorts for step in cohort.steps if isinstance(step.undo, NoUndo))
         ),

@@ -31,6 +31,7 @@ from auditor.model.resource import Address
 from auditor.model.snapshot import Gap, Waiting
 from auditor.model.source import FileSource
 from auditor.model.value import Boolean, Duration, Number, Text, Undetermined
+from auditor.plan.disruption import DisruptionSum
 from auditor.report.interface import LANGUAGES, Style
 from auditor.report.layout import width_of
 from auditor.services.changes.propose import Proposed
@@ -41,6 +42,7 @@ from auditor.surfaces.httpd.answer import Answer, ChainEntry, Governed, OnTimeou
 from tests.fakes.reports import HOSTILE
 
 _HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_SUM = DisruptionSum((("reload", 3), ("reboot", 1)), 540, 90)
 _LINE = FileSource("conf.d/shop.conf", 28, 28)
 
 
@@ -89,7 +91,7 @@ def shown(text: str = "own time-out", *, approved: bool = False, outcome: str = 
         "7c1e9a00" * 8, plan(text), SignerOf("ops1", "SHA256:4b"), (signer,) if approved else (), 1,
         ((text, 0, 1),), None if approved else SignerOf(text, text), False,
         () if approved else ("it has 0 of 1 approvals",), (text,), (), False, waiting(text),
-        (("web1/httpd", "reload"),), ("2",), rehearsal_of(text),
+        (("web1/httpd", "reload"),), _SUM, ("2",), rehearsal_of(text),
         (("web1/httpd", outcome),) if outcome else (), (), "/fleet/plans/7c1e9a00",
     )  # fmt: skip
 
@@ -134,7 +136,7 @@ def _tables(text: str, style: Style) -> list[str]:
     return [
         explain.show_explain(answers(text), style),
         changes.show_plan(shown(text), style),
-        changes.show_proposed(Proposed("7c1e9a00" * 8, plan(text), "/fleet/plans/x", True, (text,)), style),
+        changes.show_proposed(Proposed("7c1e9a00" * 8, plan(text), "/fleet/plans/x", True, _SUM, (text,)), style),
         changes.show_outcomes(outcomes(text), style),
         rehearsal.show_rehearsal(rehearsal_of(text), style),
         what_if.show_what_if(foretold(text), style),
@@ -145,7 +147,7 @@ def _documents(text: str) -> list[str]:
     return [
         explain.explain_json(answers(text), Style()),
         changes.plan_json(shown(text), Style()),
-        changes.proposed_json(Proposed("7c1e9a00" * 8, plan(text), "/fleet/plans/x", True, (text,)), Style()),
+        changes.proposed_json(Proposed("7c1e9a00" * 8, plan(text), "/fleet/plans/x", True, _SUM, (text,)), Style()),
         changes.outcomes_json(outcomes(text), Style()),
         rehearsal.rehearsal_json(rehearsal_of(text), Style()),
         what_if.what_if_json(foretold(text), Style()),
@@ -190,6 +192,18 @@ def test_a_plan_tells_lines_effects_and_what_cannot_be_taken_back() -> None:
     assert "2 routes  read time-out: 300 s → 60 s  (a consequence)" in text
     assert "cannot be taken back" in text
     assert "Irreversible steps: 2" in text
+
+
+@pytest.mark.parametrize(
+    ("lang", "expected"),
+    [
+        ("en", "Disrupts in sum: 3 reloads, 1 reboot, about 9 minutes, about 90 seconds of pauses"),
+        ("ja", "中断の合計: 再読み込み 3 回, 再起動 (本体) 1 回, 約 9 分"),
+    ],
+)
+def test_a_plan_tells_what_it_disrupts_in_sum(lang: str, expected: str) -> None:
+    assert expected in " ".join(changes.show_plan(shown(), Style(lang=lang)).split())
+    assert json.loads(changes.plan_json(shown(), Style()))["in_sum"]["seconds"] == 540
 
 
 def test_what_only_the_way_back_of_a_bios_sets_is_shown_before_anybody_approves() -> None:
