@@ -105,6 +105,16 @@ CaFile = Annotated[
 PlanId = Annotated[
     str, typer.Argument(metavar="PLAN", help="The plan's id, or its first digits (six or more).", show_default=False)
 ]
+Author = Annotated[
+    str,
+    typer.Option(
+        "--author",
+        metavar="NAME",
+        envvar="AUDITOR_AUTHOR",
+        help="Whom the author's key belongs to; without it, the login name.",
+        show_default=False,
+    ),
+]
 OnInterrupt = Annotated[
     str,
     typer.Option(

@@ -262,6 +262,11 @@ _JAPANESE: Final[dict[str, str]] = {
         '緊急承認: 変更計画 {plan} は {time} に "{who}" が単独で承認しました ({reason})。事後確認は未実施です: '
         "auditor approve {again} --review --key FILE"
     ),
+    'EMERGENCY: plan {plan} was approved by "{who}" alone on {time} ({reason}) and its review in the ledger bears no '
+    "seal that counts. Look:  auditor history --verify": (
+        '緊急承認: 変更計画 {plan} は {time} に "{who}" が単独で承認しました ({reason})。台帳の事後確認には有効な封印が'
+        "ありません: auditor history --verify"
+    ),
     "it cannot be known whether emergencies wait for a review: {why}": (
         "事後確認待ちの緊急承認の有無を確認できません: {why}"
     ),

@@ -73,7 +73,7 @@ async def run_drift(
     found.sort(key=lambda drift: drift.target)
     complete = bool(found) and all(_complete(one) for one in found)
     moment = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return DriftReport(tuple(found), complete, moment, (*unreviewed(fleet), *expected.notes()))
+    return DriftReport(tuple(found), complete, moment, (*unreviewed(fleet, collect.environment), *expected.notes()))
 
 
 def _complete(drift: TargetDrift) -> bool:

@@ -110,7 +110,7 @@ async def take_snapshot(
         expected = Expectations(fleet.expected_gaps, moment.date())
         return snapshot_of(
             _expecting(result, asked, expected),
-            (*_afterwards(store, fleet), *unreviewed(fleet), *expected.notes()),
+            (*_afterwards(store, fleet), *unreviewed(fleet, options.environment), *expected.notes()),
             waiting,
         )
 

@@ -9,11 +9,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from auditor.model.event import Event
 from auditor.services.changes import Judged, SetWay, apply_plan, approve_plan, propose_plan, rollback_plan
 from auditor.services.check import default_policy
+from auditor.services.emergencies import unreviewed
 from auditor.services.ledger_check import verify_ledger
 from auditor.store import Store
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
@@ -223,3 +225,18 @@ def test_the_command_says_it_in_its_exit_code(fleet: TestFleet) -> None:
     approval_gone(fleet)
     assert run().returncode == 1
     assert "改変" in run("--lang", "ja").stdout
+
+
+def test_a_planted_review_hides_no_emergency_from_a_report(fleet: TestFleet) -> None:
+    desk = fleet.desk()
+    plan = desk.events("")[0].plan
+    desk.append(Event("emergency approved", "2026-11-22T10:00:00Z", plan=plan, actor="lead1", text="down; SSH key x"))
+    (told,) = unreviewed(desk.fleet, fleet.environment)
+    assert "was not reviewed yet" in told
+    review = Event("reviewed", "2026-11-22T11:00:00Z", plan=plan, actor="lead2", text="fine; SSH key y")
+    with Store.open(desk.fleet.store_path) as store:
+        store.append_event(review)
+    (told,) = unreviewed(desk.fleet, fleet.environment)
+    assert "its review in the ledger bears no seal that counts" in told
+    desk.append(msgspec.structs.replace(review, time="2026-11-22T12:00:00Z"))
+    assert unreviewed(desk.fleet, fleet.environment) == ()

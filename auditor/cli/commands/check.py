@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,6 @@ def _check(
             taken_at=work.stamp(moment),
             catalogue=catalogue,
             expected=Expectations(fleet.expected_gaps if fleet else (), moment.date()),
-            notes=unreviewed(fleet),
+            notes=unreviewed(fleet, os.environ),
         )
         return asyncio.run(told)

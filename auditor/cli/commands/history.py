@@ -30,7 +30,7 @@ def app(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="An address, TARGET:FILE or TARGET. Without it: the latest snapshots.",
+            help="An address, TARGET:FILE, TARGET or a plan's id. Without it: the latest snapshots.",
             show_default=False,
         ),
     ] = "",
@@ -58,13 +58,18 @@ def app(
         from auditor.cli.forms import history as forms
         from auditor.services.emergencies import unreviewed
         from auditor.services.history import history
+        from auditor.services.plan_history import plan_history
 
         style = option.style_of(lang, verbose=verbose)
         wanted = reporting.outputs(formats, quiet=quiet, formats=reporting.PLAIN)
         fleet = work.fleet_of(fleet_folder)
         if verify:
             return _verified(what, fleet, wanted, style)
-        notes = unreviewed(fleet)
+        notes = unreviewed(fleet, os.environ)
+        if what and (found := plan_history(fleet, what)) is not None:
+            of_plan = {"table": forms.show_plan_history, "json": forms.plan_history_json}
+            reporting.emit(wanted, lambda name, styled: of_plan[name](found, styled, notes), style)
+            return 0
         if what:
             entries = history(fleet, what, limit=limit)
             shown = {"table": forms.show_history, "json": forms.history_json}

@@ -60,7 +60,8 @@ def app(
         ),
     ] = None,
     to: Annotated[
-        str, typer.Option("--to", metavar="REV|DATE", help="As it was then, by the store.", show_default=False)
+        str,
+        typer.Option("--to", metavar="REV|DATE|PLAN", help="As it was then, or before that plan.", show_default=False),
     ] = "",
     diff: Annotated[
         str,
@@ -87,16 +88,7 @@ def app(
     reason: Annotated[
         str, typer.Option("--reason", metavar="TEXT", help="Why, for those who approve.", show_default=False)
     ] = "",
-    author: Annotated[
-        str,
-        typer.Option(
-            "--author",
-            metavar="NAME",
-            envvar="AUDITOR_AUTHOR",
-            help="Whom the author's key belongs to; without it, the login name.",
-            show_default=False,
-        ),
-    ] = "",
+    author: option.Author = "",
     key: option.SigningKey = None,
     consents: Annotated[
         list[str] | None,
@@ -240,7 +232,7 @@ class _Asked:
             return RuleWay(self._rule, self._targets or ("all",)), ""
         if self._baselines:
             return self._by_baseline(self._baselines, self._targets or ("all",), fleet), ""
-        return ToWay(self._to, self._targets or ("all",)), ""
+        return ToWay(self._to, self._targets), ""
 
     def _by_baseline(self, files: tuple[Path, ...], targets: tuple[str, ...], fleet: Fleet) -> BaselineWay:
         """As baselines agree: those named, or the fleet's own."""

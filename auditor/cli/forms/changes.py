@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from auditor.cli.forms.history import event_line
 from auditor.cli.forms.rehearsal import rehearsal_lines
 from auditor.model.plan import (
     ApplyReport,
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
 _EFFECTS: Final = 8
 """Lines of effects without ``--verbose``."""
+
+_ASKED: Final = 12
+"""Effects that a person can have asked for one by one; more of them are a whole state."""
 
 _NAMES: Final = 8
 """Names under a line that counts resources, without ``--verbose``."""
@@ -116,11 +120,9 @@ def show_plan(shown: ShownPlan, style: Style) -> str:
     lines += waiting_block([(one.address.target, one) for one in shown.waiting], words, 4)
     lines += [entry(visible(target), visible(what), label_columns=22) for target, what in shown.outcomes]
     several = sum(len(cohort.targets) for cohort in shown.plan.cohorts) > 1
-    for event in shown.events:
-        who = f", {one_line(event.actor)}" if event.actor else ""
-        text = f": {one_line(event.text)}" if event.text else ""
-        here = f" {', '.join(visible(one) for one in event.targets)}" if several and len(event.targets) == 1 else ""
-        lines.append(paragraph(f"{words.moment(event.time)}  {event.kind}{here}{who}{text}", 2, 4))
+    lines += (
+        paragraph(event_line(event, words, targets=several and len(event.targets) == 1), 2, 4) for event in shown.events
+    )
     lines.append(f"  {words('plan.next')}  {_next_command(shown)}")
     return "\n".join(lines) + "\n"
 
@@ -202,8 +204,9 @@ def _cohort(cohort: Cohort, words: Words, style: Style) -> Iterable[str]:
     yield paragraph(", ".join(visible(one) for one in cohort.targets), 2)
     for step in cohort.steps:
         yield from _step(step, words)
-    told = [one for one in cohort.effects if style.verbose or one.asked or not _quiet(one)]
-    lines = list(_effects(told, words, style))
+    many = sum(one.asked for one in cohort.effects) > _ASKED
+    told = [one for one in cohort.effects if style.verbose or (one.asked and not many) or not _quiet(one)]
+    lines = list(_effects(told, words, style, many=many))
     if lines:
         yield f"    {words('plan.effects')}"
     left = len(cohort.effects) - len(told)
@@ -222,8 +225,10 @@ def _quiet(effect: Effect) -> bool:
     return effect.address.attribute in _DERIVED or effect_rank(effect.address) == _BOOKKEEPING
 
 
-def _effects(effects: Sequence[Effect], words: Words, style: Style) -> Iterable[tuple[bool, str, int]]:
+def _effects(effects: Sequence[Effect], words: Words, style: Style, *, many: bool) -> Iterable[tuple[bool, str, int]]:
     """A line for each effect asked for, then the consequences; alike ones are counted without ``--verbose``.
+
+    ``many`` are asked for where a whole state is: then they may be left out as consequences may.
 
     Gives with each whether it must not be left out, and for how many effects it stands.
     """
@@ -238,7 +243,7 @@ def _effects(effects: Sequence[Effect], words: Words, style: Style) -> Iterable[
         names = [one_line(one.address.name) for one in group]
         few = style.verbose or len(group) == 1
         tail = f"  ({words('plan.consequence')})" if consequence else ""
-        needed = not consequence or rank <= _TIME_OUTS
+        needed = (not consequence and not many) or rank <= _TIME_OUTS
         for what in [f"{kind} {name}" for name in names] if few else [words.count(kind, len(group))]:
             text = paragraph(f"{what}  {attribute_text(attribute)}: {before} → {after}{tail}", 6, 8)
             yield needed, text, 1 if few else len(group)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from auditor.plan.folder import SHORT
 from auditor.report import terminal_changes
 from auditor.report.escape import one_line, visible
 from auditor.report.interface import Style
@@ -13,7 +16,9 @@ from auditor.report.layout import pad, paint, paragraph
 from auditor.report.messages import Words
 
 if TYPE_CHECKING:
+    from auditor.model.event import Event
     from auditor.services.history import HistoryEntry
+    from auditor.services.plan_history import PlanHistory
     from auditor.store import Snapshot
 
 
@@ -44,6 +49,36 @@ def _entry(entry: HistoryEntry, words: Words, style: Style) -> Iterable[str]:
         yield from terminal_changes.texts(entry.text_changes, words, style)
     if not entry.changes and not entry.text_changes:
         yield from (f"  {one_line(name)}" for name in entry.documents)
+
+
+def show_plan_history(found: PlanHistory, style: Style, notes: Sequence[str] = ()) -> str:
+    """Who did what with a plan, oldest first."""
+    words = Words(style.lang)
+    reason = f'  "{one_line(found.reason)}"' if found.reason else ""
+    lines = [paint(f"Plan {found.id[:SHORT]}{reason}", "bold", on=style.colour)]
+    if found.unread:
+        lines.append(paragraph(words("history.plan_unread", why=one_line(found.unread)), 2, 4))
+    lines += (paragraph(event_line(event, words), 2, 4) for event in found.events)
+    if not found.events:
+        lines.append(f"  {words('history.no_event')}")
+    lines += [paragraph(one_line(words.said(note)), 0, 2) for note in notes]
+    lines.append(f"  {words('plan.next')}  auditor show {found.id[:SHORT]}      auditor history --verify")
+    return "\n".join(lines) + "\n"
+
+
+def event_line(event: Event, words: Words, *, targets: bool = True) -> str:
+    """One event of the ledger: when, what, on which targets, by whom, and what was said of it."""
+    here = f" {', '.join(visible(one) for one in event.targets)}" if targets and event.targets else ""
+    who = f", {one_line(event.actor)}" if event.actor else ""
+    text = f": {one_line(event.text)}" if event.text else ""
+    return f"{words.moment(event.time)}  {words(f'event.{event.kind}')}{here}{who}{text}"
+
+
+def plan_history_json(found: PlanHistory, style: Style, notes: Sequence[str] = ()) -> str:
+    """The history of a plan as ``auditor.plan_history/v1``."""
+    body: dict[str, Any] = msgspec.to_builtins(found)
+    head = {"format": "auditor.plan_history/v1", "auditor_version": style.version, "notes": list(notes)}
+    return write({**head, **body})
 
 
 def show_snapshots(snapshots: Sequence[Snapshot], style: Style, notes: Sequence[str] = ()) -> str:

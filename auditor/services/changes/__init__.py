@@ -15,7 +15,7 @@ from auditor.services.changes.propose import (
     propose_plan,
 )
 from auditor.services.changes.rehearse import rehearse_plan
-from auditor.services.changes.rollback import rollback_plan
+from auditor.services.changes.rollback import lacking, rollback_plan
 from auditor.services.changes.show import ShownPlan, show_plan
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "apply_plan",
     "approve_plan",
     "confirm_plan",
+    "lacking",
     "open_desk",
     "propose_plan",
     "rehearse_plan",

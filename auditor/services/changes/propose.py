@@ -18,7 +18,7 @@ from auditor.plan.approvals import Bad
 from auditor.plan.build import PlanRequest, build_plan, certain
 from auditor.plan.disruption import DisruptionSum, disruption_sum
 from auditor.plan.document import plan_id
-from auditor.plan.folder import write_author_signature, write_plan
+from auditor.plan.folder import read_plan, write_author_signature, write_plan
 from auditor.plan.foreseen import foreseen
 from auditor.plan.waits import waiting_notes
 from auditor.plan.waves import Waves
@@ -35,6 +35,7 @@ from auditor.surfaces.registry import surface
 if TYPE_CHECKING:
     from auditor.model.policy import Baseline, Waiver
     from auditor.policy.rules import LoadedPolicy
+    from auditor.store import Store
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,10 @@ class BaselineWay:
 
 @dataclass(frozen=True)
 class ToWay:
-    """As it was at a revision of the store, on these targets."""
+    """As it was at a revision of the store, or as a plan found it, on these targets.
+
+    Without any: on those of the plan; for a revision on all.
+    """
 
     revision: str
     targets: tuple[str, ...]
@@ -297,9 +301,9 @@ async def _by_baseline(desk: Desk, way: BaselineWay) -> _Made:
 async def _as_it_was(desk: Desk, way: ToWay) -> _Made:
     from auditor.store import Store
 
-    targets = _targets(desk, way.targets)
     with Store.open(desk.fleet.store_path) as store:
-        revision = store.resolve_revision(way.revision, now=desk.clock())
+        revision, of_plan = _revision(desk, store, way.revision)
+        targets = _targets(desk, way.targets or of_plan or ("all",))
         states = {target.name: store.read(revision, target.name) for target in targets}
     proposals: list[tuple[Observed, Proposal]] = []
     for target in targets:
@@ -316,7 +320,26 @@ async def _as_it_was(desk: Desk, way: ToWay) -> _Made:
         wishes, refusals = restore_values(then.interpretation, seen.interpretation, kinds)
         made = _proposed(desk, seen, wishes) if wishes else Proposal(target.name, (), ())
         proposals.append((seen, msgspec.structs.replace(made, refusals=(*made.refusals, *refusals))))
-    return _Made(Origin("to", (revision, *way.targets)), tuple(proposals))
+    return _Made(Origin("to", (revision, *(way.targets or of_plan))), tuple(proposals))
+
+
+def _revision(desk: Desk, store: Store, words: str) -> tuple[str, tuple[str, ...]]:
+    """The revision that words mean; for a plan's id that which holds what it found, and the plan's targets.
+
+    Errors:
+        InputError: they mean neither.
+    """
+    try:
+        return store.resolve_revision(words, now=desk.clock()), ()
+    except InputError as error:
+        try:
+            plan = read_plan(desk.fleet.plans_path, words).plan
+        except InputError:
+            raise error from None
+        if not plan.origin.snapshot:
+            raise
+        targets = tuple(sorted(target for cohort in plan.cohorts for target in cohort.targets))
+        return store.resolve_revision(plan.origin.snapshot), targets
 
 
 async def _by_difference(desk: Desk, way: DiffWay) -> _Made:

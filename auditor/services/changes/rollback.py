@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from auditor.errors import RefusedError
 from auditor.model.plan import ApplyReport
+from auditor.plan.folder import read_plan
 from auditor.plan.halt import Halt
+from auditor.plan.rehearsal import objections
 from auditor.services.changes.desk import Desk
 from auditor.services.changes.run import PlanRun
 
@@ -21,3 +24,24 @@ async def rollback_plan(desk: Desk, words: str, *, halt: Halt | None = None) -> 
         StoreError: all was taken back and verified, but the store could not be told.
     """
     return await PlanRun(desk, "back", halt=halt or Halt()).run(words)
+
+
+def lacking(desk: Desk, plan_id: str) -> RefusedError | None:
+    """Why a plan that was just written cannot be applied at once; None where it can.
+
+    Errors:
+        InputError, RefusedError, StoreError: who may approve cannot be read.
+    """
+    stored = read_plan(desk.fleet.plans_path, plan_id)
+    verdict = desk.verdict(stored)
+    needed = desk.rules().rehearsal and verdict.emergency is None
+    reasons = (*verdict.reasons, *objections(stored, required=needed))
+    if not reasons:
+        return None
+    short = plan_id[:8]
+    rehearse = f"auditor rehearse {short}      then:  " if needed else ""
+    return RefusedError(
+        f"plan {short} is written and waits: {'; '.join(reasons)}.",
+        untouched="Nothing was changed.",
+        next_step=f"{rehearse}auditor approve {short} --key FILE      then:  auditor apply {short}",
+    )

@@ -174,6 +174,7 @@ class HttpdServer:
     asker: Asker = ask_here
     envvars: Callable[[str], Awaitable[bytes]] = _envvars_here
     _pid_file: str = ""
+    _to_be: str = ""
     _pid: str = ""
     _unit: tuple[int, str] = (0, "")
     _environment: dict[str, str] | None = None
@@ -213,14 +214,16 @@ class HttpdServer:
             raise ApplyError(f"the server {self.tree.server[0]} is not there.")
         if done.status:
             return Verdict(False, _reason(done))
-        dump = await self._run([*wrap, *command, "-t", "-D", "DUMP_INCLUDES"])
+        dump = await self._run([*wrap, *command, "-t", "-D", "DUMP_INCLUDES", "-D", "DUMP_RUN_CFG"])
+        self._to_be = _pid_file_in(dump.said) or self._to_be
         found = re.findall(r"^ +\((?:\*|\d+)\) (/.*)$", dump.said, re.MULTILINE)
         return Verdict(True, "the server's own check passes", tuple(found))
 
     async def running(self, pid_file: str = "") -> Running | None:
         """The running server by its PidFile, or None where there is none."""
         if not pid_file:
-            self._pid_file = self._pid_file or await self.pid_file()
+            # Where the configuration as it stands cannot be read, the server that runs was started by an earlier one.
+            self._pid_file = self._pid_file or await self.pid_file() or self._to_be
         process = await self._process(pid_file or self._pid_file)
         if process is None:
             return None
@@ -239,8 +242,7 @@ class HttpdServer:
     async def pid_file(self) -> str:
         """As ``-D DUMP_RUN_CFG`` says."""
         done = await self._run([*self.command, "-t", "-D", "DUMP_RUN_CFG"])
-        match = re.search(r'^PidFile: "(.+)"$', done.said, re.MULTILINE)
-        return match[1] if match else ""
+        return _pid_file_in(done.said)
 
     async def reload(self) -> None:
         """``-k graceful``."""
@@ -394,6 +396,11 @@ class HttpdServer:
             if error.cause == "timed out":
                 raise ApplyError(f"{what} did not end within {_DEADLINE_S} s.") from error
             raise ApplyError(f"{error.what}.", next_step=error.next_step) from error
+
+
+def _pid_file_in(said: str) -> str:
+    match = re.search(r'^PidFile: "(.+)"$', said, re.MULTILINE)
+    return match[1] if match else ""
 
 
 def _reason(done: _Done) -> str:

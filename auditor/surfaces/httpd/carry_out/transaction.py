@@ -256,7 +256,10 @@ class HttpdTransaction:
                     return Caveat(f"not reloaded: the server's own check fails, as it did before: {text}{still}")
                 raise ApplyError(f"the server refuses the new files: {text}")
         if self._running is None:
-            return "the server does not run: there is nothing to reload"
+            self._running = await self.server.running()  # what stood there before may not have let it be found
+        if self._running is None:
+            name = await self.server.pid_file()
+            return f"the server does not run (no process by {name or 'its PidFile'}): there is nothing to reload"
         if self.way == "stop and start":
             return await self._start_anew(self._running)
         return await self._reload(self._running)
