@@ -346,7 +346,7 @@ def test_a_server_that_does_not_run_is_not_reloaded_and_that_is_said(tmp_path: P
     world = make_world(tmp_path)
     world.server.up = False
     said = carry_out(world)
-    assert "the server does not run: there is nothing to reload" in said
+    assert "the server does not run (no process by /run/httpd.pid): there is nothing to reload" in said
     assert {"reload", "start"} & set(world.server.calls) == set()
 
 
