@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from auditor.model.ownership import PackageFile
 from auditor.model.resource import Address
 from auditor.model.value import Value
 
@@ -196,6 +197,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One change to each target of its cohort.
 
     ``why`` is for people. ``preconditions`` are read again just before the step, ``postconditions`` after it.
+    ``package`` says of a step that changes a file or link whose that was when the plan was made.
     """
 
     id: str
@@ -205,6 +207,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     disruption: Disruption
     preconditions: tuple[Condition, ...]
     postconditions: tuple[Condition, ...]
+    package: PackageFile | msgspec.UnsetType = msgspec.UNSET
 
 
 class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from auditor.report.escape import visible
 from auditor.report.explain_texts import TEXTS as _EXPLAIN
 from auditor.report.gap_texts import TEXTS as _GAPS
 from auditor.report.interface import Language
+from auditor.report.package_texts import TEXTS as _PACKAGES
 from auditor.report.sentences import said
 from auditor.report.trust_texts import TEXTS as _TRUST
 from auditor.report.what_if_texts import TEXTS as _WHAT_IF
@@ -382,6 +383,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     **_DOCTOR,
     **_EXPLAIN,
     **_GAPS,
+    **_PACKAGES,
     **_TRUST,
     **_WHAT_IF,
 }

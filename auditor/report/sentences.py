@@ -8,10 +8,12 @@ from typing import Final
 
 from auditor.report.gap_texts import ADVICE
 from auditor.report.interface import Language
+from auditor.report.package_texts import SAID as PACKAGES
 
 _LONGEST: Final = 2_000
 _JAPANESE: Final[dict[str, str]] = {
     **ADVICE,
+    **PACKAGES,
     # alert tests
     "the iLO said that it would send it": "iLO は送信すると応答しました",
     "Compare where the iLO sends with where arrivals are watched for; then network and filters.": (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from auditor.cli.forms.history import event_line
+from auditor.cli.forms.packages import package_lines
 from auditor.cli.forms.rehearsal import rehearsal_lines
 from auditor.model.plan import (
     ApplyReport,
@@ -264,6 +265,7 @@ def _step(step: Step, words: Words) -> Iterable[str]:
         yield paragraph(one_line(step.why), 6)
     if isinstance(step.change, DirectiveEdit) and step.change.links:
         yield paragraph(words("plan.links", links=one_line(", ".join(step.change.links))), 6)
+    yield from package_lines(step, words)
     yield from _change(step, words)
     if isinstance(step.undo, NoUndo):
         yield paragraph(words("plan.no_undo", reason=one_line(step.undo.reason)), 6)

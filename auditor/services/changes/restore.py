@@ -66,6 +66,7 @@ class TreeSteps:
 
     def proposal(self, surface: Surface, options: InterpretOptions) -> Proposal:
         """All of it, in order, with its effects."""
+        from auditor.surfaces.httpd.owned import with_owners
         from auditor.surfaces.httpd.whole_files import activated, in_order, with_document
 
         now = after = self._now
@@ -74,7 +75,8 @@ class TreeSteps:
         found = changed(values_of(surface.interpret(now, options)), values_of(surface.interpret(after, options)))
         effects = tuple(msgspec.structs.replace(one, asked=True) for one in found)
         steps, notes = activated(in_order(self.steps), now, after, options)
-        return Proposal(now.target, steps, effects, tuple(self.refusals), (*self.notes, *notes))
+        made = Proposal(now.target, steps, effects, tuple(self.refusals), (*self.notes, *notes))
+        return with_owners(made, now, options)
 
     def _edited(self, new: Document, old: Document) -> None:
         refusals: list[str] = []

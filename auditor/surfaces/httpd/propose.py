@@ -26,6 +26,7 @@ from auditor.surfaces.httpd.edited_files import EditedFiles, Made
 from auditor.surfaces.httpd.governing import Model, build_model
 from auditor.surfaces.httpd.leading import KIND, lead
 from auditor.surfaces.httpd.operations import undone
+from auditor.surfaces.httpd.owned import with_owners
 from auditor.surfaces.httpd.refusals import features
 from auditor.surfaces.httpd.resolving import known_release, resolve_collected
 from auditor.surfaces.httpd.resources import interpret
@@ -86,7 +87,8 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
     count = sum(1 for one in effects if not one.asked and one.address.attribute == "read_timeout")
     if count:
         notes.append(f"the read time-out of {count} other {'route' if count == 1 else 'routes'} changes too")
-    return Proposal(collected.target, in_order((*links, *steps)), effects, tuple(refusals), tuple(notes))
+    proposal = Proposal(collected.target, in_order((*links, *steps)), effects, tuple(refusals), tuple(notes))
+    return with_owners(proposal, collected, options)
 
 
 def _alike(wish: Wish, wishes: tuple[Wish, ...]) -> frozenset[str]:

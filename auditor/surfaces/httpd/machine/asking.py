@@ -12,7 +12,7 @@ import msgspec
 from auditor.surfaces.httpd.machine.answer import Answer, read_answer
 from auditor.transport.interface import Shell
 
-Part = Literal["server", "packages", "state", "tools"]
+Part = Literal["server", "packages", "owners", "state", "tools"]
 DEADLINE_S: Final = 60.0
 _LIMIT: Final = 16 * 1024 * 1024
 _MAX_PATHS: Final = 60_000
@@ -27,11 +27,12 @@ class Tree(msgspec.Struct, frozen=True):
 
 
 class Paths(msgspec.Struct, frozen=True):
-    """Which files are asked about: those whose times count, pid files, error logs."""
+    """Which files are asked about: those whose times count, pid files, error logs, those that packages may own."""
 
     timed: tuple[str, ...] = ()
     pid_files: tuple[str, ...] = ()
     error_logs: tuple[str, ...] = ()
+    owned: tuple[str, ...] = ()
 
 
 @cache
@@ -59,6 +60,7 @@ def _lines(paths: Paths) -> bytes:
         ("F", paths.timed[:_MAX_PATHS]),
         ("P", paths.pid_files),
         ("L", paths.error_logs),
+        ("O", paths.owned[:_MAX_PATHS]),
     )
     lines = [f"{kind} {path}\n" for kind, some in kinds for path in some if "\n" not in path]
     return "".join(lines).encode("utf-8", "surrogateescape")

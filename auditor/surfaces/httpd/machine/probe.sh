@@ -1,8 +1,8 @@
 # What a machine says of its httpd. It only reads, and runs in dash, busybox and bash 4.2, with the tools of RHEL 7.
 #
-# Arguments: the parts to answer (server, packages, state, tools; blanks between), the tree, its main file, and the
-# server's program where it is known. Standard input: one path a line, behind `F ` for a file whose times are asked,
-# `P ` for a pid file, `L ` for an error log.
+# Arguments: the parts to answer (server, packages, owners, state, tools; blanks between), the tree, its main file, and
+# the server's program where it is known. Standard input: one path a line, behind `F ` for a file whose times are asked,
+# `P ` for a pid file, `L ` for an error log, `O ` for a file whose package is asked.
 #
 # Every answer stands between `begin NAME` and `end NAME STATUS`, each of its lines behind a blank; the last line is
 # `done`. STATUS: ok, absent (no such tool), refused, timed out, or the tool's own code.
@@ -233,15 +233,18 @@ verify_with() {
     done
 }
 
+have_dpkg() { have dpkg-query && [ -r /var/lib/dpkg/status ]; }
+# The applet of busybox keeps no list of what is installed.
+have_rpm() { have rpm && case $(readlink -f "$(command -v rpm)" 2>/dev/null) in */busybox*) false ;; esac; }
+
 list_packages() {
-    if have dpkg-query && [ -r /var/lib/dpkg/status ]; then
+    if have_dpkg; then
         ask debs 15 dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n' 'apache2*' 'libapache2-mod*' openssl \
             'libssl*' 'libapr*'
         printf '%s\n' "$out" | sed -n 's/^[hi]i  *\([^ ]*\) .*/\1/p' | verify_with deb-verify dpkg --verify
         ask deb-owner 15 dpkg-query -S "$root/$main"
     fi
-    # The applet of busybox keeps no list of what is installed.
-    if have rpm && case $(readlink -f "$(command -v rpm)" 2>/dev/null) in */busybox*) false ;; esac; then
+    if have_rpm; then
         ask rpms 15 rpm -qa --qf '%{NAME} %{VERSION}-%{RELEASE}\n' 'httpd*' 'mod_*' 'openssl*' 'apr*' 'nss*' 'php*' \
             'jbcs-*' 'apache2*'
         printf '%s\n' "$out" | cut -d ' ' -f 1 | verify_with rpm-verify rpm -V --nodeps --noscripts
@@ -249,6 +252,49 @@ list_packages() {
     fi
     out=
     say package-tools 0
+}
+
+# Also of files that a package delivered below the tree and that are not there.
+list_owners() {
+    out=
+    if have_dpkg; then
+        quoted='s/[][*?\\]/\\&/g'
+        out=$({
+            printf '%s\n' "$root" | sed "$quoted; s|$|/*|"
+            paths O | below=$root/ awk 'index($0, ENVIRON["below"]) != 1' | sed "$quoted"
+        } | tr '\n' '\000' | limited 20 xargs -0 /bin/sh -c 'dpkg-query -S "$@" 2>/dev/null; [ $? -lt 2 ]' x)
+        say deb-files $?
+        names=$(printf '%s\n' "$out" | sed -n '/^diversion by /d; /^local diversion /d; s/: \/.*//p' | tr -d ' ' |
+            tr ',' '\n' | awk '!seen[$0]++')
+        out=
+        if [ -n "$names" ]; then
+            out=$(printf '%s\n' "$names" | tr '\n' '\000' | limited 20 xargs -0 dpkg-query -W -f '${Conffiles}\n' 2>/dev/null)
+        fi
+        say deb-conffiles $?
+        out=$(head -c 1048576 /var/lib/ucf/registry 2>/dev/null)
+        say ucf-files 0
+    fi
+    if have_rpm; then
+        out=$({
+            paths O
+            echo
+            limited 20 rpm -qa --qf '[%{FILEMODES:perms}-%{FILEFLAGS:fflags} %{=NAME} %{FILENAMES}\n]' 2>/dev/null
+            echo "status $?"
+        } | below=$root/ awk '
+            !listed && $0 == "" { listed = 1; next }
+            !listed { asked[$0]; next }
+            /^status / { print $0, known + 0; next }
+            { known++; name = $0; sub(/^[^ ]* [^ ]* /, "", name) }
+            /^d/ { next }
+            name in asked || index(name, ENVIRON["below"]) == 1 { print substr($0, 11) }')
+        say rpm-files 0
+        # By what the file is, links on the way followed; its code is the number of files that nothing owns.
+        out=$(paths O | tr '\n' '\000' | limited 20 xargs -0 /bin/sh -c 'rpm -qf --qf "%{NAME}\n" "$@" 2>/dev/null; :' x |
+            sed -n 's/^file \(.*\) is not owned by any package$/\1/p')
+        say rpm-unowned 0
+    fi
+    out=
+    say owners 0
 }
 
 list_tools() {
@@ -274,6 +320,7 @@ if wanted server; then
     list_trees
 fi
 if wanted packages; then list_packages; fi
+if wanted owners; then list_owners; fi
 if wanted state; then
     read_memory
     ask listening 10 ss -ltne

@@ -23,6 +23,7 @@ from auditor.surfaces.httpd.machine.facts import (
     state_facts,
 )
 from auditor.surfaces.httpd.machine.loading import above
+from auditor.surfaces.httpd.machine.owners import Owners, owner_facts, owners_of
 from auditor.surfaces.httpd.machine.packages import failure, packages_of
 from auditor.surfaces.httpd.machine.processes import DELETED, Parent, Serving, running, serving, settings_of
 from auditor.surfaces.httpd.machine.reading import pid_file_of, reading_of
@@ -86,9 +87,17 @@ class Survey:
         return tuple(path for path, _ in environment_files(self._answer, self.parent, self.program))
 
     async def after(self, gathered: Gathered) -> list[Fact]:
-        """What the running server has loaded of what was gathered, and the packages. May take seconds."""
-        state, packages = await asyncio.gather(self._state_of(gathered), self._packages())
-        return state + packages
+        """What the running server has loaded of what was gathered, the packages, and whose files are. Takes seconds."""
+        found = await asyncio.gather(self._state_of(gathered), self._packages(), self._owners(gathered))
+        return [fact for some in found for fact in some]
+
+    async def _owners(self, gathered: Gathered) -> list[Fact]:
+        asked = tuple(sorted((*gathered.files, *gathered.links)))
+        try:
+            answer = await ask(self._shell, ("owners",), self._tree, Paths(owned=asked))
+        except CollectError as error:
+            return owner_facts(Owners({}, error.what), gathered.name)
+        return owner_facts(owners_of(answer, asked), gathered.name)
 
     async def _packages(self) -> list[Fact]:
         try:

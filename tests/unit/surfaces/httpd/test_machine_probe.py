@@ -13,6 +13,7 @@ import pytest
 from auditor.errors import CollectError
 from auditor.surfaces.httpd.machine.answer import Answer, read_answer
 from auditor.surfaces.httpd.machine.asking import Part, Paths, Tree, ask, probe
+from auditor.surfaces.httpd.machine.owners import owners_of
 from auditor.surfaces.httpd.machine.packages import failure, packages_of
 from auditor.transport.local_shell import LocalShell
 from tests import servers
@@ -285,3 +286,47 @@ def test_a_program_that_others_could_have_put_there_is_not_run(tmp_path: Path) -
     trap.chmod(0o755)
     given = asyncio.run(ask(LocalShell(), ("server",), Tree("/etc/httpd", "conf/httpd.conf", str(trap))))
     assert given.part(f"version {trap}").text == "Server version: Apache/2.4.6"
+
+
+OWNING = """#!/bin/sh
+case "$*" in
+*-qa*)
+    printf 'drwxr-xr-x- httpd /etc/httpd/conf.d\\n'
+    printf -- '-rw-r--r---cn httpd /etc/httpd/conf/httpd.conf\\n'
+    printf -- '-rw-r--r---c mod_x /etc/httpd/conf.d/with blank.conf\\n-rw-r--r--- httpd /usr/share/httpd/x\\n'
+    ;;
+*-qf*)
+    shift 3
+    for one; do case $one in *own.conf) echo "file $one is not owned by any package" ;; *) echo httpd ;; esac; done
+    exit 3
+    ;;
+esac
+"""
+
+
+def test_whose_files_are_is_told_by_every_shell(machine: Machine) -> None:
+    machine.tool("rpm", OWNING)
+    names = ("conf/httpd.conf", "conf.d/with blank.conf", "conf.d/own.conf", "conf.d/moved.conf")
+    asked = tuple(f"/etc/httpd/{name}" for name in names)
+    found = owners_of(machine.ask("owners", paths=Paths(owned=asked)), asked)
+    assert found.unknown == ""
+    assert {path: (one.handling, one.package) for path, one in found.files.items()} == {
+        "/etc/httpd/conf/httpd.conf": ("noreplace", "httpd"),
+        "/etc/httpd/conf.d/with blank.conf": ("config", "mod_x"),
+        "/etc/httpd/conf.d/moved.conf": ("unknown", ""),  # a package's, by a name that was not listed
+    }
+
+
+@pytest.mark.parametrize(
+    ("tool", "why"),
+    [
+        ("exit 1", "rpm failed (1)"),
+        ("sleep 0; exit 124", "rpm took too long"),
+        ("exit 0", "rpm knows of no package there"),
+        (None, "no package manager was found there"),
+    ],
+)
+def test_whose_files_are_stays_unknown_where_it_is_not_told(machine: Machine, tool: str | None, why: str) -> None:
+    if tool is not None:
+        machine.tool("rpm", f"#!/bin/sh\n{tool}\n")
+    assert owners_of(machine.ask("owners", paths=Paths(owned=("/etc/httpd/x",))), ("/etc/httpd/x",)).unknown == why
