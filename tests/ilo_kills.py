@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from auditor.model.catalogue import Catalogue
-from auditor.model.plan import Cohort, Direction, Origin, Plan, Proposal, Step, Wave, Wish
+from auditor.model.plan import Cohort, Direction, Origin, Plan, Proposal, SecretPlace, Step, Wave, Wish
 from auditor.model.resource import parse_address
-from auditor.model.value import Value
+from auditor.model.value import Undetermined, Value
 from auditor.plan.journal import FileJournal, journal_path
 from auditor.surfaces.ilo.body import Body, Json
 from auditor.surfaces.ilo.carry_out.transaction import IloTransaction
@@ -32,7 +32,8 @@ from tests.virtual_ilo import PASSWORD, SEALER, USERNAME, collection, target
 
 PLAN = "ab" * 32
 _OF_UPDATES = {"/redfish/v1/UpdateService": ("Oem",)}
-_MADE = ("/SNMPAlertDestinations", "/Subscriptions")
+_MADE = ("/SNMPAlertDestinations", "/Subscriptions", "/SNMPUsers")
+Wished = Value | SecretPlace | None
 Way = Literal["forward", "back", "recover"]
 State = dict[str, Json]
 
@@ -47,19 +48,20 @@ class Site:
     told: list[str] = field(default_factory=list)
     catalogue: Catalogue | None = None
     artefacts: dict[str, Path] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
     _attempts: Iterator[int] = field(default_factory=itertools.count)
     _journal: Path = Path()
 
-    def plan(self, *wishes: tuple[str, Value | None]) -> Site:
+    def plan(self, *wishes: tuple[str, Wished]) -> Site:
         """Makes the steps for wishes."""
         made = self.proposal(*wishes)
         assert made.steps, made.refusals
         self.steps = made.steps
         return self
 
-    def proposal(self, *wishes: tuple[str, Value | None]) -> Proposal:
+    def proposal(self, *wishes: tuple[str, Wished]) -> Proposal:
         """What is proposed for wishes, against what the iLO holds."""
-        asked = tuple(Wish(parse_address(address), value) for address, value in wishes)
+        asked = tuple(_wish(address, value) for address, value in wishes)
         state, known = self.ilo.state, InterpretOptions(catalogue=self.catalogue)
         return propose(asked, collection({uri: state.get(uri) for uri in state.uris()}), known)
 
@@ -68,14 +70,18 @@ class Site:
         self._journal = journal_path(self.folder / str(next(self._attempts)), PLAN, "web1/ilo")
 
     def state(self) -> State:
-        """All that the iLO holds, but the words of the last POST. Members that a plan makes count by what they say:
-        where they stand is the iLO's choice. Artefacts that lie ready install nothing, and count for nothing."""
+        """All that the iLO holds, secrets too, but the words of the last POST.
+
+        Members that a plan makes count by what they say: where they stand is the iLO's choice. Artefacts that lie ready
+        install nothing, and count for nothing.
+        """
         found: State = {}
         members: list[str] = []
         for uri in self.ilo.state.uris():
             body = self.ilo.state.get(uri)
             if uri.rsplit("/", 1)[0].endswith(_MADE):
-                members.append(str(sorted(_without(body, "@odata.id", "@odata.type", "Id").items())))
+                said = _without(body, "@odata.id", "@odata.type", "Id"), self.ilo.state.kept(uri)
+                members.append(str([sorted(one.items()) for one in said]))
             elif not uri.endswith(_MADE) and "/ComponentRepository" not in uri:
                 found[uri] = _without(body, "@Redfish.Settings", *_OF_UPDATES.get(uri, ()))
         return {**found, "members": list[Json](sorted(members))}
@@ -131,6 +137,7 @@ class Site:
             "AUDITOR_ILO_USERNAME": USERNAME,
             "AUDITOR_ILO_PASSWORD": PASSWORD,
             "XDG_STATE_HOME": str(self.folder),
+            **self.secrets,
         }
         acting = ActOptions(plan, PLAN, journal, SEALER, environment, self.told.append, 1.0,
                             artefacts=self.artefacts)  # fmt: skip
@@ -183,6 +190,12 @@ def _counted(at: int, reads: bool) -> Iterator[None]:
 
     FileJournal._append, IloClient._send = counted_append, counted_send  # type: ignore[method-assign]
     yield
+
+
+def _wish(address: str, value: Wished) -> Wish:
+    if isinstance(value, SecretPlace):
+        return Wish(parse_address(address), Undetermined("not at hand"), value)
+    return Wish(parse_address(address), value)
 
 
 def _without(body: Body, *names: str) -> Body:

@@ -77,11 +77,29 @@ class LinkChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
     after: str | None
 
 
-class RedfishPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="ilo.patch"):
-    """PATCHes members of one Redfish resource. ``members`` are JSON pointers with JSON-encoded values, sorted."""
+class SecretFrom(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A secret that a member of a Redfish resource takes when the plan is applied; its value stands in no plan.
+
+    ``pointer`` is a JSON pointer, ``place`` where it is read then (``env:NAME`` or ``file:/PATH``). ``digest`` is its
+    keyed digest, so that only the secret that was reviewed is used; empty where it was not at hand when planning.
+    """
+
+    pointer: str
+    place: str
+    digest: str = ""
+
+
+class RedfishPatch(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="type", tag="ilo.patch"
+):
+    """PATCHes members of one Redfish resource. ``members`` are JSON pointers with JSON-encoded values, sorted.
+
+    Members that the way back leaves as they are only say which resource is meant: they are compared, and not sent.
+    """
 
     uri: str
     members: tuple[tuple[str, str], ...]
+    secrets: tuple[SecretFrom, ...] = ()
 
 
 class BiosAttributes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="ilo.bios"):
@@ -95,15 +113,18 @@ class BiosAttributes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     attributes: tuple[tuple[str, str], ...]
 
 
-class RedfishCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="ilo.create"):
+class RedfishCreate(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="type", tag="ilo.create"
+):
     """POSTs a member to a Redfish collection, unless one that says the same is there.
 
     ``members`` are JSON pointers with JSON-encoded values, sorted. They are also what the member is known by
-    afterwards: where it stands is the iLO's choice, and stands in the journal.
+    afterwards: where it stands is the iLO's choice, and stands in the journal. Its secrets it is not known by.
     """
 
     collection: str
     members: tuple[tuple[str, str], ...]
+    secrets: tuple[SecretFrom, ...] = ()
 
 
 class RedfishDelete(
@@ -307,11 +328,27 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Commands() if self.commands is msgspec.UNSET else self.commands
 
 
+class SecretPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a secret that is wished for comes from, with its keyed digest and length where it is at hand (else 0).
+
+    ``before``: it is the one that stands there now, by which the change can be taken back.
+    """
+
+    place: str
+    digest: str = ""
+    length: int = 0
+    before: bool = False
+
+
 class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A wanted value at an address; ``value`` None asks for the absence of what stands there."""
+    """A wanted value at an address; ``value`` None asks for the absence of what stands there.
+
+    Of a secret, ``secret`` says where it comes from, and ``value`` is its keyed digest, or undetermined.
+    """
 
     address: Address
     value: Value | None
+    secret: SecretPlace | None = None
 
 
 Aspect = Literal["locked", "hidden", "least", "most", "step", "shortest", "longest"]

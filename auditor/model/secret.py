@@ -10,6 +10,13 @@ import msgspec
 PREFIX: Final = "auditor-secret"
 SEALED: Final = re.compile(rb"auditor-secret:([0-9a-f]{8}):([0-9a-f]{32})")
 
+_PLACE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:/[^\x00-\x1f\x7f]{1,1023}")
+
+
+def is_place(text: str) -> bool:
+    """Whether a text says where a secret is read: ``env:NAME``, or ``file:/PATH`` with an absolute path."""
+    return bool(_PLACE.fullmatch(text))
+
 
 class Sealer(msgspec.Struct, frozen=True):
     """Replaces secrets by keyed digests: a changed secret shows as drift, its value is never disclosed.

@@ -18,14 +18,18 @@ from auditor.model.plan import (
     RedfishPatch,
     Step,
 )
+from auditor.model.secret import SEALED, is_place
 
 
 def check_claims(step: Step) -> None:
     """Refuses a step that disrupts more than it says, or whose way back is another than to what was before.
 
     Errors:
-        InputError: it is such a step.
+        InputError: it is such a step, or one that says of a secret anything but where it comes from.
     """
+    for part in (step.change, step.undo):
+        if isinstance(part, RedfishPatch | RedfishCreate):
+            _check_secrets(step, part)
     least = least_disruption(step.change)
     if DISRUPTIONS.index(step.disruption) < DISRUPTIONS.index(least):
         raise InputError(f"step {step.id} says that it takes {step.disruption!r}, and its change takes a {least}")
@@ -62,7 +66,7 @@ def _leads_back(change: Change, undo: Change) -> bool:
         case LinkChange(), LinkChange():
             return change.link == undo.link and (change.before, change.after) == (undo.after, undo.before)
         case RedfishPatch(), RedfishPatch():
-            return change.uri == undo.uri and {one for one, _ in change.members} == {one for one, _ in undo.members}
+            return change.uri == undo.uri and _pointers(change) == _pointers(undo)
         case BiosAttributes(), BiosAttributes():
             return (change.uri, change.settings_uri) == (undo.uri, undo.settings_uri)
         case RedfishCreate(), RedfishDelete():
@@ -73,3 +77,17 @@ def _leads_back(change: Change, undo: Change) -> bool:
             return change.uris == undo.uris
         case _:
             return False
+
+
+def _pointers(change: RedfishPatch) -> set[str]:
+    return {pointer for pointer, _ in change.members} | {secret.pointer for secret in change.secrets}
+
+
+def _check_secrets(step: Step, part: RedfishPatch | RedfishCreate) -> None:
+    """A text that is no place could be a secret, so none is repeated."""
+    named = [one.pointer for one in part.secrets]
+    digests = [one.digest.encode() for one in part.secrets if one.digest]
+    if not all(is_place(one.place) for one in part.secrets) or not all(map(SEALED.fullmatch, digests)):
+        raise InputError(f"step {step.id} does not say of a secret where it comes from")
+    if len({*named, *(pointer for pointer, _ in part.members)}) != len(named) + len(part.members):
+        raise InputError(f"step {step.id} sets one member twice")

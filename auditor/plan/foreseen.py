@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from auditor.model.plan import Cohort, Effect, FirmwareUpdate, RedfishCreate
+from auditor.model.plan import AttributeIs, Cohort, Effect, FirmwareUpdate, RedfishCreate, RedfishPatch
 from auditor.model.resource import Attribute, KindSpec, Resource, make_resource
 from auditor.model.snapshot import Interpretation
+from auditor.model.value import Secret
 
 
 def foreseen(now: Interpretation, effects: Iterable[Effect]) -> Interpretation:
@@ -46,13 +47,31 @@ def _by_name(resource: Resource | None) -> dict[str, Attribute]:
 
 
 def filled_in(cohort: Cohort, kinds: Iterable[KindSpec]) -> frozenset[tuple[str, str, str]]:
-    """Of members that a plan makes, or makes again on the way back: (kind, name, attribute) of what it does not say."""
+    """What becomes of members as no plan can say: (kind, name, attribute).
+
+    That is what is not said of one that a plan makes, or makes again on the way back, and secrets it does not know.
+    """
     makes = any(isinstance(one, RedfishCreate) for step in cohort.steps for one in (step.change, step.undo))
     specs = {kind.name: kind for kind in kinds if kind.made}
     told = {(one.address.kind, one.address.name, one.address.attribute) for one in cohort.effects}
     members = {(kind, name) for kind, name, _ in told if makes and kind in specs}
     open_ = {(kind, name, spec.name) for kind, name in members for spec in specs[kind].attributes}
-    return frozenset(open_ - told)
+    return frozenset(open_ - told) | _unknown_secrets(cohort)
+
+
+def _unknown_secrets(cohort: Cohort) -> frozenset[tuple[str, str, str]]:
+    """Secrets that are set where they stand, and were not at hand when the plan was made."""
+    conditions = [
+        one
+        for step in cohort.steps
+        if isinstance(step.change, RedfishPatch) and any(not secret.digest for secret in step.change.secrets)
+        for one in step.preconditions
+    ]
+    return frozenset(
+        (one.address.kind, one.address.name, one.address.attribute)
+        for one in conditions
+        if isinstance(one, AttributeIs) and (one.value is None or isinstance(one.value, Secret))
+    )
 
 
 def moved_by_firmware(cohort: Cohort) -> frozenset[tuple[str, str, str]]:

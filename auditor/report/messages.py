@@ -278,6 +278,15 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "ファイルを削除します ({access})。内容はバックアップに残ります",
     ),
     "plan.file_replaced": ("the whole file is replaced, {access}", "ファイル全体を置き換えます ({access})"),
+    "plan.secret": ("a secret from {place}", "秘密情報 ({place} から)"),
+    "plan.secret_known": (
+        "which must be the one that it was when the plan was made",
+        "計画作成時と同じ内容であることが必要です",
+    ),
+    "plan.secret_unknown": (
+        "checked by its name only: it was not at hand when the plan was made",
+        "計画作成時に参照できなかったため、名前だけを確認します",
+    ),
     "plan.undo_values": ("back: the same values as before", "切り戻し: 元の値に戻します"),
     "plan.no_undo": ("cannot be taken back: {reason}", "切り戻せません: {reason}"),
     "plan.signed": ('Author\'s signature: "{name}", SSH key {key}', '作成者の署名: "{name}"、SSH 鍵 {key}'),

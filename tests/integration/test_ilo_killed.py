@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from auditor.model.value import Boolean, Number, Text, Value, Version
+from auditor.model.plan import SecretPlace
+from auditor.model.value import Boolean, Number, Text, Version
 from tests.fakes.firmware import FIRMWARE, firmware
-from tests.ilo_kills import Site, Way, site
-from tests.virtual_ilo import PENDING
+from tests.ilo_kills import Site, Way, Wished, site
+from tests.virtual_ilo import PENDING, SNMP
 
 pytestmark = pytest.mark.integration
 
@@ -22,7 +23,7 @@ GONE = ('web1/ilo:ilo.snmp_destination["10.9.0.5"].present', None)
 RESET = ('web1/ilo:ilo.network_protocol["1"].snmp_trap_port', Number(1162))
 POWER = ('web1/ilo:ilo.bios["1"].AutoPowerOn', Text("AlwaysPowerOn"))
 PROFILE = ('web1/ilo:ilo.bios["1"].WorkloadProfile', Text("LowLatency"))
-Wishes = tuple[tuple[str, Value | None], ...]
+Wishes = tuple[tuple[str, Wished], ...]
 PLANS: dict[str, Wishes] = {
     "settings and members": (SETTING, *MADE, GONE),
     "reset of the iLO": (SETTING, RESET),
@@ -71,6 +72,59 @@ def test_what_somebody_else_set_for_the_next_boot_waits_again_wherever_a_rollbac
         assert _every_point(place, "back") > 40
         assert place.ilo.state.pending() == {"AdminName": "somebody"}
         assert place.ilo.state.bios()["AdminName"] != "somebody"
+
+
+USER, OLD, COMMUNITY = 'web1/ilo:ilo.snmp_user["noc"]', 'web1/ilo:ilo.snmp_user["alerts"]', "10.9.0.4"
+V1 = f'web1/ilo:ilo.snmp_destination["{COMMUNITY}"]'
+PHRASES = {"NEW": "a new phrase", "OLD": "the old phrase", "ENGINE": "0x800000E80453494D", "WORD": "sim-trap-community"}
+SECRETS: dict[str, Wishes] = {
+    "a user is made, another's pass phrase changed, and a v1 destination removed": (
+        (f"{USER}.present", Boolean(True)),
+        (f"{USER}.auth_protocol", Text("SHA")),
+        (f"{USER}.auth_passphrase", SecretPlace("env:NEW")),
+        (f"{USER}.privacy_protocol", Text("AES")),
+        (f"{USER}.privacy_passphrase", SecretPlace("env:NEW")),
+        (f"{OLD}.privacy_passphrase", SecretPlace("env:NEW")),
+        (f"{OLD}.privacy_passphrase", SecretPlace("env:OLD", before=True)),
+        (f"{V1}.present", None),
+        (f"{V1}.community", SecretPlace("env:WORD", before=True)),
+    ),
+    "a user is replaced": (
+        (f"{USER}.present", Boolean(True)),
+        (f"{USER}.auth_protocol", Text("SHA")),
+        (f"{USER}.auth_passphrase", SecretPlace("env:NEW")),
+        (f"{USER}.privacy_protocol", Text("AES")),
+        (f"{USER}.privacy_passphrase", SecretPlace("env:NEW")),
+        (f"{OLD}.present", None),
+        (f"{OLD}.auth_passphrase", SecretPlace("env:OLD", before=True)),
+        (f"{OLD}.privacy_passphrase", SecretPlace("env:OLD", before=True)),
+        (f"{OLD}.engine_id", SecretPlace("env:ENGINE", before=True)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_killed_where_secrets_are_set(tmp_path: Path, name: str) -> None:
+    """At each journal record and at each request that changes something, before and after it."""
+    with site(tmp_path) as place:
+        place.secrets = PHRASES
+        user = f"{SNMP}/SNMPUsers/1"
+        phrases = {"AuthPassphrase": "the old phrase", "PrivacyPassphrase": "the old phrase"}
+        assert place.ilo.state.patch(user, dict(phrases)).status == 200
+        place.plan(*SECRETS[name])
+        before = place.state()
+        forward = _every_point(place, "forward", reads=False)
+        after = [place.ilo.state.kept(f"{SNMP}/SNMPUsers/{number}") for number in (1, 2)]
+        assert {"AuthPassphrase": "a new phrase", "PrivacyPassphrase": "a new phrase"} in after
+        assert after[0] in ({**phrases, "PrivacyPassphrase": "a new phrase"}, {})
+        back = _every_point(place, "back", reads=False)
+        assert place.state() == before
+        assert place.ilo.state.kept(user) == phrases
+        assert forward > 15
+        assert back > 15
+        journals = b"".join(one.read_bytes() for one in tmp_path.rglob("*.jsonl"))
+        assert b"/SecurityName" in journals
+        assert not [one for one in PHRASES.values() if one.encode() in journals]
 
 
 @pytest.mark.parametrize(("first", "component"), list(enumerate(FIRMWARE, 1)))

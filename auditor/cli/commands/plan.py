@@ -46,6 +46,15 @@ def app(
             show_default=False,
         ),
     ] = None,
+    secrets_before: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--secret-before",
+            metavar="ADDRESS=PLACE",
+            help="For --set: where the secret comes from that stands there now, so that it can be taken back.",
+            show_default=False,
+        ),
+    ] = None,
     rule: Annotated[
         str,
         typer.Option("--rule", metavar="RULE", help="Make a rule's findings go, by its remedy.", show_default=False),
@@ -141,7 +150,15 @@ def app(
         wanted = reporting.outputs(formats, quiet=quiet, formats=reporting.PLAIN)
         fleet = work.fleet_of(fleet_folder)
         asked = _Asked(
-            tuple(settings or ()), rule, tuple(baselines or ()), to, refresh, tuple(targets or ()), diff, folder
+            tuple(settings or ()),
+            rule,
+            tuple(baselines or ()),
+            to,
+            refresh,
+            tuple(targets or ()),
+            diff,
+            folder,
+            tuple(secrets_before or ()),
         )
         way, why = asked.way(fleet)
         judged_by = Judged(rules.policy_for(policies, fleet, ("httpd", "ilo")), rules.waivers_for(waivers, fleet))
@@ -192,7 +209,9 @@ class _Asked:
         targets: tuple[str, ...],
         diff: str = "",
         folder: Path | None = None,
+        before: tuple[str, ...] = (),
     ) -> None:
+        self._before = before
         self._diff = diff
         self._folder = folder
         self._settings = settings
@@ -213,6 +232,8 @@ class _Asked:
         ways = self._settings, self._rule, self._baselines, self._to, self._diff, self._refresh
         if sum(map(bool, ways)) != 1:
             raise InputError("it is not said in one way what the plan is to do", next_step=_WAYS)
+        if self._before and not self._settings:
+            raise InputError("--secret-before goes with --set", next_step=_WAYS)
         if bool(self._diff) != (self._folder is not None):
             raise InputError(
                 "--diff and --path go together", next_step="auditor plan --diff OLD..NEW --path DIR TARGET"
@@ -227,7 +248,7 @@ class _Asked:
                     f"--set names its target itself: {self._targets[0]!r} is one too many",
                     next_step="Quote the address as a whole:  --set 'ADDRESS=VALUE'",
                 )
-            return SetWay(self._settings), ""
+            return SetWay(self._settings, self._before), ""
         if self._rule:
             return RuleWay(self._rule, self._targets or ("all",)), ""
         if self._baselines:
@@ -253,7 +274,7 @@ class _Asked:
         words = earlier.origin.arguments
         match earlier.origin.way:
             case "set":
-                return SetWay(words), earlier.reason
+                return SetWay.of(words), earlier.reason
             case "rule":
                 return RuleWay(words[0], words[1:]), earlier.reason
             case "baseline":

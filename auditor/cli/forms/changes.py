@@ -274,6 +274,8 @@ def _step(step: Step, words: Words) -> Iterable[str]:
         lines = "plan.undo_bytes" if isinstance(step.undo, DirectiveEdit) else "plan.undo_values"
         yield paragraph(words("plan.undo_whole" if whole else lines), 6)
         yield from (f"      {one_line(line)}" for line in _way_back(step))
+        if isinstance(step.undo, RedfishPatch | RedfishCreate):
+            yield from _secrets(step.undo, words, "")
 
 
 def _way_back(step: Step) -> Iterable[str]:
@@ -318,13 +320,24 @@ def _change(step: Step, words: Words) -> Iterable[str]:
             yield from (f"      + → {one_line(text)}" for text in (change.after,) if text is not None)
         case RedfishPatch():
             yield from (f"      {one_line(pointer)} = {one_line(value)}" for pointer, value in change.members)
+            yield from _secrets(change, words, "")
         case FirmwareUpdate():
             yield f"      {one_line(change.version)}  SHA-256 {change.sha256[:16]}…"
         case RedfishCreate() | RedfishDelete():
             sign = "+" if isinstance(change, RedfishCreate) else "-"
             yield from (f"      {sign} {one_line(pointer)} = {one_line(value)}" for pointer, value in change.members)
+            if isinstance(change, RedfishCreate):
+                yield from _secrets(change, words, "+ ")
         case BiosAttributes():
             yield from (f"      {one_line(name)} = {one_line(value)}" for name, value in change.attributes)
+
+
+def _secrets(part: RedfishPatch | RedfishCreate, words: Words, sign: str) -> Iterable[str]:
+    """Where each secret comes from, and whether it has to be the one that was there when the plan was made."""
+    for one in part.secrets:
+        held = words("plan.secret_known" if one.digest else "plan.secret_unknown")
+        said = words("plan.secret", place=one_line(one.place))
+        yield paragraph(f"{sign}{one_line(one.pointer)}: {said}, {held}", 6, 8)
 
 
 def _whole(change: FileChange, words: Words) -> Iterable[str]:

@@ -7,15 +7,17 @@ from auditor.model.plan import Direction, Plan
 from auditor.model.target import IloEndpoint, Target
 from auditor.plan.around import RunCommand, When
 from auditor.services.changes.desk import Desk
+from auditor.services.changes.secrets import secrets_of
 from auditor.transport.commands import run_command
 
 
 def command_for(desk: Desk, plan: Plan, plan_id: str, target: Target, direction: Direction) -> RunCommand | None:
-    """Runs the plan's commands for a target, without the credentials that are ours; None where the plan has none."""
+    """Runs the plan's commands for a target, without credentials and secrets; None where the plan has none."""
     commands = plan.around
     if not commands.before and not commands.after:
         return None
-    hidden: set[str] = set()
+    places = (secret.place for secret in secrets_of(plan, "forward"))
+    hidden = {place.removeprefix("env:") for place in places if place.startswith("env:")}
     for one in desk.targets.values():
         if isinstance(one.location, IloEndpoint):
             hidden |= {one.location.username_env, one.location.password_env}

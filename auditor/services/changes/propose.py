@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
@@ -26,7 +26,8 @@ from auditor.services.catalogue import fleet_catalogue
 from auditor.services.changes.by_baseline import wishes_of_baselines
 from auditor.services.changes.desk import Desk, moment, plan_event, told
 from auditor.services.changes.restore import restore_files, restore_values
-from auditor.services.changes.wishes import by_target, parse_setting, wishes_of_rule
+from auditor.services.changes.secrets import at_hand
+from auditor.services.changes.wishes import by_target, parse_secret_before, parse_setting, wishes_of_rule
 from auditor.services.inventory import resolve_targets
 from auditor.services.observe import Observed, interpret_options_for, interpreted
 from auditor.surfaces.interface import InterpretOptions
@@ -38,11 +39,29 @@ if TYPE_CHECKING:
     from auditor.store import Store
 
 
+_BEFORE: Final = "--secret-before="
+
+
 @dataclass(frozen=True)
 class SetWay:
-    """Wanted values, each ``ADDRESS=VALUE``."""
+    """Wanted values, each ``ADDRESS=VALUE``.
+
+    ``before`` says where secrets come from that stand there now, each ``ADDRESS=PLACE``: by them it is taken back.
+    """
 
     settings: tuple[str, ...]
+    before: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What a plan's origin says of it."""
+        return (*self.settings, *(f"{_BEFORE}{one}" for one in self.before))
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> SetWay:
+        """The way that a plan's origin says."""
+        before = tuple(one.removeprefix(_BEFORE) for one in words if one.startswith(_BEFORE))
+        return cls(tuple(one for one in words if not one.startswith(_BEFORE)), before)
 
 
 @dataclass(frozen=True)
@@ -172,10 +191,10 @@ class _Made:
 
 async def _make(desk: Desk, way: Way, judged_by: Judged) -> _Made:
     match way:
-        case SetWay(settings):
+        case SetWay():
             kinds = tuple(kind for name in ("httpd", "ilo") for kind in surface(name).kinds)
-            wishes = _parsed(settings, kinds)
-            return _Made(Origin("set", settings), await _proposals(desk, wishes))
+            wishes = at_hand(_parsed(way, kinds), desk.environment, desk.sealer)
+            return _Made(Origin("set", way.words), await _proposals(desk, wishes))
         case RuleWay():
             return await _by_rule(desk, way, judged_by)
         case BaselineWay():
@@ -186,13 +205,14 @@ async def _make(desk: Desk, way: Way, judged_by: Judged) -> _Made:
             return await _by_difference(desk, way)
 
 
-def _parsed(settings: Sequence[str], kinds: Sequence[KindSpec]) -> tuple[Wish, ...]:
+def _parsed(way: SetWay, kinds: Sequence[KindSpec]) -> tuple[Wish, ...]:
     """Every setting as a wish; all mistakes at once."""
     wishes: list[Wish] = []
     mistakes: list[InputError] = []
-    for text in settings:
+    read = [*((one, parse_setting) for one in way.settings), *((one, parse_secret_before) for one in way.before)]
+    for text, parse in read:
         try:
-            wishes.append(parse_setting(text, kinds))
+            wishes.append(parse(text, kinds))
         except InputError as error:
             mistakes.append(error)
     if mistakes:

@@ -34,6 +34,7 @@ from auditor.services.changes.approve import record_found
 from auditor.services.changes.around import command_for
 from auditor.services.changes.confirm import refuse_unconfirmable
 from auditor.services.changes.desk import Desk, moment, plan_event, target_event, told, traces_of
+from auditor.services.changes.secrets import refuse_without_secrets
 from auditor.services.observe import Observed
 from auditor.surfaces.interface import ActOptions, DeadlineAct, Journal, Transaction
 from auditor.surfaces.registry import surface
@@ -76,6 +77,7 @@ class PlanRun:
                 return self._ended(ApplyReport(stored.id, "back", (*recovered, *stuck.values())))
             try:
                 verdict = self._guard(stored, outcomes)
+                refuse_without_secrets(stored.plan, self.direction, self.desk.environment, self.desk.sealer)
                 if verdict is not None:
                     record_found(self.desk, stored, verdict)
                 names = [target for cohort in stored.plan.cohorts for target in cohort.targets]

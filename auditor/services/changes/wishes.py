@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from auditor.errors import InputError, RefusedError
 from auditor.model.finding import CheckReport, Finding
-from auditor.model.plan import Wish
+from auditor.model.plan import SecretPlace, Wish
 from auditor.model.policy import Rule
 from auditor.model.resource import PRESENT, Address, AttributeSpec, KindSpec, parse_address
-from auditor.model.value import Value
+from auditor.model.secret import is_place
+from auditor.model.value import Undetermined, Value
+
+FILLED_IN: Final = Undetermined("it is filled in when the plan is applied")
+"""The value of a secret that is not at hand."""
 
 
 def parse_setting(text: str, kinds: Sequence[KindSpec], *, target_needed: bool = True) -> Wish:
     """The wish that ``ADDRESS=VALUE`` states; ``null`` as value asks for the absence of what stands there.
+
+    Of a secret, the value is where it comes from (``env:NAME``, ``file:/PATH``), and never the secret.
 
     Errors:
         InputError: no address, no target in it where one is needed, an attribute that its kind does not have or that no
@@ -26,8 +33,30 @@ def parse_setting(text: str, kinds: Sequence[KindSpec], *, target_needed: bool =
     if value == "null":
         return Wish(address, None)
     if spec.type == "secret":
-        raise InputError(f"{address} holds a secret; secrets are not set by plans", next_step="Set it on the target.")
+        return Wish(address, FILLED_IN, SecretPlace(_place(address, value)))
     return Wish(address, _value(value, spec, address))
+
+
+def parse_secret_before(text: str, kinds: Sequence[KindSpec]) -> Wish:
+    """The wish of ``ADDRESS=PLACE``: where the secret comes from that stands there now, for the way back.
+
+    Errors:
+        InputError: as of :func:`parse_setting`, or the attribute holds no secret.
+    """
+    address, value = split_setting(text)
+    if _spec(address, kinds).type != "secret":
+        raise InputError(f"{address} holds no secret, so what it is now needs not be said")
+    return Wish(address, FILLED_IN, SecretPlace(_place(address, value), before=True))
+
+
+def _place(address: Address, text: str) -> str:
+    """Where a secret comes from. What else was written may be the secret itself, so it is not repeated."""
+    if not is_place(text):
+        raise InputError(
+            f"{address} holds a secret, which stands in no plan: say where it comes from",
+            next_step=f"--set '{address}=env:NAME'   or   --set '{address}=file:/PATH'",
+        )
+    return text
 
 
 def wishes_of_rule(rule_id: str, rules: Iterable[Rule], report: CheckReport) -> tuple[Wish, ...]:
@@ -64,11 +93,12 @@ def by_target(wishes: Iterable[Wish]) -> Mapping[str, tuple[Wish, ...]]:
         InputError: one address is asked for twice.
     """
     found: dict[str, list[Wish]] = {}
-    seen: set[Address] = set()
+    seen: set[tuple[Address, bool]] = set()
     for wish in wishes:
-        if wish.address in seen:
+        asked = wish.address, wish.secret is not None and wish.secret.before
+        if asked in seen:
             raise InputError(f"{wish.address} is asked for twice")
-        seen.add(wish.address)
+        seen.add(asked)
         found.setdefault(wish.address.target, []).append(wish)
     return {target: tuple(listed) for target, listed in found.items()}
 
@@ -90,9 +120,20 @@ def split_setting(text: str, *, target_needed: bool = True) -> tuple[Address, st
             break
         return address, text[at + 1 :].strip()
     raise InputError(
-        f"{text!r} is not ADDRESS=VALUE with {'a target and ' if target_needed else ''}an attribute",
+        f"{_without_value(text)!r} is not ADDRESS=VALUE with {'a target and ' if target_needed else ''}an attribute",
         next_step="It looks like  'web1/httpd:httpd.route[\"shop.example:443 /api\"].read_timeout=60s'",
     )
+
+
+def _without_value(text: str) -> str:
+    """The text up to what may be a secret that somebody wrote."""
+    head, sign, _ = text.partition("=")
+    return f"{head}=…" if sign and _is_secret_like(head) else text
+
+
+def _is_secret_like(name: str) -> bool:
+    """Whether a name sounds like that of a secret."""
+    return any(word in name.casefold() for word in ("pass", "communit", "secret", "key", "token", "engine"))
 
 
 def _spec(address: Address, kinds: Sequence[KindSpec]) -> AttributeSpec:

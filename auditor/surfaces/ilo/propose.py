@@ -8,17 +8,14 @@ in a sentence; nothing is planned then that would be half of it.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterable, Mapping
 from typing import Final, cast
 
 import msgspec
 
 from auditor.model.plan import (
-    DISRUPTIONS,
     AttributeIs,
     BiosAttributes,
-    Disruption,
     Effect,
     FirmwareUpdate,
     ManagerReset,
@@ -27,20 +24,19 @@ from auditor.model.plan import (
     RedfishCreate,
     RedfishDelete,
     RedfishPatch,
+    SecretFrom,
     Step,
     Wish,
 )
 from auditor.model.resource import PRESENT, Address, Resource
-from auditor.model.secret import SEALED
 from auditor.model.snapshot import Collected, Gap
 from auditor.model.source import RedfishSource
-from auditor.model.value import Boolean, Text, Value, show
+from auditor.model.value import Boolean, Value, show
 from auditor.surfaces.ilo.bios import settings
-from auditor.surfaces.ilo.bodies import Bodies, licensed
-from auditor.surfaces.ilo.body import Body, Json, at, nest
+from auditor.surfaces.ilo.bodies import Bodies
+from auditor.surfaces.ilo.body import Body, at, nest
 from auditor.surfaces.ilo.dependencies import settle
 from auditor.surfaces.ilo.kinds import MADE
-from auditor.surfaces.ilo.members import Member, member
 from auditor.surfaces.ilo.propose_bios import propose_bios
 from auditor.surfaces.ilo.propose_firmware import KIND as FIRMWARE
 from auditor.surfaces.ilo.propose_firmware import foresee_firmware, propose_firmware, with_rom_note
@@ -52,27 +48,14 @@ from auditor.surfaces.ilo.propose_members import (
     wanted_of,
     with_conditions,
 )
+from auditor.surfaces.ilo.propose_secrets import HIDDEN, Before, before_of, notes_on, secrets_of, unneeded
+from auditor.surfaces.ilo.propose_settings import Setting, coherent, in_order, patch_steps, setting_of
 from auditor.surfaces.ilo.recognised import unverified
-from auditor.surfaces.ilo.resources import ntp_from_dhcp, resources_of
-from auditor.surfaces.ilo.values import UnfitError, write_value
-from auditor.surfaces.ilo.wishes import RefusedWish, encode, kind_of, near, wished_resource
+from auditor.surfaces.ilo.resources import resources_of
+from auditor.surfaces.ilo.wishes import RefusedWish, wished_resource
 from auditor.surfaces.interface import InterpretOptions
 
-_PERMANENT: Final = "NoDowngrade"
 _RESET: Final = ("ilo.manager", "some_pending_reset")
-
-
-class _Setting(msgspec.Struct, frozen=True):
-    """One member to set: where, what stands there, what shall, and what the wish says of it."""
-
-    address: Address
-    uri: str
-    pointer: str
-    before: Json
-    after: Json
-    disruption: Disruption
-    old: Value
-    new: Value
 
 
 def propose(
@@ -87,10 +70,12 @@ def propose(
         untried = f"{doubt.detail.partition(':')[0]} is read and not changed: no change has been tried on one."
         return Proposal(collected.target, (), (), (f"{untried} Do it at the iLO, then take a snapshot.",))
     before = {(one.kind, one.name): one for one in resources_of(bodies, gaps)}
-    refusals: list[str] = []
-    patches: list[_Setting] = []
+    known = before_of(wishes)
+    wishes = tuple(one for one in wishes if not (one.secret and one.secret.before))
+    refusals: list[str] = list(unneeded(known, _of_secrets(wishes, before)))
+    patches: list[Setting] = []
     bios: dict[str, dict[str, Wish]] = {}
-    made = _memberships(wishes, bodies, before, gaps, refusals)
+    made = _memberships(wishes, bodies, before, gaps, refusals, known)
     updates, refused_updates = propose_firmware(
         tuple(one for one in wishes if one.address.kind == FIRMWARE), bodies, before, gaps, options.catalogue
     )
@@ -102,11 +87,12 @@ def propose(
                 resets += _reset(wish, before, gaps)
             elif wish.address.kind == "ilo.bios":
                 bios.setdefault(wish.address.name, {})[wish.address.attribute] = wish
-            elif (setting := _setting(wish, bodies, before, gaps)) is not None:
+            elif (setting := setting_of(wish, bodies, before, gaps, known)) is not None:
                 patches.append(setting)
         except RefusedWish as refused:
             refusals.append(str(refused))
-    steps = [*_in_order([*_patch_steps(patches), *made]), *updates, *resets]
+    patches = coherent(patches, before, refusals)
+    steps = [*in_order([*patch_steps(patches, bodies), *made]), *updates, *resets]
     found = [propose_bios(name, tuple(named.values()), bodies, before, gaps) for name, named in sorted(bios.items())]
     if any(one.step for one in found) and any(with_rom_note(one) for one in updates):
         refusals.append("another system ROM may bring other BIOS attributes: plan it and BIOS settings one by one.")
@@ -122,7 +108,11 @@ def propose(
         tuple(steps),
         effects,
         tuple(refusals),
-        (*_notes(wishes, before), *dict.fromkeys(note for one in steps if (note := with_rom_note(one)))),
+        (
+            *_notes(wishes, before),
+            *dict.fromkeys(note for one in steps if (note := with_rom_note(one))),
+            *_notes_on_secrets(steps),
+        ),
         limits=tuple(limit for one in found for limit in one.limits),
         allowed=tuple(allowed for one in found for allowed in one.allowed),
         undecided=tuple(undecided for one in found for undecided in one.undecided),
@@ -137,6 +127,27 @@ def _notes(wishes: tuple[Wish, ...], before: Mapping[tuple[str, str], Resource])
         if wish.value is not None and resource is not None and resource.value(wish.address.attribute) == wish.value:
             found.append(f"already so: {wish.address.on('')} is {show(wish.value)}")
     return tuple(found)
+
+
+def _of_secrets(wishes: Iterable[Wish], before: Mapping[tuple[str, str], Resource]) -> Iterable[Address]:
+    """The secrets that the wishes change: those named, and all of a member that is to go."""
+    for wish in wishes:
+        address = wish.address.on("")
+        yield address
+        if _asks_to_go(wish) and (address.kind, address.name) in before:
+            yield from (msgspec.structs.replace(address, attribute=one.name) for one in secrets_of(address.kind))
+
+
+def _notes_on_secrets(steps: Iterable[Step]) -> tuple[str, ...]:
+    """What people have to know of the secrets of these steps, and of their way back."""
+
+    def secrets(part: object) -> tuple[SecretFrom, ...]:
+        return part.secrets if isinstance(part, RedfishPatch | RedfishCreate) else ()
+
+    made = list(steps)
+    return notes_on(
+        (one for step in made for one in secrets(step.change)), (one for step in made for one in secrets(step.undo))
+    )
 
 
 def _reset(wish: Wish, before: Mapping[tuple[str, str], Resource], gaps: tuple[Gap, ...]) -> Iterable[Step]:
@@ -170,6 +181,7 @@ def _memberships(
     before: Mapping[tuple[str, str], Resource],
     gaps: tuple[Gap, ...],
     refusals: list[str],
+    known: Before,
 ) -> list[Step]:
     """The steps that make and remove members, in the order of the wishes; what cannot be done is added to refusals."""
     named: dict[tuple[str, str], list[Wish]] = {}
@@ -182,12 +194,17 @@ def _memberships(
         try:
             wanted = wanted_of(tuple(group), resource)
             if not wanted.present and resource is not None:
-                steps.append(removal(resource, bodies))
+                steps.append(removal(resource, bodies, known))
             elif wanted.present and resource is None:
                 steps.append(creation(Address("", *key), wanted.attributes, bodies, gaps))
         except RefusedWish as refused:
             refusals.append(str(refused))
     return steps
+
+
+def _asks_to_go(wish: Wish) -> bool:
+    """Whether a wish is that a member is not there."""
+    return wish.address.attribute in ("", PRESENT.name) and wish.value != Boolean(True)
 
 
 def _is_setting(wish: Wish, wishes: tuple[Wish, ...], before: Mapping[tuple[str, str], Resource]) -> bool:
@@ -196,86 +213,8 @@ def _is_setting(wish: Wish, wishes: tuple[Wish, ...], before: Mapping[tuple[str,
         return wish.address.kind != FIRMWARE
     key = (wish.address.kind, wish.address.name)
     alike = [one for one in wishes if (one.address.kind, one.address.name) == key]
-    gone = any(one.address.attribute in ("", PRESENT.name) and one.value != Boolean(True) for one in alike)
+    gone = any(_asks_to_go(one) for one in alike)
     return key in before and not gone and wish.value is not None and wish.address.attribute not in ("", PRESENT.name)
-
-
-def _in_order(steps: list[Step]) -> list[Step]:
-    """What disturbs nothing first, then members that are made, then those that go, then what resets the iLO."""
-
-    def rank(step: Step) -> tuple[bool, int]:
-        kinds = (RedfishCreate, RedfishDelete)
-        of_members = next((number for number, kind in enumerate(kinds, 1) if isinstance(step.change, kind)), 0)
-        return step.disruption != "none", of_members
-
-    return sorted(steps, key=rank)
-
-
-# -- settings of the iLO ----------------------------------------------------------------------------------------------
-
-
-def _setting(
-    wish: Wish, bodies: Bodies, before: Mapping[tuple[str, str], Resource], gaps: tuple[Gap, ...]
-) -> _Setting | None:
-    """The member behind a wish, or None where it is as wished already."""
-    address = wish.address.on("")
-    resource = wished_resource(wish, before, gaps)
-    spec = kind_of(address.kind).get(address.attribute)
-    if spec is None:
-        names = [one.name for one in kind_of(address.kind).attributes]
-        raise RefusedWish(f"{address}: {address.kind} has no such attribute{near(address.attribute, names)}")
-    where = member(address.kind, address.attribute)
-    if where is not None and where.made and not where.settable:
-        if resource.value(address.attribute) == wish.value:
-            return None
-        raise RefusedWish(f"{address}: is said when it is made; remove it, and make another.")
-    if where is None or not where.settable:
-        raise RefusedWish(f"{address}: is read-only: {spec.meaning}")
-    current = resource.get(address.attribute)
-    if current is None or not isinstance(current.source, RedfishSource):
-        raise RefusedWish(f"{address}: this iLO has no such setting.")
-    if wish.value == current.value:
-        return None
-    _allowed(address, where, bodies, cast(Value, wish.value), current.value)
-    uri, pointer = current.source.uri, current.source.pointer
-    raw = at(bodies.get(uri), pointer)
-    if SEALED.search(json.dumps(raw).encode()):
-        raise RefusedWish(f"{address}: its present value holds a secret, so it could not be taken back.")
-    try:
-        after = write_value(where, cast(Value, wish.value), raw)
-    except UnfitError as error:
-        raise RefusedWish(f"{address}: {error}; asked for was {show(cast(Value, wish.value))}.") from error
-    return _Setting(address, uri, pointer, raw, after, where.disruption, current.value, cast(Value, wish.value))
-
-
-def _allowed(address: Address, where: Member, bodies: Bodies, new: Value, old: Value) -> None:
-    owner = address.name
-    said = licensed(bodies, owner, where.licence) if where.licence else None
-    if said is not None and not said[0]:
-        raise RefusedWish(f"{address}: this iLO's licence lacks {where.licence} ({said[1]}).")
-    if address.attribute == "downgrade_policy" and Text(_PERMANENT) in (new, old):
-        raise RefusedWish(f"{address}: {_PERMANENT} is permanent; it is never planned and cannot be taken back.")
-    if address.kind == "ilo.time" and address.attribute == "ntp_servers" and ntp_from_dhcp(bodies, owner):
-        raise RefusedWish(f"{address}: DHCP names the time servers; they are read-only while it does.")
-
-
-def _patch_steps(patches: list[_Setting]) -> Iterable[Step]:
-    """One step a resource and disruption: what disturbs nothing must not wait for what does."""
-    groups: dict[tuple[int, str], list[_Setting]] = {}
-    for one in patches:
-        groups.setdefault((DISRUPTIONS.index(one.disruption), one.uri), []).append(one)
-    for number, ((rank, uri), group) in enumerate(sorted(groups.items(), key=lambda item: item[0]), start=1):
-        ordered = sorted(group, key=lambda one: one.pointer)
-        name = uri.rstrip("/").rsplit("/", 1)[-1].lower()
-        yield Step(
-            id=f"ilo-{number}-{name}",
-            why="; ".join(f"{one.address}: {show(one.old)} → {show(one.new)}" for one in ordered),
-            change=RedfishPatch(uri, tuple((one.pointer, encode(one.after)) for one in ordered)),
-            undo=RedfishPatch(uri, tuple((one.pointer, encode(one.before)) for one in ordered)),
-            disruption=DISRUPTIONS[rank],
-            preconditions=tuple(AttributeIs(one.address, one.old) for one in ordered),
-            postconditions=tuple(AttributeIs(one.address, one.new) for one in ordered),
-        )
 
 
 # -- effects ----------------------------------------------------------------------------------------------------------
@@ -322,7 +261,9 @@ def _foresee(bodies: Bodies, step: Step) -> None:
         foresee_removed(bodies, change)
     elif isinstance(change, RedfishPatch):
         body = copy.deepcopy(bodies.get(change.uri) or {})
+        shown = [one for one in change.secrets if one.digest and one.pointer not in HIDDEN]
         _merge(body, nest(tuple((pointer, msgspec.json.decode(value)) for pointer, value in change.members)))
+        _merge(body, nest(tuple((one.pointer, one.digest) for one in shown)))
         bodies.replace(change.uri, body)
     elif isinstance(change, BiosAttributes):
         bios = bodies.get(change.uri) or {}

@@ -1,7 +1,8 @@
 """Steps that make and remove members of collections: alert destinations, event subscriptions, SNMP users. Pure.
 
-A secret (a community, a pass phrase, HTTP headers) stands in no plan and is not shown by an iLO. So what needs one is
-not made here, and what has one cannot be made again once it is removed: that step needs a consent of its own.
+A secret (a community, a pass phrase) stands in no plan: a step says where it comes from. What holds one can be made
+again where it is said where that one comes from; else its removal needs a consent of its own, as does that of what
+holds HTTP headers.
 """
 
 from __future__ import annotations
@@ -9,13 +10,23 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from auditor.model.plan import AttributeIs, Condition, NoUndo, RedfishCreate, RedfishDelete, Step, Undo, Wish
+from auditor.model.plan import (
+    AttributeIs,
+    Condition,
+    NoUndo,
+    RedfishCreate,
+    RedfishDelete,
+    SecretFrom,
+    Step,
+    Undo,
+    Wish,
+)
 from auditor.model.resource import PRESENT, Address, Resource
 from auditor.model.secret import SEALED
 from auditor.model.snapshot import Gap, hides
@@ -23,13 +34,16 @@ from auditor.model.source import RedfishSource
 from auditor.model.value import Boolean, Text, Undetermined, Value, show
 from auditor.surfaces.ilo.bodies import Bodies, text_at
 from auditor.surfaces.ilo.body import Body, Json, find, link, nest, same_path
-from auditor.surfaces.ilo.links import Found
+from auditor.surfaces.ilo.links import Found, member_uris
 from auditor.surfaces.ilo.members import Member, members_of
+from auditor.surfaces.ilo.propose_secrets import HIDDEN, Before, back, placed, secrets_of
 from auditor.surfaces.ilo.values import UnfitError, write_value
 from auditor.surfaces.ilo.wishes import RefusedWish, encode, kind_of, near
 
 NEW: Final = "as-planned"
 """Where a member that is to be made stands while the machine is looked at as it would be."""
+_MOST: Final = 8
+_PROTOCOLS: Final = {"auth_protocol": ("MD5", "SHA", "SHA256"), "privacy_protocol": ("DES", "AES")}
 _NO_WORD: Final = re.compile(r"[^\w.]+")
 
 
@@ -59,7 +73,10 @@ _COLLECTIONS: Final[dict[str, _Collection]] = {
         ("HttpHeaders", "HTTPHeaders"),
     ),
     "ilo.snmp_user": _Collection(
-        "snmp_users", "SNMP user", "security_name", hidden=("AuthPassphrase", "PrivacyPassphrase")
+        "snmp_users",
+        "SNMP user",
+        "security_name",
+        ("auth_protocol", "auth_passphrase", "privacy_protocol", "privacy_passphrase"),
     ),
 }
 
@@ -103,8 +120,6 @@ def creation(address: Address, wishes: tuple[Wish, ...], bodies: Bodies, gaps: t
     about = _COLLECTIONS[address.kind]
     if hidden := hides(gaps, address.kind):
         raise RefusedWish(f"{address}: whether it is there could not be read ({hidden[0].what}: {hidden[0].cause}).")
-    if address.kind == "ilo.snmp_user":
-        raise RefusedWish(f"{address}: an SNMP user has pass phrases, which stand in no plan. Make it at the iLO.")
     given: dict[str, Value] = {about.named: Text(address.name)}
     given.update((one.address.attribute, one.value) for one in wishes if one.value is not None)
     missing = [name for name in about.needed if name not in given]
@@ -112,19 +127,24 @@ def creation(address: Address, wishes: tuple[Wish, ...], bodies: Bodies, gaps: t
         raise RefusedWish(f"{address}: a new {about.what} needs {', '.join(missing)} too.")
     _fit(address, given)
     content = dict(about.always)
+    secrets: list[SecretFrom] = []
     for name, value in given.items():
         member = _member(address, name)
+        if member.type == "secret":
+            secrets.append(placed(next(one for one in wishes if one.address.attribute == name), member))
+            continue
         try:
             content[member.pointer] = write_value(member, value, None)
         except UnfitError as error:
             raise RefusedWish(f"{address}.{name}: {error}; asked for was {show(value)}.") from error
     members = tuple((pointer, encode(value)) for pointer, value in sorted(content.items()))
     collection = _collection(address, about, bodies)
-    said = ", ".join(f"{name} {show(value)}" for name, value in sorted(given.items()))
+    _room(address, about, bodies)
+    said = ", ".join(f"{name} {_told(name, value, wishes)}" for name, value in sorted(given.items()))
     return Step(
         id=_step_id("make", address.kind, address.name),
         why=f"a new {about.what}: {said}",
-        change=RedfishCreate(collection, members),
+        change=RedfishCreate(collection, members, tuple(sorted(secrets, key=lambda one: one.pointer))),
         undo=RedfishDelete(collection, members),
         disruption="none",
         preconditions=(),
@@ -132,8 +152,14 @@ def creation(address: Address, wishes: tuple[Wish, ...], bodies: Bodies, gaps: t
     )
 
 
-def removal(resource: Resource, bodies: Bodies) -> Step:
-    """The step that removes a member; without a way back where it holds what an iLO does not show."""
+def _told(name: str, value: Value, wishes: Iterable[Wish]) -> str:
+    """A value for people; of a secret, where it comes from."""
+    places = [one.secret.place for one in wishes if one.secret and one.address.attribute == name]
+    return f"from {places[0]}" if places else show(value)
+
+
+def removal(resource: Resource, bodies: Bodies, before: Before) -> Step:
+    """The step that removes a member; without a way back where it holds what nobody says."""
     source = resource.source
     if not isinstance(source, RedfishSource):
         raise RefusedWish(f"{resource.kind} {resource.name}: where it stands is not known.")
@@ -148,9 +174,10 @@ def removal(resource: Resource, bodies: Bodies) -> Step:
     kept = {pointer: value for pointer, value in content.items() if pointer in made}
     address = Address("", resource.kind, resource.name)
     collection = _collection(address, about, bodies, source.uri)
-    secret = _secret(resource.kind, body, about)
-    members = tuple((pointer, encode(value)) for pointer, value in sorted((content if secret else kept).items()))
-    undo: Undo = NoUndo(secret) if secret else RedfishCreate(collection, members)
+    secrets, why = back(resource, _secrets_in(resource, body), before, "made again")
+    why = _never_shown(resource.kind, body, about) or why
+    members = tuple((pointer, encode(value)) for pointer, value in sorted((content if why else kept).items()))
+    undo: Undo = NoUndo(why) if why else RedfishCreate(collection, members, secrets)
     return Step(
         id=_step_id("remove", resource.kind, resource.name),
         why=f"the {about.what} {resource.name} is to go",
@@ -181,6 +208,7 @@ def with_conditions(step: Step, after: Mapping[tuple[str, str], Resource]) -> St
     conditions: tuple[Condition, ...] = ()
     absent: tuple[Condition, ...] = ()
     said = {pointer for pointer, _ in change.members}
+    said |= {one.pointer for one in change.secrets if one.digest and one.pointer not in HIDDEN}
     for resource in here:
         absent = (AttributeIs(Address("", resource.kind, resource.name), None),)
         conditions = tuple(
@@ -199,7 +227,9 @@ def place(change: RedfishCreate) -> str:
 def foresee_made(bodies: Bodies, change: RedfishCreate) -> None:
     """Puts the new member in place, as far as it is known what it will say."""
     uri = place(change)
-    bodies.replace(uri, nest(tuple((pointer, msgspec.json.decode(value)) for pointer, value in change.members)))
+    shown: list[tuple[str, Json]] = [(pointer, msgspec.json.decode(value)) for pointer, value in change.members]
+    shown += [(one.pointer, one.digest or None) for one in change.secrets if one.pointer not in HIDDEN]
+    bodies.replace(uri, nest(tuple(shown)))
     collection = bodies.get(change.collection) or {}
     listed = collection.get("Members")
     members: list[Json] = [*(listed if isinstance(listed, list) else []), {"@odata.id": uri}]
@@ -224,13 +254,9 @@ def _fit(address: Address, given: Mapping[str, Value]) -> None:
     """
     protocol = given.get("protocol")
     if address.kind == "ilo.snmp_destination":
-        if protocol not in (Text("SNMPv3Trap"), Text("SNMPv3Inform")):
-            raise RefusedWish(
-                f"{address}: {show(protocol) if protocol else 'its protocol'} is not planned: an SNMP v1 trap carries "
-                "a community, which stands in no plan. Ask for SNMPv3Trap or SNMPv3Inform, or make it at the iLO."
-            )
-        if "security_name" not in given:
-            raise RefusedWish(f"{address}: an SNMP v3 trap needs security_name, the user it is sent as.")
+        fit_destination(address, protocol, frozenset(given))
+    if address.kind == "ilo.snmp_user":
+        fit_user(address, given)
     if address.kind == "ilo.event_subscription":
         destination = show(given["destination"])
         try:
@@ -241,6 +267,39 @@ def _fit(address: Address, given: Mapping[str, Value]) -> None:
             raise RefusedWish(f"{address}: its destination must be https://… without user and query.")
         if protocol not in (None, Text("Redfish")):
             raise RefusedWish(f"{address}: its protocol is Redfish.")
+
+
+def fit_destination(address: Address, protocol: Value | None, has: frozenset[str]) -> None:
+    """What a destination says beside its protocol, whether it is made or changed.
+
+    Errors:
+        RefusedWish: the protocol is none, or it lacks the community or user that it is sent with.
+    """
+    if protocol == Text("SNMPv1Trap"):
+        if "community" not in has:
+            named = msgspec.structs.replace(address, attribute="community")
+            raise RefusedWish(
+                f"{address}: an SNMP v1 trap carries a community, which stands in no plan. Say where it comes from: "
+                f"--set '{named}=env:NAME'. Or ask for SNMPv3Trap or SNMPv3Inform."
+            )
+    elif protocol not in (Text("SNMPv3Trap"), Text("SNMPv3Inform")):
+        said = show(protocol) if protocol else "none"
+        raise RefusedWish(f"{address}: its protocol is SNMPv1Trap, SNMPv3Trap or SNMPv3Inform, and not {said}.")
+    elif "security_name" not in has:
+        raise RefusedWish(f"{address}: an SNMP v3 trap needs security_name, the user it is sent as.")
+
+
+def fit_user(address: Address, given: Mapping[str, Value]) -> None:
+    """What an SNMP user says of itself.
+
+    Errors:
+        RefusedWish: its name is too long, or a protocol is none of an iLO's.
+    """
+    if not 1 <= len(address.name) <= 32 or not address.name.isprintable():
+        raise RefusedWish(f"{address}: its name has 1 to 32 characters.")
+    for name, known in _PROTOCOLS.items():
+        if (value := given.get(name)) is not None and value not in [Text(one) for one in known]:
+            raise RefusedWish(f"{address}.{name}: is {', '.join(known[:-1])} or {known[-1]}, and not {show(value)}.")
 
 
 def _member(address: Address, name: str) -> Member:
@@ -266,15 +325,34 @@ def _collection(address: Address, about: _Collection, bodies: Bodies, uri: str =
     return bodies.name(found[0].uri)
 
 
-def _secret(kind: str, body: Body, about: _Collection) -> str:
-    """Why a member could not be made again; nothing: it could."""
+def _secrets_in(resource: Resource, body: Body) -> list[Member]:
+    """The members of a resource without whose secret it could not be made again as it was."""
+    is_v1 = not text_at(body, "/SNMPAlertProtocol").startswith("SNMPv3")
+    return [
+        one
+        for one in secrets_of(resource.kind)
+        if one.pointer in HIDDEN or resource.value(one.name) is not None or (one.name == "community" and is_v1)
+    ]
+
+
+def _never_shown(kind: str, body: Body, about: _Collection) -> str:
+    """Why a member could not be made again, whatever is said of it; nothing: it could."""
     hidden = [name for name in about.hidden if name in body]
     if hidden:
         return f"the iLO does not show its {' and '.join(hidden)}, so it could not be made again as it was"
-    if kind == "ilo.snmp_destination" and not text_at(body, "/SNMPAlertProtocol").startswith("SNMPv3"):
-        return "its community is a secret that stands in no plan, so it could not be made again as it was"
-    if SEALED.search(json.dumps(body).encode()):
+    known = {one.pointer for one in secrets_of(kind)}
+    rest = {name: value for name, value in body.items() if f"/{name}" not in known}
+    if SEALED.search(json.dumps(rest).encode()):
         return "it holds a secret that stands in no plan, so it could not be made again as it was"
-    if kind == "ilo.snmp_user":
-        return "its pass phrases are secrets that stand in no plan, so it could not be made again as it was"
     return ""
+
+
+def _room(address: Address, about: _Collection, bodies: Bodies) -> None:
+    """An iLO takes eight destinations and eight users.
+
+    Errors:
+        RefusedWish: it has as many.
+    """
+    listed = [one for found in bodies.of(about.role) for one in member_uris(found.body)]
+    if about.role != "event_subscriptions" and len(listed) >= _MOST:
+        raise RefusedWish(f"{address}: this iLO has {len(listed)} of them, and takes {_MOST}. Remove one first.")

@@ -14,8 +14,10 @@ from auditor.errors import RefusedError
 from auditor.model.plan import FirmwareUpdate, Step
 from auditor.model.snapshot import Collected
 from auditor.model.target import IloEndpoint, Target
+from auditor.surfaces.ilo.carry_out.setting import act_of, secrets_for
 from auditor.surfaces.ilo.collect import collect
 from auditor.surfaces.interface import CollectOptions, Copy, StandIn
+from auditor.transport.secret_places import reveal
 
 _FILE: Final = "documents.msgpack"
 _USER, _USER_ENV, _PASSWORD_ENV = "rehearsal", "AUDITOR_REHEARSAL_USER", "AUDITOR_REHEARSAL_PASSWORD"
@@ -25,13 +27,15 @@ async def copy(target: Target, steps: tuple[Step, ...], folder: Path, options: C
     """Reads the iLO in full and keeps its documents below ``folder``; nothing is changed.
 
     Errors:
-        RefusedError: firmware is to be updated, it cannot be read, or a part of it is missing that a virtual one would
-            then lack.
+        RefusedError: firmware is to be updated, a secret is not at hand, it cannot be read, or a part of it is missing
+            that a virtual one would then lack.
     """
     if not isinstance(target.location, IloEndpoint):
         raise RefusedError("it is no iLO that can be reached")
     if any(isinstance(step.change, FirmwareUpdate) for step in steps):
         raise RefusedError("a copy has no firmware: an update shows on the machine itself only")
+    for secret in secrets_for((act_of(step, "forward") for step in steps), "forward"):
+        reveal(secret, options.environment, options.sealer)
     collected = await collect(target, options)
     missing = [gap for gap in collected.gaps if gap.counts]
     if not collected.documents or missing:

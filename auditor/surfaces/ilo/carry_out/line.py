@@ -214,6 +214,15 @@ class Line:
                 found = detail
         return found
 
+    def refused(self, step: str, act: str) -> bool:
+        """Whether the iLO answered to the last such act of the present run that it does not take it."""
+        marks = [
+            mark
+            for of, what, mark, detail in self.options.journal.entries()
+            if (of, what, detail.get("run", "")) == (step, act, self.run)
+        ]
+        return marks[-1:] == ["failed"]
+
     def begun(self) -> Begun:
         """What the present run has announced."""
         entries, run = self.options.journal.entries(), self.run

@@ -49,13 +49,17 @@ def standing(body: Body, wanted: Members, previous: Members) -> Standing:
     """Whether the members are all as wanted, all as before, some of each, or something else.
 
     A member that is to be null counts as such where it is absent, too. One that is wanted but was not set before (the
-    undo of a BIOS change names dependents that the change only drove) stands as before until it is as wanted.
+    undo of a BIOS change names dependents that the change only drove) stands as before until it is as wanted. One that
+    is wanted as it was before says which resource is meant: another value is something else.
     """
     before = dict(previous)
     states = set()
     for pointer, value in wanted:
         now = at(body, pointer)
-        if _same(now, value):
+        if pointer in before and _same(before[pointer], value):
+            if not _same(now, value):
+                return "other"
+        elif _same(now, value):
             states.add("wanted")
         elif before and _same(now, before.get(pointer, now)):
             states.add("previous")

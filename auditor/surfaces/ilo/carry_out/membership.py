@@ -13,7 +13,7 @@ from typing import Final
 from auditor.errors import ApplyError, RefusedError
 from auditor.surfaces.ilo.body import Body, at, nest, same_path
 from auditor.surfaces.ilo.carry_out import line as timing
-from auditor.surfaces.ilo.carry_out import members
+from auditor.surfaces.ilo.carry_out import members, secrets
 from auditor.surfaces.ilo.carry_out.line import Line
 from auditor.surfaces.ilo.carry_out.setting import Membership, shown
 from auditor.surfaces.ilo.links import MAX_MEMBERS, member_uris
@@ -28,7 +28,7 @@ class Memberships:
 
     line: Line
 
-    async def check(self, one: Membership) -> str:
+    async def check(self, one: Membership, *, forward: bool) -> str:
         """What is there now, as a sentence.
 
         Errors:
@@ -41,8 +41,15 @@ class Memberships:
                 where=self.line.place(one.collection),
                 untouched="Nothing was changed.",
             )
+        if found and one.wanted and one.secrets and forward:
+            raise RefusedError(
+                f"{found[0]} says the same already, and whether its secrets are those of the plan cannot be read.",
+                where=self.line.place(one.collection),
+                untouched="Nothing was changed.",
+                next_step="Remove it first, or ask for its secrets where it stands.",
+            )
         if bool(found) == one.wanted:
-            return f"{one.collection} is as wanted already"
+            return f"{one.collection} is as wanted already{_unread(one)}"
         return f"{one.collection} is {'without it' if one.wanted else 'with it'}, as expected"
 
     async def carry_out(self, one: Membership) -> str:
@@ -53,7 +60,7 @@ class Memberships:
         """
         found = await self._found(one)
         if bool(found) == one.wanted:
-            return f"{one.collection} is as wanted already"
+            return f"{one.collection} is as wanted already{_unread(one)}"
         return await self._create(one) if one.wanted else await self._delete(one, found)
 
     async def is_there(self, one: Membership) -> bool:
@@ -83,10 +90,12 @@ class Memberships:
             raise ApplyError(f"read back: {shown(one.content)} is still there.", where=self.line.place(one.collection))
 
     async def _create(self, one: Membership) -> str:
+        values = secrets.revealed(one.secrets, self.line.options)
         journal = self.line.options.journal
         journal.intent(one.step, CREATE, collection=one.collection, content=shown(one.content))
         client = await self.line.client()
-        refusal, answer = await self.line.answered(client.post(one.collection, nest(one.content)), one.collection)
+        body = nest((*one.content, *values))
+        refusal, answer = await self.line.answered(client.post(one.collection, body), one.collection)
         if refusal:
             journal.failed(one.step, CREATE, why=refusal)
             raise ApplyError(refusal, where=self.line.place(one.collection))
@@ -96,7 +105,10 @@ class Memberships:
             uri = next(iter(await self._found(one)))
         journal.done(one.step, CREATE, uri=uri)
         await self.until_there(one)
-        return f"{uri} made"
+        made = await self.line.body(uri) if one.secrets else {}
+        if wrong := secrets.contradicted(made, values):
+            raise ApplyError(f"read back: {wrong} is another than was sent.", where=self.line.place(uri))
+        return f"{uri} made{secrets.not_shown(made, one.secrets)}"
 
     async def _delete(self, one: Membership, found: Sequence[str]) -> str:
         uri = self._chosen(one, found) or (found[0] if len(found) == 1 else "")
@@ -143,3 +155,8 @@ class Memberships:
             )
         bodies: list[tuple[str, Body | None]] = [(uri, await self.line.body_or_none(uri)) for uri in uris]
         return tuple(uri for uri, body in bodies if body is not None and members.says(body, one.content))
+
+
+def _unread(one: Membership) -> str:
+    """The end of a sentence about a member that is there already: its secrets may be others."""
+    return ", as far as can be read" if one.wanted and one.secrets else ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from auditor.errors import RefusedError
@@ -16,15 +17,18 @@ from auditor.model.plan import (
     RedfishCreate,
     RedfishDelete,
     RedfishPatch,
+    SecretFrom,
     Step,
 )
 from auditor.surfaces.ilo.carry_out import members
 from auditor.surfaces.ilo.carry_out.members import Members
 
+Secrets: TypeAlias = tuple[SecretFrom, ...]
+
 
 @dataclass(frozen=True)
 class Setting:
-    """Members of one resource as wanted, and as they are before."""
+    """Members of one resource as wanted, and as they are before; ``secrets`` and ``previous_secrets`` likewise."""
 
     step: str
     uri: str
@@ -32,6 +36,8 @@ class Setting:
     previous: Members
     resets_ilo: bool = False
     settings_uri: str = ""
+    secrets: Secrets = ()
+    previous_secrets: Secrets = ()
 
     @property
     def bios(self) -> bool:
@@ -40,7 +46,21 @@ class Setting:
 
     def reverse(self) -> Setting:
         """The same members, back."""
-        return Setting(self.step, self.uri, self.previous, self.wanted, self.resets_ilo, self.settings_uri)
+        return replace(
+            self,
+            wanted=self.previous,
+            previous=self.wanted,
+            secrets=self.previous_secrets,
+            previous_secrets=self.secrets,
+        )
+
+    @property
+    def sent(self) -> Members:
+        """What has to be sent: members that are the same before only say which resource is meant."""
+        before = dict(self.previous)
+        return tuple(
+            (pointer, value) for pointer, value in self.wanted if pointer not in before or before[pointer] != value
+        )
 
 
 @dataclass(frozen=True)
@@ -48,7 +68,7 @@ class Membership:
     """A member of a collection, known by what it says: whether it is wanted there.
 
     ``uri`` is where it stood when the plan was made; empty where the plan makes it. ``final``: what is removed cannot
-    be made again.
+    be made again. ``secrets`` are sent where it is made.
     """
 
     step: str
@@ -57,10 +77,11 @@ class Membership:
     wanted: bool
     uri: str = ""
     final: bool = False
+    secrets: Secrets = ()
 
     def reverse(self) -> Membership:
         """The same member, back."""
-        return Membership(self.step, self.collection, self.content, not self.wanted, self.uri, self.final)
+        return replace(self, wanted=not self.wanted)
 
 
 @dataclass(frozen=True)
@@ -123,8 +144,15 @@ def _forward(step: Step) -> Act:
     match change, undo:
         case RedfishPatch(), RedfishPatch() | NoUndo():
             previous = () if isinstance(undo, NoUndo) else members.members_of(undo)
+            secrets = () if isinstance(undo, NoUndo) else undo.secrets
             made: Act = Setting(
-                step.id, change.uri, members.members_of(change), previous, step.disruption == "iLO reset"
+                step.id,
+                change.uri,
+                members.members_of(change),
+                previous,
+                step.disruption == "iLO reset",
+                secrets=change.secrets,
+                previous_secrets=secrets,
             )
             same = isinstance(undo, NoUndo) or undo.uri == change.uri
         case BiosAttributes(), BiosAttributes() | NoUndo():
@@ -132,12 +160,21 @@ def _forward(step: Step) -> Act:
             made = Setting(step.id, change.uri, members.members_of(change), previous, settings_uri=change.settings_uri)
             same = isinstance(undo, NoUndo) or undo.uri == change.uri
         case RedfishCreate(), RedfishDelete():
-            made = Membership(step.id, change.collection, members.members_of(change), wanted=True)
+            content = members.members_of(change)
+            made = Membership(step.id, change.collection, content, wanted=True, secrets=change.secrets)
             same = (undo.collection, undo.members) == (change.collection, change.members)
         case RedfishDelete(), RedfishCreate() | NoUndo():
             final = isinstance(undo, NoUndo)
             content = members.members_of(change)
-            made = Membership(step.id, change.collection, content, wanted=False, uri=change.uri, final=final)
+            made = Membership(
+                step.id,
+                change.collection,
+                content,
+                wanted=False,
+                uri=change.uri,
+                final=final,
+                secrets=() if isinstance(undo, NoUndo) else undo.secrets,
+            )
             same = isinstance(undo, NoUndo) or (undo.collection, undo.members) == (change.collection, change.members)
         case FirmwareUpdate(), FirmwareUpdate() | NoUndo():
             same = isinstance(undo, NoUndo) or undo.uris == change.uris
@@ -150,6 +187,17 @@ def _forward(step: Step) -> Act:
     if not same:
         raise RefusedError(f"step {step.id} is taken back elsewhere.", untouched="Nothing was changed.")
     return made
+
+
+def secrets_for(acts: Iterable[Act], direction: Direction) -> Secrets:
+    """The secrets that these acts send; going forward, also those by which they would be taken back."""
+    found: list[SecretFrom] = []
+    for one in acts:
+        if isinstance(one, Setting):
+            found += (*one.secrets, *(one.previous_secrets if direction == "forward" else ()))
+        elif isinstance(one, Membership) and (one.wanted or direction == "forward"):
+            found += one.secrets
+    return tuple(dict.fromkeys(found))
 
 
 def _image(change: FirmwareUpdate) -> Image:

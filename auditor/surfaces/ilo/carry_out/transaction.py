@@ -14,15 +14,23 @@ from typing import TypeGuard
 from auditor.errors import ApplyError, AuditorError, RefusedError
 from auditor.model.plan import Direction, Step
 from auditor.model.target import IloEndpoint, Target
-from auditor.surfaces.ilo.carry_out import members
+from auditor.surfaces.ilo.carry_out import members, secrets
 from auditor.surfaces.ilo.carry_out.bios import RESET, BiosChange
 from auditor.surfaces.ilo.carry_out.firmware import Firmware
 from auditor.surfaces.ilo.carry_out.line import Line
 from auditor.surfaces.ilo.carry_out.membership import Memberships
-from auditor.surfaces.ilo.carry_out.patching import Patching
+from auditor.surfaces.ilo.carry_out.patching import PATCH, Patching
 from auditor.surfaces.ilo.carry_out.repository import Repository
 from auditor.surfaces.ilo.carry_out.resetting import IloReset
-from auditor.surfaces.ilo.carry_out.setting import Act, Flash, Membership, Reset, Setting, act_of
+from auditor.surfaces.ilo.carry_out.setting import (
+    Act,
+    Flash,
+    Membership,
+    Reset,
+    Setting,
+    act_of,
+    secrets_for,
+)
 from auditor.surfaces.interface import ActOptions
 
 
@@ -50,6 +58,7 @@ class IloTransaction:
     async def prepare(self) -> tuple[str, ...]:
         """Logs in and reads: everything must be as the plan found it, and no other BIOS change may be waiting."""
         acts = self._acts()
+        secrets.revealed(secrets_for(acts, self.direction), self.options)
         await self._line.client()
         self._ready = acts
         said = [await self._checked(one) for one in acts]
@@ -124,6 +133,8 @@ class IloTransaction:
         """Whether a step that has no way back was announced, and did not take place."""
         if isinstance(one, Reset):
             return await self._ilo.is_undone(one)
+        if isinstance(one, Setting):
+            return self._line.refused(one.step, PATCH)
         return isinstance(one, Membership) and await self._memberships.is_there(one)
 
     async def _set(self, one: Setting | Membership) -> str:
@@ -133,7 +144,7 @@ class IloTransaction:
 
     async def _checked(self, one: Act) -> str:
         if isinstance(one, Membership):
-            return await self._memberships.check(one)
+            return await self._memberships.check(one, forward=self.direction == "forward")
         if isinstance(one, Reset):
             return "settings wait for a reset of the iLO" if await self._ilo.is_undone(one) else "nothing waits for it"
         return await self._firmware.check(one) if isinstance(one, Flash) else await self._as_planned(one)
@@ -151,6 +162,8 @@ class IloTransaction:
             )
         if setting.bios and self.direction == "forward":
             await self._bios.refuse_foreign(setting, body)
+        if setting.secrets and found == "wanted":
+            return f"{setting.uri} is the one that is meant"
         still = "still as planned" if self.direction == "forward" else "still as the plan left it"
         return f"{setting.uri} is {still if found != 'wanted' else 'as wanted already'}"
 
@@ -172,13 +185,15 @@ def _has_no_way_back(one: Act) -> bool:
     """Whether it is done after all else, since it cannot be taken back where something else fails."""
     if isinstance(one, Membership):
         return one.final
+    if isinstance(one, Setting):
+        return bool(one.secrets) and _is_final(one)
     return isinstance(one, Reset) or (isinstance(one, Flash) and one.previous is None)
 
 
 def _is_final(one: Act) -> bool:
     """Whether a step has no way back, once it took place. Of firmware its own part says whether it did."""
     if isinstance(one, Setting):
-        return not one.previous
+        return not one.previous and not one.previous_secrets
     return not isinstance(one, Flash) and _has_no_way_back(one)
 
 

@@ -83,7 +83,14 @@ SNMP_DESTINATION: Final = of(
         settable=True,
         made=True,
     ),
-    one("community", "/TrapCommunity", "secret", "The community of an SNMP v1 trap, as a keyed digest."),
+    one(
+        "community",
+        "/TrapCommunity",
+        "secret",
+        "The community of an SNMP v1 trap, as a keyed digest.",
+        settable=True,
+        made=True,
+    ),
     one("security_name", "/SecurityName", "text", "The SNMP v3 user of the trap.", settable=True, made=True),
 )
 
@@ -139,10 +146,40 @@ REMOTE_SYSLOG: Final = of(
 SNMP_USER: Final = of(
     "ilo.snmp_user",
     "snmp_user",
-    one("security_name", "/SecurityName", "text", "The user's name."),
-    one("auth_protocol", "/AuthProtocol", "text", "How it authenticates: `MD5`, `SHA`, `SHA256`."),
-    one("privacy_protocol", "/PrivacyProtocol", "text", "How it encrypts: `DES`, `AES`."),
-    one("engine_id", "/UserEngineID", "secret", "Its engine id, for informs, as a keyed digest."),
+    one("security_name", "/SecurityName", "text", "The user's name.", made=True),
+    one(
+        "auth_protocol",
+        "/AuthProtocol",
+        "text",
+        "How it authenticates: `MD5`, `SHA`, `SHA256`.",
+        settable=True,
+        made=True,
+    ),
+    one(
+        "auth_passphrase",
+        "/AuthPassphrase",
+        "secret",
+        "The pass phrase it authenticates with. It is set and never shown: absent in every reading.",
+        settable=True,
+        made=True,
+    ),
+    one("privacy_protocol", "/PrivacyProtocol", "text", "How it encrypts: `DES`, `AES`.", settable=True, made=True),
+    one(
+        "privacy_passphrase",
+        "/PrivacyPassphrase",
+        "secret",
+        "The pass phrase it encrypts with. It is set and never shown: absent in every reading.",
+        settable=True,
+        made=True,
+    ),
+    one(
+        "engine_id",
+        "/UserEngineID",
+        "secret",
+        "Its engine id, for informs, as a keyed digest.",
+        settable=True,
+        made=True,
+    ),
 )
 
 EVENT_SERVICE: Final = of(

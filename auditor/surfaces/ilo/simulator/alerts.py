@@ -81,9 +81,9 @@ class Alerts:
         if protocol.startswith("SNMPv3"):
             who = str(destination.get("SecurityName"))
             known = next((one for one in state.all_of_role("snmp_user") if one.get("SecurityName") == who), None)
-            if known is None or who not in self.passphrases or service.get("SNMPv3TrapEnabled") is False:
+            if known is None or service.get("SNMPv3TrapEnabled") is False:
                 raise LookupError(who)
-            auth, privacy = self.passphrases[who]
+            auth, privacy = self._passphrases_of(state, known, who)
             engine_id = str(known.get("UserEngineID") or service.get("SNMPv3EngineID"))
             protocols = str(known.get("AuthProtocol")), str(known.get("PrivacyProtocol"))
             user = TrapUser(who, protocols[0], auth, protocols[1], privacy, engine_id)
@@ -94,6 +94,19 @@ class Alerts:
         host = await asyncio.to_thread(_here, str(destination.get("AlertDestination")))
         community = str(destination.get("TrapCommunity") or "public")
         await self._traps.send(Trap(host, port, name, community, user, confirmed=protocol.endswith("Inform")))
+
+    def _passphrases_of(self, state: IloState, user: Body, name: str) -> tuple[str, str]:
+        """Those that were set, else those it began with.
+
+        Errors:
+            LookupError: there are none.
+        """
+        usual = self.passphrases.get(name, ("", ""))
+        kept = state.kept(str(user.get("@odata.id")))
+        auth, privacy = kept.get("AuthPassphrase", usual[0]), kept.get("PrivacyPassphrase", usual[1])
+        if not auth or not privacy:
+            raise LookupError(name)
+        return str(auth), str(privacy)
 
     def _mail_out(self, state: IloState, _: str, __: Body) -> Reply:
         settings = at(state.of_role("network_protocol") or {}, _HPE)

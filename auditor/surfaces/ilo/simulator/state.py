@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, cast
 
 from auditor.surfaces.ilo.body import Body, Json, at, find, key_of, nest
-from auditor.surfaces.ilo.links import Found, follow
+from auditor.surfaces.ilo.links import Found, follow, member_uris
 from auditor.surfaces.ilo.members import MEMBERS, Member
 from auditor.surfaces.ilo.registry import Setting
 from auditor.surfaces.ilo.simulator import creating, resets
@@ -54,6 +54,7 @@ class IloState:
         self._bodies: dict[str, Body] = {key_of(uri): copy.deepcopy(dict(body)) for uri, body in resources.items()}
         for uri in resources:
             self._bodies[key_of(uri)].setdefault("@odata.id", uri)
+        self._kept: dict[str, Body] = {}
         self.post_s, self.ilo_reset_s = post_s, ilo_reset_s
         self.dropped_sessions = 0
         self.posts = 0
@@ -94,7 +95,13 @@ class IloState:
         """
         with self._lock:
             del self._bodies[key_of(uri)]
+            self._kept.pop(key_of(uri), None)
             self._recount(key_of(uri).rsplit("/", 1)[0])
+
+    def kept(self, uri: str) -> Body:
+        """What was set of a resource that it does not show (pass phrases, headers)."""
+        with self._lock:
+            return copy.deepcopy(self._kept.get(key_of(uri), {}))
 
     def has(self, uri: str) -> bool:
         """Whether there is such a resource."""
@@ -200,9 +207,10 @@ class IloState:
             found = self._roles().get(key_of(uri))
             if found is None or found.role not in creating.CREATED:
                 return self._no_such(uri)
-            if refusals := creating.refusals(found.role, body):
+            others = [self._bodies[key_of(one)] for one in member_uris(found.body) if key_of(one) in self._bodies]
+            if refusals := creating.refusals(found.role, body, others):
                 return Reply(400, refusals)
-            return self._create_member(found, creating.member_of(found.role, body))
+            return self._create_member(found, *creating.member_of(found.role, body))
 
     def receive(self, uri: str, fields: Mapping[str, Upload]) -> Reply:
         """What a POST of a form does."""
@@ -314,10 +322,13 @@ class IloState:
     def _patch_members(self, found: Found, body: Body) -> Reply:
         wanted = _leaves(body)
         messages = [refusal for pointer, value in wanted if (refusal := self._refusal(found, pointer, value))]
+        messages += creating.unfit_values(found.role, body)
         if messages:
             licence = any(name.endswith("LicenseKeyRequired") for name, _ in messages)
             return Reply(403 if licence else 400, tuple(messages))
-        _merge(self._bodies[key_of(found.uri)], body)
+        shown, kept = creating.parted(found.role, body)
+        _merge(self._bodies[key_of(found.uri)], shown)
+        self._kept.setdefault(key_of(found.uri), {}).update(kept)
         hurt = [_writable(found.role, pointer) for pointer, _ in wanted]
         if not any(one and one.disruption == "iLO reset" for one in hurt):
             return Reply(200, (message("Base.1.4.Success"),))
@@ -351,13 +362,14 @@ class IloState:
             if found.role == "manager_interface"
         )
 
-    def _create_member(self, found: Found, body: Body) -> Reply:
+    def _create_member(self, found: Found, body: Body, kept: Body) -> Reply:
         head = str(found.body["@odata.id"]).rstrip("/")
         number = 1
         while key_of(f"{head}/{number}") in self._bodies:
             number += 1
         uri = f"{head}/{number}"
         self.add(uri, {**body, "Id": str(number)})
+        self._kept[key_of(uri)] = kept
         return Reply(201, (message("Base.1.4.Created"),), location=uri)
 
     def _mark_pending_reset(self, text: str) -> None:

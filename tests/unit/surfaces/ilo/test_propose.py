@@ -201,9 +201,12 @@ def test_every_settable_member_can_be_proposed() -> None:
     assert settable == {(one.kind, one.name) for one in MEMBERS if one.settable or one.made}
     tree = bodies("ilo5", ("/redfish/v1/AccountService", "/AccountLockoutThreshold", 5),
                   ("/redfish/v1/AccountService", "/AccountLockoutDuration", 60))  # fmt: skip
-    for member in (one for one in MEMBERS if one.settable and one.form != "addresses"):
+    alone = [one for one in MEMBERS if one.settable and one.form != "addresses" and one.kind != "ilo.snmp_user"]
+    for member in (one for one in alone if one.type != "secret"):  # a user's and secrets: test_propose_secrets
         name = {"ilo.account_policy": "accounts", "ilo.snmp_destination": "10.9.0.5"}.get(member.kind, "1")
         wished = [samples[member.type]] if member.type in samples else [Boolean(True), Boolean(False)]
+        if member.name == "protocol":
+            wished = [Text("SNMPv3Inform")]
         made = [proposal((f'{member.kind}["{name}"].{member.name}', value), tree=tree) for value in wished]
         assert [one.refusals for one in made] == [()] * len(made), member.name
         (step,) = [step for one in made for step in one.steps]

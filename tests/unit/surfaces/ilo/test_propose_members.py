@@ -57,7 +57,7 @@ def test_a_member_without_a_secret_can_be_made_again(value: Value | None) -> Non
 
 @pytest.mark.parametrize(
     ("address", "says"),
-    [('ilo.snmp_destination["10.9.0.4"].present', "community"), ('ilo.snmp_user["alerts"].present', "AuthPassphrase")],
+    [('ilo.snmp_destination["10.9.0.4"].present', "community"), ('ilo.snmp_user["alerts"].present', "auth_passphrase")],
 )
 def test_what_holds_a_secret_cannot_be_made_again(address: str, says: str) -> None:
     (step,) = proposal((address, None)).steps
@@ -96,7 +96,7 @@ def test_headers_that_an_ilo_does_not_show_are_a_secret() -> None:
              ('ilo.event_subscription["http://sink.example/"].context', Text("c"))),
             "must be https",
         ),
-        ((('ilo.snmp_user["new"].present', Boolean(True)),), "pass phrases"),
+        ((('ilo.snmp_user["new"].present', Boolean(True)),), "needs auth_protocol, auth_passphrase"),
         ((('ilo.snmp_destination["10.9.0.5"].address', Text("10.9.0.6")),), "remove it, and make another"),
         ((('ilo.snmp_destination["10.9.0.5"].protocol', None),), "remove it whole"),
     ],
