@@ -296,3 +296,30 @@ def test_serving_ends_cleanly_at_a_signal(number: signal.Signals) -> None:
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (0, "stopped\n", "")
     assert not Path(told["cafile"]).exists()
+
+
+def test_an_snmp_user_shows_no_pass_phrase_and_is_made_once_within_limits() -> None:
+    state, users = IloState(build("ilo5")), f"{SNMP}/SNMPUsers"
+    user: Body = {"SecurityName": "noc", "AuthProtocol": "SHA", "AuthPassphrase": "eight888", "PrivacyProtocol": "AES",
+                  "PrivacyPassphrase": "p" * 49}  # fmt: skip
+    for name, value in (("AuthPassphrase", "seven77"), ("PrivacyPassphrase", "p" * 50), ("AuthProtocol", "SHA1"),
+                        ("SecurityName", "n" * 33), ("PrivacyPassphrase", None)):  # fmt: skip
+        reply = state.create(users, {**user, name: value})
+        assert (reply.status, state.has(f"{users}/2")) == (400, False)
+        assert "seven77" not in str(reply)
+    made = state.create(users, user)
+    assert (made.status, made.location) == (201, f"{users}/2")
+    shown = state.get(made.location)
+    assert (shown["SecurityName"], shown["AuthPassphrase"], shown["PrivacyPassphrase"]) == ("noc", None, None)
+    assert state.kept(made.location) == {"AuthPassphrase": "eight888", "PrivacyPassphrase": "p" * 49}
+    assert state.create(users, user).status == 400, "there is one of that name"
+    assert state.patch(made.location, {"AuthPassphrase": "short"}).status == 400
+    assert state.patch(made.location, {"AuthPassphrase": "another one", "AuthProtocol": "SHA256"}).status == 200
+    assert state.kept(made.location)["AuthPassphrase"] == "another one"
+    assert state.get(made.location)["AuthPassphrase"] is None
+    for number in range(3, 9):
+        assert state.create(users, {**user, "SecurityName": f"noc{number}"}).location == f"{users}/{number}"
+    assert state.create(users, {**user, "SecurityName": "noc9"}).status == 400, "an iLO takes eight"
+    assert state.delete(f"{users}/4").status == 200
+    assert state.kept(f"{users}/4") == {}
+    assert state.create(users, {**user, "SecurityName": "noc9"}).location == f"{users}/4"
