@@ -111,8 +111,14 @@ FILE: Final = KindSpec(
             "Directives, with file and line, that lose half of such a letter at their end; what follows is blank.",
         ),
         AttributeSpec(
-            "package_leftovers", "list", "What a package manager left beside it (``.rpmnew``, ``.dpkg-dist`` …)."
+            "package_leftovers",
+            "list",
+            "What a package manager left beside it (``.rpmnew``, ``.dpkg-dist`` …) and httpd does not read.",
         ),
+        AttributeSpec(
+            "leftover_of", "text", "The file beside which a package manager left this one; absent for any other file."
+        ),
+        AttributeSpec("leftover_alone", "boolean", "Of what was left: whether that file is not there."),
         AttributeSpec(
             "changed_since_package",
             "boolean",

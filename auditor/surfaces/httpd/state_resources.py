@@ -6,13 +6,13 @@ What runs is compared with what is written here, so that a stored collection say
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from auditor.model.resource import Resource, make_resource
 from auditor.model.snapshot import Collected, FactValue
 from auditor.model.source import FactSource, FileSource, Source
-from auditor.model.value import Undetermined
+from auditor.model.value import Boolean, Undetermined
 from auditor.surfaces.httpd.attributes import Attributes
 from auditor.surfaces.httpd.directive import Directive, Resolved
 from auditor.surfaces.httpd.durations import atoi
@@ -39,7 +39,10 @@ _RESTARTS: Final = ("limits", "backlog", "mpm", "pid_file", "environment")
 def with_state(resources: Iterable[Resource], collected: Collected, resolved: Resolved) -> list[Resource]:
     """The resources with what is known of the running server, of packages, and of what lies beside files."""
     state = _State(collected, resolved)
+    resources = list(resources)
+    read = {one.name for one in resources if one.kind == "httpd.file" and one.value("read") == Boolean(True)}
     leftovers = _leftovers(collected)
+    beside = _beside(leftovers, read)
     changed = frozenset(_texts(collected.fact("package_configuration_changed")))
     root = str(collected.fact("root") or "/")
     out = []
@@ -50,7 +53,10 @@ def with_state(resources: Iterable[Resource], collected: Collected, resolved: Re
             resource = _more(resource, _package(resource.name, collected))
         elif resource.kind == "httpd.file" and resource.get("digest") is not None:
             more = Attributes()
-            more.names("package_leftovers", leftovers.get(resource.name, []), resource.source)
+            more.names("package_leftovers", beside.get(resource.name, []), resource.source)
+            if resource.name in leftovers:
+                more.text("leftover_of", leftovers[resource.name], resource.source)
+                more.flag("leftover_alone", collected.document(leftovers[resource.name]) is None, resource.source)
             if posixpath.normpath(posixpath.join(root, resource.name)) in changed:
                 more.flag("changed_since_package", True, resource.source)
             resource = _more(resource, more)
@@ -71,13 +77,23 @@ def _texts(value: FactValue | None) -> tuple[str, ...]:
 # Files and packages
 
 
-def _leftovers(collected: Collected) -> dict[str, list[str]]:
-    """By the name of a file, what packages left beside it."""
+def _leftovers(collected: Collected) -> dict[str, str]:
+    """By the name of what a package left, the file that it is a version of."""
+    names = (document.name for document in collected.documents)
+    return {
+        name: name.removesuffix(ending)
+        for name in names
+        for ending in LEFTOVERS
+        if name.endswith(ending) and posixpath.basename(name) != ending
+    }
+
+
+def _beside(leftovers: Mapping[str, str], read: Collection[str]) -> dict[str, list[str]]:
+    """By the name of a file, what packages left beside it that httpd does not read."""
     found: dict[str, list[str]] = {}
-    for document in collected.documents:
-        for ending in LEFTOVERS:
-            if document.name.endswith(ending):
-                found.setdefault(document.name.removesuffix(ending), []).append(document.name)
+    for name, of in leftovers.items():
+        if name not in read:
+            found.setdefault(of, []).append(name)
     return found
 
 
