@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from auditor.errors import AuditorError
+from auditor.errors import ApplyError, AuditorError
 from auditor.model.plan import OutcomeOf, Step
 from auditor.model.secret import Sealer
 from auditor.plan.conditions import Seen, examine
@@ -24,10 +24,12 @@ async def settled(target: str, transaction: Transaction, act: DeadlineAct, until
     """How the target says that it stands; the transaction is finished.
 
     ``applied`` while it still waits, or cannot be asked about; ``confirmed``; ``already`` where nothing waits any more;
-    ``taken back`` or ``incomplete`` where the target took it back by itself, which nobody has looked at yet.
+    ``taken back`` or ``incomplete`` where it was taken back when the time was over, which nobody has looked at yet.
     """
     try:
         found = await _ask(transaction, act)
+    except ApplyError as error:
+        return OutcomeOf(target, "incomplete", f"not confirmed by {until}, and taking it back failed: {error.what}")
     except AuditorError as error:
         return OutcomeOf(target, "applied", f"it cannot be asked whether it still waits: {error.what}")
     finally:
@@ -39,7 +41,7 @@ async def settled(target: str, transaction: Transaction, act: DeadlineAct, until
     if found.state != "reverted":
         return OutcomeOf(target, "applied", _WAITS.get(found.state, _UNKNOWN))
     when = f" at {found.time}" if found.time else ""
-    text = f"not confirmed by {until}, so {target} took it back by itself{when}"
+    text = f"not confirmed by {until}, so {found.by or target} took it back by itself{when}"
     checks = ((found.text, not found.text.startswith("not ")),) if found.text else ()
     if found.left:
         left = f"{text}; {len(found.left)} of its files had been changed since and were left"

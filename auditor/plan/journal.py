@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from auditor.errors import StoreError
+from auditor.errors import RefusedError, StoreError
 from auditor.model.plan import Direction, JournalEntry
 from auditor.transport.acts import Acts
 
@@ -39,6 +40,25 @@ Clock = Callable[[], datetime]
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+class JournalBusyError(RefusedError):
+    """Another process writes the journal; what it says is not final."""
+
+
+def is_busy(path: Path) -> bool:
+    """Whether a process has a journal open."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def journal_path(folder: Path, plan_id: str, target: str) -> Path:
@@ -132,12 +152,15 @@ class FileJournal:
 
         Errors:
             StoreError: it is damaged, belongs to another plan, or cannot be written.
+            JournalBusyError: another process has it open.
         """
         try:
             self._open()
-        except OSError as error:
-            self.close()
-            raise _cannot("write", self.path, error) from error
+        except BaseException as error:
+            self._let_go()
+            if isinstance(error, OSError):
+                raise _cannot("write", self.path, error) from error
+            raise
         return self
 
     def close(self) -> None:
@@ -151,6 +174,10 @@ class FileJournal:
         except OSError:  # the space stays reserved; every line is on disk already
             pass
         finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
@@ -202,13 +229,17 @@ class FileJournal:
             os.close(self.acts.create(self.path))
         # Also where a run that was ended made it: what is announced below must be found after a power cut.
         self.acts.sync_directory(self.path.parent)
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise JournalBusyError(f"{self.target} is being changed or taken back at this moment.") from error
         content = _content(self.path)
         entries, self._end = _parse(content, self.path)
         for entry in entries:
             if (entry.plan, entry.target) != (self.plan_id, self.target):
                 raise _damaged(self.path, entry.sequence, "it belongs to another plan or target")
         self._entries = list(entries)
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         self._reserved = len(content)
         torn = content[self._end :]
         if torn.strip(b"\0"):

@@ -130,13 +130,15 @@ class Deadline(msgspec.Struct, frozen=True):
     """How a change stands that has to be confirmed.
 
     ``state`` is ``pending``, ``confirmed``, ``disarmed``, ``reverting``, ``reverted`` or ``none``. Of a reverted one,
-    ``time`` says when, ``text`` what became of the server, and ``left`` which files somebody else had changed.
+    ``time`` says when, ``text`` what became of the server, and ``left`` which files somebody else had changed. ``by``
+    is who takes it back; empty: the target itself.
     """
 
     state: str
     time: str = ""
     text: str = ""
     left: tuple[int, ...] = ()
+    by: str = ""
 
 
 @runtime_checkable

@@ -179,8 +179,8 @@ class World:
         tree = LocalTree(str(self.root), "httpd.conf", ("/usr/sbin/httpd",), state_dir=str(self.folder / "state"))
         return Target("web1", "httpd", tree)
 
-    def journal(self, direction: Direction, acts: Acts | None = None) -> FileJournal:
-        return FileJournal(self.folder / "journal.jsonl", PLAN, "web1/httpd", direction, acts or Acts())
+    def journal(self, direction: Direction, acts: Acts | None = None, name: str = "journal") -> FileJournal:
+        return FileJournal(self.folder / f"{name}.jsonl", PLAN, "web1/httpd", direction, acts or Acts())
 
     def transaction(self, journal: FileJournal, acts: Acts | None = None) -> HttpdTransaction:
         wave, cohort = Wave("all", ("web1/httpd",)), Cohort(("web1/httpd",), self.steps, ())

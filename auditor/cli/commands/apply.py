@@ -25,7 +25,7 @@ def app(
         typer.Option(
             "--confirm-within",
             metavar="TIME",
-            help="Each target takes the change back by itself after this time (30s, 10m, 2h), unless it is confirmed.",
+            help="The change is taken back by itself after this time (30s, 10m, 2h), unless it is confirmed.",
             show_default=False,
         ),
     ] = "",

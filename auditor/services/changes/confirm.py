@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.errors import RefusedError
-from auditor.model.plan import ApplyReport
+from auditor.model.plan import ApplyReport, FirmwareUpdate, NoUndo
+from auditor.plan.disruption import USUAL_S, disruptions_of
 from auditor.plan.folder import StoredPlan
 
 if TYPE_CHECKING:
@@ -27,17 +28,25 @@ async def confirm_plan(desk: Desk, words: str) -> ApplyReport:
     return await PlanRun(desk, "forward", confirming=True).confirm(words)
 
 
-def refuse_unconfirmable(desk: Desk, stored: StoredPlan) -> None:
-    """Only a machine with files of its own can take a change back without this one.
+def refuse_unconfirmable(desk: Desk, stored: StoredPlan, seconds: int) -> None:
+    """Refuses what could not be taken back by itself, or could not be confirmed before it is.
 
     Errors:
-        RefusedError: the plan changes another kind of target.
+        RefusedError: with the target and the reason.
     """
-    names = sorted({target for cohort in stored.plan.cohorts for target in cohort.targets})
-    other = [name for name in names if name in desk.targets and desk.target(name).surface != "httpd"]
-    if other:
-        raise RefusedError(
-            f"{other[0]} cannot take a change back by itself: that is for trees of httpd.",
-            untouched="Nothing was changed.",
-            next_step=f"Without it:  auditor apply {stored.id[:8]}",
-        )
+    lasts = {**USUAL_S, **dict(desk.fleet.apply.lasts)}
+    for cohort in stored.plan.cohorts:
+        others = [name for name in cohort.targets if name in desk.targets and desk.target(name).surface != "httpd"]
+        if not others:
+            continue
+        name, why = others[0], ""
+        if final := [step.id for step in cohort.steps if isinstance(step.undo, NoUndo)]:
+            why = f"step {final[0]} on {name} cannot be taken back, so it cannot wait to be confirmed."
+        elif any(isinstance(step.change, FirmwareUpdate) for step in cohort.steps):
+            why = f"firmware of {name} is not taken back unattended."
+        elif seconds <= (needed := sum(lasts[one] for one in disruptions_of(cohort.steps))):
+            why = f"{name} is changed for about {needed} s, so that nobody could confirm it within {seconds} s."
+        if why:
+            raise RefusedError(
+                why, untouched="Nothing was changed.", next_step=f"Without it:  auditor apply {stored.id[:8]}"
+            )

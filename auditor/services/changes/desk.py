@@ -51,7 +51,10 @@ def now() -> datetime:
 
 @dataclass(frozen=True)
 class Desk:
-    """The fleet with all that changes to it need; ``targets`` are the inventory's, by name."""
+    """The fleet with all that changes to it need; ``targets`` are the inventory's, by name.
+
+    ``cafile`` verifies every iLO, where one was given.
+    """
 
     fleet: Fleet
     sealer: Sealer
@@ -61,6 +64,12 @@ class Desk:
     observe: Observe = ignore
     acts: Acts = Acts()  # noqa: RUF009 - it holds no state
     log_ins: LogIns = field(default_factory=LogIns)
+    cafile: str = ""
+
+    @property
+    def deadlines(self) -> Path:
+        """Where this controller keeps the deadlines that it holds for its targets."""
+        return self.fleet.state_path / "deadlines"
 
     @property
     def journals(self) -> Path:
@@ -213,7 +222,9 @@ def open_desk(
     """
     sealer = sealer_for(fleet, environment)
     targets = resolve_targets(["all"], fleet, cafile=cafile) if fleet.targets else ()
-    return Desk(fleet, sealer, {target.name: target for target in targets}, environment, clock, observe)
+    by_name = {target.name: target for target in targets}
+    given = str(Path(cafile).resolve()) if cafile else ""
+    return Desk(fleet, sealer, by_name, environment, clock, observe, cafile=given)
 
 
 def subject_of(stored: StoredPlan) -> Subject:

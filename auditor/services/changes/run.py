@@ -10,8 +10,7 @@ from msgspec.structs import replace
 
 from auditor.errors import AuditorError, IncompleteError, InputError, RefusedError, StoreError
 from auditor.model.event import EventKind
-from auditor.model.plan import ApplyReport, Direction, OutcomeOf, Plan, Step
-from auditor.model.target import Target
+from auditor.model.plan import ApplyReport, Direction, OutcomeOf, Plan
 from auditor.plan.approvals import Verdict
 from auditor.plan.build import check_plan, cohort_of
 from auditor.plan.conditions import changed, unlisted, values_of
@@ -20,6 +19,7 @@ from auditor.plan.guard import Known, refuse
 from auditor.plan.halt import Halt
 from auditor.plan.journal import (
     FileJournal,
+    JournalBusyError,
     Run,
     journal_path,
     journals_below,
@@ -27,17 +27,15 @@ from auditor.plan.journal import (
     read_entries,
     runs_of,
 )
-from auditor.plan.machine import Machine, Reach
+from auditor.plan.machine import Machine
 from auditor.plan.rehearsal import objections
-from auditor.services.catalogue import artefacts_of
 from auditor.services.changes.approve import record_found
-from auditor.services.changes.around import command_for
 from auditor.services.changes.confirm import refuse_unconfirmable
 from auditor.services.changes.desk import Desk, moment, plan_event, target_event, told, traces_of
+from auditor.services.changes.reaching import freed, journal_of, reach_of
 from auditor.services.changes.secrets import refuse_without_secrets
 from auditor.services.observe import Observed
-from auditor.surfaces.interface import ActOptions, DeadlineAct, Journal, Transaction
-from auditor.surfaces.registry import surface
+from auditor.surfaces.interface import DeadlineAct
 from auditor.transport.lock import hold
 
 _KINDS: Mapping[str, EventKind] = {
@@ -69,7 +67,7 @@ class PlanRun:
         stored = read_plan(self.desk.fleet.plans_path, words)
         check_plan(stored.plan)
         if self.confirm_within_s:
-            refuse_unconfirmable(self.desk, stored)
+            refuse_unconfirmable(self.desk, stored, self.confirm_within_s)
         with hold(self.desk.fleet.state_path / "lock", "the fleet", f"plan {stored.id[:8]}, {self.direction}"):
             recovered, stuck = await self._recover_all(stored)
             outcomes = self._outcomes(stored)
@@ -127,6 +125,8 @@ class PlanRun:
         stuck: dict[str, OutcomeOf] = {}
         concerned = {target for cohort in asked.plan.cohorts for target in cohort.targets}
         for plan_id, target, path in journals_below(self.desk.journals):
+            if plan_id == asked.id:
+                await freed(path, target, self.desk)
             runs = runs_of(read_entries(path))
             if runs and runs[-1].awaits:
                 settled = await self._settle(asked, plan_id, target, runs[-1])
@@ -139,7 +139,13 @@ class PlanRun:
                 continue
             stored = asked if plan_id == asked.id else self._plan_of(plan_id, target)
             machine = self._machine(plan_id, stored.plan, runs[-1].direction, {}, [target])
-            outcome = await machine.recover(target)
+            try:
+                outcome = await machine.recover(target)
+            except JournalBusyError as busy:
+                if target in concerned:
+                    raise
+                self.desk.observe(told(busy))
+                continue
             if outcome is None:
                 continue
             if outcome.outcome == "incomplete":
@@ -168,7 +174,10 @@ class PlanRun:
         act: DeadlineAct = "ask"
         if plan_id == asked.id:
             act = "confirm" if self.confirming else "disarm" if self.direction == "back" else "ask"
-        outcome = await machine.settle(target, act, run.awaits)
+        try:
+            outcome = await machine.settle(target, act, run.awaits)
+        except JournalBusyError as error:
+            return OutcomeOf(target, "applied", told(error))
         if outcome.outcome == "confirmed":
             event = target_event("confirmed", plan_id, stored.plan, moment(self.desk), outcome, self.desk.login)
             self._write(lambda: self.desk.append(event))
@@ -274,7 +283,10 @@ class PlanRun:
             plan_id=plan_id,
             direction=direction,
             sealer=self.desk.sealer,
-            reach={name: self._reach(plan_id, plan, self.desk.target(name)) for name in names},
+            reach={
+                name: reach_of(self.desk, plan_id, plan, self.desk.target(name), self.direction, self.confirm_within_s)
+                for name in names
+            },
             journal=partial(self._journal, plan_id),
             ended=partial(self._ledger, plan_id, plan),
             observe=self.desk.observe,
@@ -282,38 +294,8 @@ class PlanRun:
             halt=self.halt,
         )
 
-    def _reach(self, plan_id: str, plan: Plan, target: Target) -> Reach:
-        def begin(steps: tuple[Step, ...], direction: Direction, journal: Journal) -> Transaction:
-            self._forget(target)
-            options = ActOptions(
-                plan,
-                plan_id,
-                journal,
-                self.desk.sealer,
-                self.desk.environment,
-                self.desk.observe,
-                log_ins=self.desk.log_ins,
-                holder=self.desk.holder,
-                confirm_within_s=self.confirm_within_s,
-                artefacts=artefacts_of(self.desk.fleet, steps),
-            )
-            return surface(target.surface).begin(target, steps, direction, options)
-
-        command = command_for(self.desk, plan, plan_id, target, self.direction)
-        return Reach(begin, partial(self.desk.look, target), traces_of(plan, target), command)
-
-    def _forget(self, target: Target) -> None:
-        """What is remembered of a target ends with a change of it: the next look is a whole one."""
-        from auditor.surfaces.ilo.remembered import forget
-
-        try:
-            forget(self.desk.fleet.state_path, target.name)
-        except OSError as error:  # no reason to leave a change half done
-            self.desk.observe(f"what is remembered of {target.name} cannot be removed: {error.strerror or error}")
-
     def _journal(self, plan_id: str, target: str, direction: Direction) -> FileJournal:
-        path = journal_path(self.desk.journals, plan_id, target)
-        return FileJournal(path, plan_id, target, direction, self.desk.acts, self.desk.clock)
+        return journal_of(self.desk, plan_id, target, direction)
 
     # -- afterwards -------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from auditor.plan.guard import other_key
 from auditor.plan.journal import journal_path, outcomes_of, read_entries, runs_of
 from auditor.plan.rehearsal import objections, read_rehearsal
 from auditor.services.changes.desk import Desk, told
+from auditor.services.changes.reaching import unless_confirmed
 
 
 class SignerOf(msgspec.Struct, frozen=True):
@@ -179,7 +180,7 @@ def _outcomes(desk: Desk, stored: StoredPlan, reasons: list[str]) -> tuple[tuple
             continue
         if became:
             until = runs[-1].awaits
-            waits = f", and taken back by itself at {until} unless it is confirmed" if until else ""
+            waits = f", and {unless_confirmed(desk, stored.id, target, until)}" if until else ""
             found.append((target, f"{became[-1]}{waits}"))
     if found:
         reasons.append("it was carried out already: " + ", ".join(f"{name} {what}" for name, what in found))

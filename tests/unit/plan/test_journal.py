@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import StoreError
-from auditor.plan.journal import FileJournal, journal_path, journals_below, outcomes_of, read_entries, runs_of
+from auditor.plan.journal import (
+    FileJournal,
+    JournalBusyError,
+    is_busy,
+    journal_path,
+    journals_below,
+    outcomes_of,
+    read_entries,
+    runs_of,
+)
 from tests.fakes.acts import CountingActs, FailingAt, Killed, KilledAt
 
 PLAN = "ab" * 32
@@ -58,6 +67,7 @@ def test_a_torn_line_announces_nothing_and_the_next_run_goes_on(tmp_path: Path) 
         opened.intent("1", "replace", file="a" * 300)
     assert opened.path.read_bytes().rstrip(b"\0").endswith(b"a")
     assert [entry.act for entry in read_entries(opened.path)] == ["run"]
+    opened.close()  # as the kernel does
     again = journal(tmp_path).open()
     again.intent("1", "x")
     again.close()
@@ -143,3 +153,15 @@ def test_runs_and_their_outcomes(tmp_path: Path) -> None:
     ]
     assert outcomes_of(runs[:3]) == ("applied",)
     assert outcomes_of(runs) == ("applied", "incomplete")
+
+
+def test_a_journal_has_one_writer(tmp_path: Path) -> None:
+    first = journal(tmp_path).open()
+    first.begin()
+    assert is_busy(first.path)
+    with pytest.raises(JournalBusyError, match="is being changed or taken back at this moment"):
+        journal(tmp_path).open()
+    first.end("applied")
+    first.close()
+    assert not is_busy(first.path)
+    assert journal(tmp_path).open().runs()[0].outcome == "applied"

@@ -456,7 +456,7 @@ def test_two_at_once_on_one_target(tmp_path: Path) -> None:
     world = make_world(tmp_path)
 
     async def both() -> None:
-        first, second = (world.transaction(world.journal("forward").open()) for _ in range(2))
+        first, second = (world.transaction(world.journal("forward", name=one).open()) for one in ("ours", "theirs"))
         await first.prepare()
         try:
             with pytest.raises(RefusedError, match="locked by process"):
