@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from auditor.model.resource import Address
 from auditor.model.value import Value
 
 Severity = Literal["info", "low", "medium", "high", "critical"]
@@ -18,15 +19,18 @@ class Wording(msgspec.Struct, frozen=True):
     title: str = ""
     message: str = ""
     rationale: str = ""
+    by_hand: str = ""
 
 
 class Rule(msgspec.Struct, frozen=True):
     """One rule: identity, text for people, and CEL over one kind of resource.
 
     ``where`` selects resources (empty: all of the kind); ``expression`` is the file's ``assert``: true is a pass.
-    ``message`` may name attributes in braces. ``remedy`` maps attribute to wanted value, as written; ``remedy_safe``
-    says whether the remedy changes only what it names. ``ja`` is the same text in Japanese, where it has one.
-    ``file`` and ``line`` say where the rule stands.
+    ``message`` may name attributes in braces. ``remedy`` maps attribute to wanted value, as written (``KIND.ATTRIBUTE``
+    is one of the resource of that kind that has the same name); ``remedy_safe`` says whether the remedy changes only
+    what it names. ``remedy_agreed`` are kinds: the remedy is what the fleet's baselines agree on them. ``by_hand`` says
+    why there is neither, and what to do. ``ja`` is the same text in Japanese, where it has one. ``file`` and ``line``
+    say where the rule stands.
     """
 
     id: str
@@ -43,9 +47,20 @@ class Rule(msgspec.Struct, frozen=True):
     references: tuple[str, ...] = ()
     remedy: tuple[tuple[str, Value], ...] = ()
     remedy_safe: bool = False
+    remedy_agreed: tuple[str, ...] = ()
+    by_hand: str = ""
     ja: Wording | None = None
     file: str = ""
     line: int = 0
+
+    def remedies_at(self, address: Address) -> tuple[tuple[Address, Value], ...]:
+        """What a plan would ask for to make a finding at this address go."""
+        found: list[tuple[Address, Value]] = []
+        for name, value in self.remedy:
+            kind, _, attribute = name.rpartition(".")
+            place = Address(address.target, kind or address.kind, address.name, attribute)
+            found.append((place, value))
+        return tuple(found)
 
 
 class Policy(msgspec.Struct, frozen=True):

@@ -334,7 +334,7 @@ def make_finding(compiled: CompiledRule, resource: Resource, target: str, known:
         rationale=rule.rationale,
         references=rule.references,
         known=fingerprint in known,
-        remedies=tuple((Address(target, resource.kind, resource.name, name), value) for name, value in rule.remedy),
+        remedies=rule.remedies_at(address),
         remedy_safe=rule.remedy_safe,
         ja=_japanese(compiled, resource, target),
     )

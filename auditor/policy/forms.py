@@ -32,6 +32,7 @@ class WordingForm(msgspec.Struct, forbid_unknown_fields=True):
     title: Annotated[str, Meta(description="The title, in that language.")]
     message: Annotated[str, Meta(description="The message, with attributes in braces.")]
     rationale: Annotated[str, Meta(description="Why it matters; left out: said in English.")] = ""
+    by_hand: Annotated[str, Meta(description="Why there is no remedy, and what to do instead.")] = ""
 
 
 class RuleForm(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,8 +52,15 @@ class RuleForm(msgspec.Struct, forbid_unknown_fields=True):
     limits: Annotated[str, Meta(description="What it does not see.")] = ""
     example: Annotated[str, Meta(description="A configuration that fails, and one that passes.")] = ""
     references: Annotated[list[str], Meta(description="The facts it rests on.")] = []
-    remedy: Annotated[dict[str, Written | list[Written]], Meta(description="Attribute and wanted value.")] = {}
+    remedy: Annotated[
+        dict[str, Written | list[Written]],
+        Meta(description="Attribute and wanted value; `KIND.ATTRIBUTE` is one of that kind's resource of this name."),
+    ] = {}
     remedy_safe: Annotated[bool, Meta(description="The remedy changes nothing but what it names.")] = False
+    remedy_agreed: Annotated[
+        list[str], Meta(description="Kinds: the remedy is what the fleet's baselines agree on them.")
+    ] = []
+    by_hand: Annotated[str, Meta(description="Why there is no remedy, and what to do instead.")] = ""
     ja: Annotated[WordingForm | None, Meta(description="The same in Japanese, for `--lang ja`.")] = None
 
 

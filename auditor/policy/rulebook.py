@@ -42,11 +42,17 @@ def _rule(rule: Rule) -> str:
         lines.append(f"- **Where**: `{rule.where}`")
     lines += [f"- **Asks**: `{rule.expression}`", f"- **Rests on**: {'; '.join(rule.references)}"]
     lines.append(f"- **Remedy**: {_remedy(rule)}")
+    if rule.ja and rule.ja.by_hand:
+        lines.append(f"- **対処**: {rule.ja.by_hand}")
     lines += ["", "```", rule.example.rstrip("\n"), "```", ""]
     return "\n".join(lines)
 
 
 def _remedy(rule: Rule) -> str:
+    if rule.by_hand:
+        return f"by hand: {rule.by_hand}"
+    if rule.remedy_agreed:
+        return f"what the fleet's baselines agree on {', '.join(f'`{kind}`' for kind in rule.remedy_agreed)}"
     if not rule.remedy:
         return "none that a plan could propose by itself; the finding says where to look"
     wanted = ", ".join(f"`{name}` = {show(value)}" for name, value in rule.remedy)

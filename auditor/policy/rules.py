@@ -131,12 +131,16 @@ def _read_rule(item: Item, kinds: dict[str, KindSpec], mistakes: list[InputError
         limits=fields.text("limits"),
         example=fields.text("example"),
         references=fields.texts("references"),
-        remedy=_remedy(fields, kind, mistakes) if kind else (),
+        remedy=_remedy(fields, kind, kinds, mistakes) if kind else (),
         remedy_safe=fields.flag("remedy_safe"),
+        remedy_agreed=_agreed(fields, item, kinds, mistakes),
+        by_hand=fields.text("by_hand"),
         ja=_wording(item.get("ja"), mistakes),
         file=item.place.file,
         line=item.place.line,
     )
+    if rule.by_hand and (rule.remedy or rule.remedy_agreed):
+        _say(item, "by_hand", "it has a remedy, so it does not say why it has none", mistakes)
     return _compile(item, rule, kind, mistakes) if kind else None
 
 
@@ -155,7 +159,7 @@ def _wording(item: Item | None, mistakes: list[InputError]) -> Wording | None:
     if item is None:
         return None
     fields = Fields(item, WordingForm, mistakes)
-    return Wording(fields.text("title"), fields.text("message"), fields.text("rationale"))
+    return Wording(fields.text("title"), fields.text("message"), fields.text("rationale"), fields.text("by_hand"))
 
 
 def _template(item: Item, text: str, kind: KindSpec, mistakes: list[InputError]) -> Template | None:
@@ -185,22 +189,38 @@ def _condition(
     return None
 
 
-def _remedy(fields: Fields, kind: KindSpec, mistakes: list[InputError]) -> tuple[tuple[str, Value], ...]:
+def _remedy(
+    fields: Fields, own: KindSpec, kinds: dict[str, KindSpec], mistakes: list[InputError]
+) -> tuple[tuple[str, Value], ...]:
     wanted: list[tuple[str, Value]] = []
-    for name, item in fields.members("remedy"):
+    for key, item in fields.members("remedy"):
+        other, _, name = key.rpartition(".")
+        kind = kinds.get(other) if other else own
+        if kind is None:
+            mistakes.append(mistake(item.place, f'unknown kind "{other}"{suggestion(other, tuple(kinds))}'))
+            continue
         spec = kind.get(name)
         if spec is None and not kind.open:
             hint = suggestion(name, [one.name for one in kind.attributes])
             mistakes.append(mistake(item.place, f'unknown attribute "{name}" of {kind.name}{hint}'))
             continue
-        if spec is not None and not spec.settable:
+        if spec is not None and (not spec.settable or spec.type == "secret"):
             mistakes.append(mistake(item.place, f"{kind.name}'s {name} cannot be set by a plan"))
             continue
         try:
-            wanted.append((name, read_value(item, spec.type if spec else "any")))
+            wanted.append((key, read_value(item, spec.type if spec else "any")))
         except ValueError as error:
             mistakes.append(mistake(item.place, str(error)))
     return tuple(wanted)
+
+
+def _agreed(fields: Fields, item: Item, kinds: dict[str, KindSpec], mistakes: list[InputError]) -> tuple[str, ...]:
+    """The kinds whose agreed values are the remedy."""
+    named = fields.texts("remedy_agreed")
+    for name in named:
+        if name not in kinds:
+            _say(item, "remedy_agreed", f'unknown kind "{name}"{suggestion(name, tuple(kinds))}', mistakes)
+    return named
 
 
 def _say(item: Item, key: str, what: str, mistakes: list[InputError], offset: int = 0) -> None:

@@ -198,7 +198,9 @@ def _finding(finding: Finding) -> Json:
 
 
 def _wording(wording: Wording | None) -> Json | None:
-    return None if wording is None else dict(msgspec.to_builtins(wording))
+    """A finding's own text; what its rule says of remedies stands in the rulebook."""
+    told = ("title", "message", "rationale")
+    return None if wording is None else {name: getattr(wording, name) for name in told}
 
 
 def _evidence(evidence: Evidence) -> Json:

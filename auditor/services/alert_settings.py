@@ -16,6 +16,8 @@ from auditor.services.fleet_values import VARIABLE, ValueReader
 LOOPBACK: Final = "127.0.0.1"
 USUAL_WAIT_S: Final = 60
 LONGEST_WAIT_S: Final = 3600
+COMMUNITY: Final = "AUDITOR_SNMP_COMMUNITY"
+"""The variable that holds a destination's community, unless another is named."""
 
 
 class SnmpVariables(msgspec.Struct, frozen=True):
@@ -36,7 +38,7 @@ class AlertSettings(msgspec.Struct, frozen=True):
     """Where the sinks listen, how long is waited in seconds, and what is asked instead, by channel.
 
     ``ports`` are those that differ from the usual; ``certificate`` is a PEM file with its key (empty: made for the
-    run); ``users`` are the variables by the name of an SNMP v3 user.
+    run); ``users`` are the variables by the name of an SNMP v3 user, ``communities`` those by an SNMP v1 destination.
     """
 
     listen: str = LOOPBACK
@@ -45,11 +47,12 @@ class AlertSettings(msgspec.Struct, frozen=True):
     certificate: str = ""
     users: Mapping[str, SnmpVariables] = {}
     ask: Mapping[Channel, Ask] = {}
+    communities: Mapping[str, str] = {}
 
 
 def read_alerts(reader: ValueReader, item: Item | None) -> AlertSettings:
     """Reads the settings; mistakes are noted with the reader."""
-    parts = reader.members(item, ["listen", "ports", "wait_s", "certificate", "snmp_users", "ask"])
+    parts = reader.members(item, ["listen", "ports", "wait_s", "certificate", "snmp_users", "snmp_communities", "ask"])
     listen = reader.text(parts.get("listen"), LOOPBACK)
     if not is_address(listen):
         reader.wrong(parts.get("listen"), f"{listen!r} is no address", "Write one of this machine:  listen: 10.9.0.4")
@@ -62,6 +65,10 @@ def read_alerts(reader: ValueReader, item: Item | None) -> AlertSettings:
             reader.matching(variables.get("auth_env"), VARIABLE, usual.auth_env, "a variable's name"),
             reader.matching(variables.get("privacy_env"), VARIABLE, usual.privacy_env, "a variable's name"),
         )
+    communities = {
+        name: reader.matching(entry, VARIABLE, COMMUNITY, "a variable's name")
+        for name, entry in reader.mapping(parts.get("snmp_communities"))
+    }
     certificate = reader.existing(parts.get("certificate"))
     return AlertSettings(
         listen=listen,
@@ -69,6 +76,7 @@ def read_alerts(reader: ValueReader, item: Item | None) -> AlertSettings:
         wait_s=reader.count(parts.get("wait_s"), USUAL_WAIT_S, 1, LONGEST_WAIT_S),
         certificate=str(certificate) if certificate else "",
         users=users,
+        communities=communities,
         ask=_asked(reader, parts.get("ask")),
     )
 

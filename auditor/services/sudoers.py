@@ -24,7 +24,8 @@ def command_line(user: str, program: str, commands: Iterable[str]) -> str:
 
 def can_be_written(user: str, program: str = "/bin/sh") -> bool:
     """Whether these names mean in sudoers what they are: plain letters, digits, ``_ . -``, and a domain in front."""
-    return bool(_USER.fullmatch(user) and _PROGRAM.fullmatch(program)) and user not in ("ALL", "Defaults")
+    plain = bool(_USER.fullmatch(user) and _PROGRAM.fullmatch(program)) and user not in ("ALL", "Defaults")
+    return plain and not ("." in user and user.replace(".", "").isdecimal())  # which sudoers takes for an address
 
 
 def _account(user: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from auditor.errors import InputError
 
 if TYPE_CHECKING:
     from auditor.plan.waves import Waves
+    from auditor.policy.rules import LoadedPolicy
     from auditor.services.changes.propose import BaselineWay, Way
     from auditor.services.fleet import Fleet
 
@@ -144,7 +146,7 @@ def app(
 
     def job() -> int:
         from auditor.cli.forms.changes import proposed_json, show_proposed
-        from auditor.services.changes import Judged, open_desk, propose_plan
+        from auditor.services.changes import Judged, RuleWay, open_desk, propose_plan
 
         style = option.style_of(lang, verbose=verbose)
         wanted = reporting.outputs(formats, quiet=quiet, formats=reporting.PLAIN)
@@ -162,6 +164,8 @@ def app(
         )
         way, why = asked.way(fleet)
         judged_by = Judged(rules.policy_for(policies, fleet, ("httpd", "ilo")), rules.waivers_for(waivers, fleet))
+        if isinstance(way, RuleWay) and _by_agreement(way.rule, judged_by.policy):
+            way = replace(way, baselines=rules.baselines_for(None, fleet))
         with streams.Progress(quiet=quiet) as progress:
             desk = open_desk(fleet, os.environ, cafile=work.cafile_text(cafile), observe=progress)
             made = asyncio.run(
@@ -181,6 +185,11 @@ def app(
         return 0
 
     return job
+
+
+def _by_agreement(rule: str, policy: LoadedPolicy) -> bool:
+    """Whether a rule's remedy is what the fleet's baselines agree on."""
+    return any(one.id.casefold() == rule.casefold() and one.remedy_agreed for one in policy.rules)
 
 
 def _waves(fleet: Fleet, sizes: str, stop_after: int | None, pause_s: int | None) -> Waves:

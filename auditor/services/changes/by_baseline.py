@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 
 def wishes_of_baselines(
-    baselines: Sequence[Baseline], seen: Observed, kinds: Sequence[KindSpec]
+    baselines: Sequence[Baseline], seen: Observed, kinds: Sequence[KindSpec], only: Collection[str] = ()
 ) -> tuple[tuple[Wish, ...], tuple[str, ...]]:
-    """Wishes that make a target as its baselines agree, and what no plan can do about the rest, a sentence each."""
+    """Wishes that make a target as its baselines agree, and what no plan can do about the rest, a sentence each.
+
+    ``only``: of these kinds alone; none: of all.
+    """
     from auditor.policy.baselines import compare_baseline, unasked
 
     specs = {kind.name: kind for kind in kinds}
@@ -28,8 +31,11 @@ def wishes_of_baselines(
     refusals = [
         f"{baseline} agrees on {agreed.kind} {agreed.name}, and there is none here"
         for baseline, agreed in unasked(baselines, seen.target, seen.interpretation)
+        if not only or agreed.kind in only
     ]
     for change in compare_baseline(baselines, seen.target, seen.interpretation):
+        if only and change.address.kind not in only:
+            continue
         kind = specs.get(change.address.kind)
         if kind is not None and kind.made and _whole(change):
             wishes += _made(change, baselines, seen, kind)
@@ -48,6 +54,7 @@ def _whole(change: AttributeChange) -> bool:
 def _made(change: AttributeChange, baselines: Sequence[Baseline], seen: Observed, kind: KindSpec) -> tuple[Wish, ...]:
     """Wishes for a resource that is to go, or to be made with what is agreed of it."""
     from auditor.policy.baselines import applies
+    from auditor.policy.globs import glob_matches
 
     address = change.address
     if change.before is None:
@@ -55,7 +62,9 @@ def _made(change: AttributeChange, baselines: Sequence[Baseline], seen: Observed
     said: dict[str, Value] = {}
     for agreed in (one for baseline in baselines if applies(baseline, seen.target) for one in baseline.values):
         spec = kind.get(agreed.attribute)
-        named = (agreed.kind, agreed.name) == (address.kind, address.name) and agreed.agreement == "exactly"
+        named = (
+            agreed.kind == address.kind and glob_matches(agreed.name, address.name) and agreed.agreement == "exactly"
+        )
         if named and spec is not None and spec.settable and len(agreed.values) == 1:
             said[agreed.attribute] = agreed.values[0]
     wished = {PRESENT.name: Boolean(value=True), **said}
@@ -84,3 +93,10 @@ def _problem(change: AttributeChange, spec: AttributeSpec | None) -> str:
     if isinstance(change.before, Many) and spec.type != "list":
         return f"any of {show(change.before)} is agreed, so one has to be chosen with --set"
     return ""
+
+
+def agreed_on(baselines: Sequence[Baseline], seen: Observed, kinds: Collection[str]) -> bool:
+    """Whether a baseline that counts for a target agrees on anything of these kinds."""
+    from auditor.policy.baselines import applies
+
+    return any(agreed.kind in kinds for one in baselines if applies(one, seen.target) for agreed in one.values)

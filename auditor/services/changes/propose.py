@@ -24,10 +24,17 @@ from auditor.plan.waits import waiting_notes
 from auditor.plan.waves import Waves
 from auditor.services.catalogue import fleet_catalogue
 from auditor.services.changes.by_baseline import wishes_of_baselines
+from auditor.services.changes.by_rule import notes_on_what_stays, wishes_by_rule
 from auditor.services.changes.desk import Desk, moment, plan_event, told
 from auditor.services.changes.restore import restore_files, restore_values
-from auditor.services.changes.secrets import at_hand
-from auditor.services.changes.wishes import by_target, parse_secret_before, parse_setting, wishes_of_rule
+from auditor.services.changes.secrets import at_hand, with_places
+from auditor.services.changes.wishes import (
+    by_target,
+    findings_of,
+    parse_secret_before,
+    parse_setting,
+    rule_named,
+)
 from auditor.services.inventory import resolve_targets
 from auditor.services.observe import Observed, interpret_options_for, interpreted
 from auditor.surfaces.interface import InterpretOptions
@@ -66,10 +73,11 @@ class SetWay:
 
 @dataclass(frozen=True)
 class RuleWay:
-    """Make a rule's findings go, on these targets, by its own remedy."""
+    """Make a rule's findings go, on these targets, by its own remedy, or as these baselines of the fleet agree."""
 
     rule: str
     targets: tuple[str, ...]
+    baselines: tuple[Baseline, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,6 +168,7 @@ async def propose_plan(
         fixes=fixes,
         introduces=introduces,
         consents=consents,
+        notes=notes_on_what_stays(made.asked, fixes),
         waves=waves or _waves_of(desk),
         commands=desk.fleet.apply.commands,
     )
@@ -183,10 +192,11 @@ def _waves_of(desk: Desk) -> Waves:
 
 @dataclass(frozen=True)
 class _Made:
-    """What was proposed, each with the look at its target that it rests on."""
+    """What was proposed, each with the look at its target that it rests on; ``asked`` are findings that are to go."""
 
     origin: Origin
     proposals: tuple[tuple[Observed, Proposal], ...]
+    asked: tuple[FindingRef, ...] = ()
 
 
 async def _make(desk: Desk, way: Way, judged_by: Judged) -> _Made:
@@ -291,10 +301,31 @@ async def _by_rule(desk: Desk, way: RuleWay, judged_by: Judged) -> _Made:
         for one in seen:
             yield one
 
+    rule = rule_named(way.rule, judged_by.policy.rules)
     report = await run_check(each(), judged_by.policy, judged_by.waivers, desk.clock().date())
-    asked = by_target(wishes_of_rule(way.rule, judged_by.policy.rules, report))
-    proposals = tuple((one, _proposed(desk, one, asked[one.target.name])) for one in seen if one.target.name in asked)
-    return _Made(Origin("rule", (way.rule, *way.targets)), proposals)
+    findings = findings_of(rule, report)
+    proposals: list[tuple[Observed, Proposal]] = []
+    for one in seen:
+        found = [finding for finding in findings if finding.address.target == one.target.name]
+        if found:
+            kinds = surface(one.target.surface).kinds
+            proposals.append(_agreed(desk, one, *wishes_by_rule(rule, found, one, way.baselines, kinds)))
+    asked = tuple(FindingRef(finding.rule, finding.address) for finding in findings)
+    digest = _digest(way.baselines) if rule.remedy_agreed else ""
+    return _Made(Origin("rule", (way.rule, *way.targets), baseline=digest), tuple(proposals), asked)
+
+
+def _agreed(
+    desk: Desk, seen: Observed, wishes: tuple[Wish, ...], refusals: tuple[str, ...]
+) -> tuple[Observed, Proposal]:
+    """What is proposed for wishes that baselines or rules lead to, and what they lead to and no plan can do."""
+    placed = at_hand(with_places(wishes, desk.fleet.alerts), desk.environment, desk.sealer)
+    made = _proposed(desk, seen, placed) if wishes else Proposal(seen.target.name, (), ())
+    return seen, msgspec.structs.replace(made, refusals=(*made.refusals, *refusals))
+
+
+def _digest(baselines: Sequence[Baseline]) -> str:
+    return hashlib.sha256("".join(one.digest for one in baselines).encode()).hexdigest()
 
 
 async def _by_baseline(desk: Desk, way: BaselineWay) -> _Made:
@@ -312,10 +343,8 @@ async def _by_baseline(desk: Desk, way: BaselineWay) -> _Made:
     for target in concerned:
         seen = await desk.observed(target)
         wishes, refusals = wishes_of_baselines(way.baselines, seen, surface(target.surface).kinds)
-        made = _proposed(desk, seen, wishes) if wishes else Proposal(target.name, (), ())
-        proposals.append((seen, msgspec.structs.replace(made, refusals=(*made.refusals, *refusals))))
-    digest = hashlib.sha256("".join(one.digest for one in way.baselines).encode()).hexdigest()
-    return _Made(Origin("baseline", (*way.names, *way.targets), baseline=digest), tuple(proposals))
+        proposals.append(_agreed(desk, seen, wishes, refusals))
+    return _Made(Origin("baseline", (*way.names, *way.targets), baseline=_digest(way.baselines)), tuple(proposals))
 
 
 async def _as_it_was(desk: Desk, way: ToWay) -> _Made:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from auditor.errors import RefusedError
-from auditor.model.plan import Direction, Plan, RedfishCreate, RedfishPatch, SecretFrom, Wish
+from auditor.model.plan import Direction, Plan, RedfishCreate, RedfishPatch, SecretFrom, SecretPlace, Wish
+from auditor.model.resource import PRESENT, Address
 from auditor.model.secret import Sealer
-from auditor.model.value import Secret
+from auditor.model.value import Boolean, Secret, Text
+from auditor.services.alert_settings import COMMUNITY, AlertSettings, SnmpVariables
+from auditor.services.changes.wishes import FILLED_IN
 from auditor.transport.secret_places import is_missing, read_secret, reveal
 
 
@@ -31,6 +34,36 @@ def _with_digest(wish: Wish, environment: Mapping[str, str], sealer: Sealer) -> 
     digest = sealer.seal(found.encode())
     known = msgspec.structs.replace(wish.secret, digest=digest, length=len(found))
     return msgspec.structs.replace(wish, value=Secret(digest), secret=known)
+
+
+def with_places(wishes: Sequence[Wish], settings: AlertSettings) -> tuple[Wish, ...]:
+    """The wishes of baselines with where the secrets come from that they need: as ``auditor.yaml`` says it.
+
+    That is for users and v1 destinations that are made, and for a user's protocol, whose key is made anew from the pass
+    phrase that it has.
+    """
+    groups: dict[Address, list[Wish]] = {}
+    for wish in wishes:
+        groups.setdefault(msgspec.structs.replace(wish.address, attribute=""), []).append(wish)
+    found = list(wishes)
+    for address, group in groups.items():
+        wanted = {one.address.attribute: one.value for one in group}
+        made = wanted.get(PRESENT.name) == Boolean(value=True)
+        if address.kind == "ilo.snmp_user":
+            variables = settings.users.get(address.name, SnmpVariables())
+            for key, name in (("auth", variables.auth_env), ("privacy", variables.privacy_env)):
+                if made or f"{key}_protocol" in wanted:
+                    found += _placed(address, f"{key}_passphrase", name, before=not made)
+        if address.kind == "ilo.snmp_destination" and wanted.get("protocol") == Text("SNMPv1Trap"):
+            found += _placed(address, "community", settings.communities.get(address.name, COMMUNITY), before=False)
+    return tuple(found)
+
+
+def _placed(address: Address, attribute: str, variable: str, *, before: bool) -> tuple[Wish, ...]:
+    """A secret from a variable; with ``before`` it is the one that stands there, too."""
+    place = msgspec.structs.replace(address, attribute=attribute)
+    both = (False, True) if before else (False,)
+    return tuple(Wish(place, FILLED_IN, SecretPlace(f"env:{variable}", before=one)) for one in both)
 
 
 def secrets_of(plan: Plan, direction: Direction) -> tuple[SecretFrom, ...]:

@@ -59,30 +59,41 @@ def _place(address: Address, text: str) -> str:
     return text
 
 
-def wishes_of_rule(rule_id: str, rules: Iterable[Rule], report: CheckReport) -> tuple[Wish, ...]:
-    """The remedies of a rule's findings.
+def rule_named(rule_id: str, rules: Iterable[Rule]) -> Rule:
+    """The rule of that id, which names a remedy.
 
     Errors:
         InputError: there is no such rule.
-        RefusedError: the rule names no remedy, or nothing was found.
+        RefusedError: it names no remedy; the text says what to do by hand.
     """
     rule = next((one for one in rules if one.id.casefold() == rule_id.casefold()), None)
     if rule is None:
         raise InputError(f"there is no rule {rule_id!r}", next_step="Look:  auditor check TARGET")
-    if not rule.remedy:
+    if not rule.remedy and not rule.remedy_agreed:
+        why = f"is put right by hand: {rule.by_hand}" if rule.by_hand else "names no remedy: it has to be decided."
         raise RefusedError(
-            f"{rule.id} names no remedy: what to change has to be decided.",
+            f"{rule.id} {why}",
             untouched="No plan was written.",
-            next_step="Say it:  auditor plan --set ADDRESS=VALUE",
+            next_step="What a plan can set:  auditor plan --set ADDRESS=VALUE",
         )
-    findings: list[Finding] = [one for one in report.findings if one.rule == rule.id]
+    return rule
+
+
+def findings_of(rule: Rule, report: CheckReport) -> tuple[Finding, ...]:
+    """What the rule finds.
+
+    Errors:
+        RefusedError: nothing.
+    """
+    findings = tuple(one for one in report.findings if one.rule == rule.id)
     if not findings:
         raise RefusedError(f"{rule.id} finds nothing on these targets.", untouched="No plan was written.")
-    wishes = {
-        msgspec.structs.replace(finding.address, attribute=name): value
-        for finding in findings
-        for name, value in rule.remedy
-    }
+    return findings
+
+
+def wishes_of_findings(rule: Rule, findings: Iterable[Finding]) -> tuple[Wish, ...]:
+    """The remedies of a rule's findings, each address once."""
+    wishes = {address: value for finding in findings for address, value in rule.remedies_at(finding.address)}
     return tuple(Wish(address, value) for address, value in wishes.items())
 
 

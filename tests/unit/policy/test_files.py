@@ -71,7 +71,7 @@ def test_the_examples_of_the_manual_load(tmp_path: Path) -> None:
     blocks = _blocks((ROOT / "docs" / "policy.md").read_text(encoding="utf-8"))
     rules, expected, declared, baseline, waivers, catalogue = blocks
     assert [one.id for one in load_policy([("policy.md", rules)], kinds_of()).rules] == ["OWN-TIMEOUT-001"]
-    assert len(load_baseline("policy.md", baseline, kinds_of()).values) == 5
+    assert len(load_baseline("policy.md", baseline, kinds_of()).values) == 8
     (tmp_path / "auditor.yaml").write_bytes(b"format: auditor.fleet/v1\nfleet: {id: f}\n" + declared)
     assert len(load_fleet(tmp_path).declared["web1/httpd"]) == 10
     head = b"format: auditor.fleet/v1\nfleet: {id: f}\nhosts: {web9: {httpd: {tree: web9}}}\n"

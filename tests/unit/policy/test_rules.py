@@ -61,7 +61,7 @@ def test_mistakes_in_the_japanese_text_are_named_like_those_in_the_english() -> 
     assert 'unknown key "titel"; did you mean title?' in text
     assert '"title" is missing' in text
     assert 'rules[0].ja.message: unknown attribute "nme" of httpd.route; did you mean name?' in text
-    assert "rules[0].ja: a mapping with title, message, rationale is expected, not text" in text
+    assert "rules[0].ja: a mapping with title, message, rationale, by_hand is expected, not text" in text
 
 
 def test_a_mistake_in_an_expression_has_line_and_column_in_the_file() -> None:

@@ -24,6 +24,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         tmp_path,
         "alerts:\n  listen: 10.9.0.4\n  ports: {snmp: 1162}\n  wait_s: 90\n  certificate: sink.pem\n"
         "  snmp_users: {alerts: {auth_env: A_AUTH, privacy_env: A_PRIVACY}}\n"
+        "  snmp_communities: {10.9.0.9: TRAP_WORD}\n"
         "  ask: {mail: {mailbox: box}, syslog: {command: [tools/seen, '{host}']}}\n",
     )
     assert found == AlertSettings(
@@ -33,6 +34,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         str(tmp_path / "sink.pem"),
         {"alerts": SnmpVariables("A_AUTH", "A_PRIVACY")},
         {"mail": Ask(mailbox=str(tmp_path / "box")), "syslog": Ask((str(tmp_path / "tools/seen"), "{host}"))},
+        {"10.9.0.9": "TRAP_WORD"},
     )
 
 

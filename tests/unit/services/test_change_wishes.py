@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from auditor.errors import InputError, RefusedError
@@ -7,7 +8,7 @@ from auditor.model.finding import CheckReport, Finding, RuleResult, TargetCheck
 from auditor.model.policy import Rule
 from auditor.model.resource import Address, AttributeSpec, KindSpec
 from auditor.model.value import Boolean, Duration, Many, NoLimit, Number, Text, Value
-from auditor.services.changes.wishes import by_target, parse_setting, wishes_of_rule
+from auditor.services.changes.wishes import by_target, findings_of, parse_setting, rule_named, wishes_of_findings
 
 KINDS = (
     KindSpec(
@@ -94,7 +95,8 @@ def report(*names: str) -> CheckReport:
 
 
 def test_a_rules_remedy_is_asked_for_where_it_finds_something() -> None:
-    wishes = wishes_of_rule("r-1", [rule(("read_timeout", Duration(60)))], report("a", "b"))
+    found = rule_named("r-1", [rule(("read_timeout", Duration(60)))])
+    wishes = wishes_of_findings(found, findings_of(found, report("a", "b")))
     assert [(wish.address.name, wish.address.attribute, wish.value) for wish in wishes] == [
         ("a", "read_timeout", Duration(60)),
         ("b", "read_timeout", Duration(60)),
@@ -103,11 +105,20 @@ def test_a_rules_remedy_is_asked_for_where_it_finds_something() -> None:
 
 def test_a_rule_without_remedy_or_finding_makes_no_plan() -> None:
     with pytest.raises(RefusedError, match="no remedy"):
-        wishes_of_rule("R-1", [rule()], report("a"))
+        rule_named("R-1", [rule()])
+    by_hand = msgspec.structs.replace(rule(), by_hand="ask the owner")
+    with pytest.raises(RefusedError, match="R-1 is put right by hand: ask the owner"):
+        rule_named("R-1", [by_hand])
     with pytest.raises(RefusedError, match="finds nothing"):
-        wishes_of_rule("R-1", [rule(("x", Text("y")))], report())
+        findings_of(rule(("x", Text("y"))), report())
     with pytest.raises(InputError, match="no rule"):
-        wishes_of_rule("R-2", [rule()], report())
+        rule_named("R-2", [rule()])
+
+
+def test_a_remedy_may_be_of_another_kind_s_resource_of_the_same_name() -> None:
+    found = rule(("httpd.worker.timeout_written", Duration(60)))
+    (wish,) = wishes_of_findings(found, findings_of(found, report("a")))
+    assert str(wish.address) == 'web1/httpd:httpd.worker["a"].timeout_written'
 
 
 def test_one_address_is_asked_for_once() -> None:
