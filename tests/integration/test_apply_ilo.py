@@ -30,7 +30,7 @@ from auditor.surfaces.ilo.resources import interpret
 from auditor.surfaces.ilo.simulator.faults import FaultKind
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
 from auditor.surfaces.interface import ActOptions, InterpretOptions, Journal
-from tests.virtual_ilo import PASSWORD, PENDING, PROTOCOL, SEALER, SNMP, USERNAME, options, target, with_ilo
+from tests.virtual_ilo import BIOS, PASSWORD, PENDING, PROTOCOL, SEALER, SNMP, USERNAME, options, target, with_ilo
 
 pytestmark = pytest.mark.integration
 PLAN = "ab" * 32
@@ -83,6 +83,14 @@ class Bench:
             journal=lambda name, way: FileJournal(journal_path(self.folder, PLAN, name), PLAN, name, way),
             observe=self.told.append,
         )
+
+    async def boot(self) -> None:
+        """Somebody restarts the system."""
+        posts = self.ilo.state.posts
+        self.ilo.state.start_post()
+        while self.ilo.state.in_post():
+            await asyncio.sleep(0.01)
+        assert self.ilo.state.posts == posts + 1
 
     async def run(self, direction: Direction = "forward") -> OutcomeOf:
         report: ApplyReport = await self.machine(direction).run()
@@ -288,6 +296,42 @@ def test_a_rollback_leaves_alone_what_somebody_else_set_for_the_next_boot(tmp_pa
         bench.ilo.state.set(PENDING, "/Attributes/RestoreDefaults", "Yes")
         outcome = await bench.run("back")
         assert outcome.outcome == "rolled back", "nothing is to be done, so nothing is in the way"
+
+    on_ilo(tmp_path, act)
+
+
+def test_a_rollback_cancels_a_waiting_order_to_the_bios_for_its_reset_and_gives_it_again(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        was, wanted = await other_value(bench)
+        for uri in (BIOS, PENDING):
+            bench.ilo.state.set(uri, "/Attributes/AdminName", "not the default")
+        await bench.wish((POWER, wanted))
+        assert (await bench.run()).outcome == "applied"
+        values = bench.ilo.state.bios()
+        bench.ilo.state.set(PENDING, "/Attributes/RestoreDefaults", "Yes")
+        outcome = await bench.run("back")
+        assert outcome.outcome == "rolled back", outcome
+        assert 'waiting again afterwards: RestoreDefaults (null now, "Yes" waits)' in outcome.text
+        assert bench.ilo.state.bios() == {**values, "AutoPowerOn": was}
+        assert bench.ilo.state.get(PENDING)["Attributes"]["RestoreDefaults"] == "Yes"  # type: ignore[index]
+        await bench.boot()
+        assert bench.ilo.state.bios()["AdminName"] == "", "the order took effect at somebody else's boot"
+
+    on_ilo(tmp_path, act)
+
+
+def test_what_cannot_be_set_aside_refuses_a_rollback_and_says_what_to_do(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        _, wanted = await other_value(bench)
+        await bench.wish((POWER, wanted))
+        assert (await bench.run()).outcome == "applied"
+        bench.ilo.state.set(PENDING, "/Attributes/VendorOrder", "Now")
+        values, posts = bench.ilo.state.bios(), bench.ilo.state.posts
+        outcome = await bench.run("back")
+        assert outcome.outcome == "refused", outcome
+        assert "does not show what VendorOrder is now" in outcome.text
+        assert "Take that out of the pending settings on the iLO, or let the system boot" in outcome.text
+        assert (bench.ilo.state.bios(), bench.ilo.state.posts) == (values, posts)
 
     on_ilo(tmp_path, act)
 

@@ -117,7 +117,6 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return 0
     if os.fork():
         os._exit(0)
-    os.chdir("/")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from auditor.errors import ApplyError, RefusedError
-from auditor.surfaces.ilo.body import Body, at, find, link, nest, same_path
+from auditor.surfaces.ilo.body import Body, at, link, nest, same_path
 from auditor.surfaces.ilo.carry_out import members
 from auditor.surfaces.ilo.carry_out.line import Line, etag_of
 from auditor.surfaces.ilo.carry_out.members import Members
@@ -53,6 +53,29 @@ class BiosChange:
                 untouched="Nothing was changed.",
                 next_step="Let the system boot, or take that change back, then try again.",
             )
+
+    async def refuse_lasting(self, setting: Setting, current: Body) -> None:
+        """Refuses to go back where what somebody else has put there cannot be set aside for our reset.
+
+        Errors:
+            RefusedError: with what waits, and what a person does about it.
+        """
+        found = await self._foreign(setting, current)
+        _, unknown = members.unapplied(current, found)
+        if unknown:
+            raise RefusedError(
+                self._not_set_aside(unknown, members.told(current, found)),
+                where=self.line.place(setting.settings_uri),
+                untouched="Nothing was changed.",
+                next_step="Take that out of the pending settings on the iLO, or let the system boot; then again.",
+            )
+
+    @staticmethod
+    def _not_set_aside(unknown: Sequence[str], told: str) -> str:
+        return (
+            f"something of somebody else waits for the next boot, and the iLO does not show what {', '.join(unknown)} "
+            f"is now, so that it cannot be set aside for the reset: {told}."
+        )
 
     async def apply(self, settings: Sequence[Setting], *, aside: bool = False) -> list[str]:
         """Sets the pending values, resets the system once, and reads what POST made of them.
@@ -220,16 +243,16 @@ class BiosChange:
         """Takes out of the pending settings what somebody else put there; a sentence where there was anything.
 
         Errors:
-            ApplyError: it is an order to the BIOS, which has no present value, or the iLO refuses.
+            ApplyError: nobody here knows what it is now, or the iLO refuses.
         """
         current = await self.line.body(setting.uri)
         found = await self._foreign(setting, current)
         if not found:
             return ""
-        now = tuple((pointer, at(current, pointer)) for pointer, _ in found)
+        now, unknown = members.unapplied(current, found)
         told = members.told(current, found)
-        if any(not find(current, pointer)[0] for pointer, _ in found):
-            raise ApplyError(f"an order of somebody else waits for the next boot: {told}.", where=self.line.target.name)
+        if unknown:
+            raise ApplyError(self._not_set_aside(unknown, told), where=self.line.place(setting.settings_uri))
         journal = self.line.options.journal
         journal.intent(setting.step, ASIDE, uri=setting.settings_uri, values=json.dumps(dict(found), sort_keys=True))
         await self._patch_values(setting.step, ASIDE, setting.settings_uri, now)

@@ -16,6 +16,14 @@ Members = tuple[tuple[str, Json], ...]
 
 _NOTHING: Final = (None, "", "No", False)
 
+_IDLE: Final[Mapping[str, Json]] = {
+    **dict.fromkeys(("EraseUserDefaults", "RestoreDefaults", "RestoreManufacturingDefaults", "SaveUserDefaults"), "No"),
+    **dict.fromkeys(("Tpm2Operation", "TpmFipsModeSwitch", "TpmModeSwitchOperation", "TpmOperation"), "NoAction"),
+    "RomSelection": "CurrentRom",
+}
+"""Orders to the BIOS, with the value that cancels each: the default that the registries of iLO 5, 6 and 7 state for it
+("No, cancel the restore procedure")."""
+
 
 def members_of(change: RedfishPatch | BiosAttributes | RedfishCreate | RedfishDelete) -> Members:
     """The pointers into the resource's body, with the values that the change gives them, or knows it by.
@@ -91,7 +99,7 @@ def pending(current: Body, settings: Body) -> dict[str, Json]:
     return {
         name: value
         for name, value in waiting.items()
-        if (not _same(shown[name], value) if name in shown else value not in _NOTHING)
+        if (not _same(shown[name], value) if name in shown else value not in (*_NOTHING, _IDLE.get(name)))
     }
 
 
@@ -107,6 +115,25 @@ def foreign(current: Body, settings: Body, ours: Members, before: Members = ()) 
         for pointer, value in waiting
         if not any(pointer in one and _same(one[pointer], value) for one in own)
     )
+
+
+def unapplied(current: Body, waiting: Members) -> tuple[Members, tuple[str, ...]]:
+    """What takes these pending values back unapplied, and the attributes for which nobody here knows that.
+
+    A value that is shown now is set again; an order that is only written is cancelled.
+    """
+    found: list[tuple[str, Json]] = []
+    unknown: list[str] = []
+    for pointer, _ in waiting:
+        name = pointer.removeprefix("/Attributes/")
+        there, value = find(current, pointer)
+        if there:
+            found.append((pointer, value))
+        elif name in _IDLE:
+            found.append((pointer, _IDLE[name]))
+        else:
+            unknown.append(name)
+    return tuple(found), tuple(unknown)
 
 
 def told(current: Body, waiting: Members) -> str:

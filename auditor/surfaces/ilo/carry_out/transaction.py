@@ -162,6 +162,8 @@ class IloTransaction:
             )
         if setting.bios and self.direction == "forward":
             await self._bios.refuse_foreign(setting, body)
+        elif setting.bios and found != "wanted":
+            await self._bios.refuse_lasting(setting, body)
         if setting.secrets and found == "wanted":
             return f"{setting.uri} is the one that is meant"
         still = "still as planned" if self.direction == "forward" else "still as the plan left it"

@@ -19,8 +19,14 @@ def boot(
 
     Success is one message alone; each refused value adds one.
     """
-    wanted = {name: value for name, value in asked.items() if current.get(name) != value}
-    settled = settle(registry or Registry("", {}, ()), current, wanted)
+    known = registry or Registry("", {}, ())
+    orders = {name for name, rule in known.rules.items() if rule.write_only}
+    if asked.get("RestoreDefaults") == "Yes":
+        asked = {name: known.rules[name].default for name in current if name in known.rules} | {
+            name: value for name, value in asked.items() if current.get(name) != value
+        }
+    wanted = {name: value for name, value in asked.items() if current.get(name) != value and name not in orders}
+    settled = settle(known, current, wanted)
     messages: list[Json] = [{"MessageId": "Base.1.0.Success"}]
     messages += [
         {"MessageId": f"Base.1.0.{_verdict_on(name, current, why)}", "MessageArgs": [name],
