@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from auditor.model.plan import Direction, Plan, Proposal, Step, Wish
     from auditor.model.resource import KindSpec
     from auditor.model.secret import Sealer
-    from auditor.model.snapshot import Collected, Interpretation
+    from auditor.model.snapshot import Collected, Document, Interpretation
     from auditor.model.target import Target
 
 Observe = Callable[[str], None]
@@ -73,6 +73,16 @@ class InterpretOptions(msgspec.Struct, frozen=True):
     no_other_modules: bool = False
     declared: tuple[Declaration, ...] = ()
     catalogue: Catalogue | None = None
+
+
+class WholeFiles(InterpretOptions, frozen=True):
+    """The same, where a plan may ask for whole files.
+
+    ``sealer`` is that of the collection, ``gone`` are files and links that are asked for as the store last held them.
+    """
+
+    sealer: Sealer | None = None
+    gone: tuple[Document, ...] = ()
 
 
 class Journal(Protocol):

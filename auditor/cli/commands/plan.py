@@ -272,7 +272,9 @@ class _Asked:
         found = rules.baselines_for(None if own else files, fleet)
         if not found:
             raise InputError("the fleet has no baseline", where=str(fleet.file), next_step="Name one:  --baseline FILE")
-        return BaselineWay(found, targets, tuple(f"--baseline={file}" for file in files))
+        # By the whole path, since the plan may be made anew from another folder; the name of a shipped one is none.
+        named = files if own else tuple(file.absolute() if file.exists() else file for file in files)
+        return BaselineWay(found, targets, tuple(f"--baseline={file}" for file in named))
 
     def _again(self, fleet: Fleet) -> tuple[Way, str]:
         """The way of an earlier plan, and its reason."""

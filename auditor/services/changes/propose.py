@@ -26,6 +26,7 @@ from auditor.services.catalogue import fleet_catalogue
 from auditor.services.changes.by_baseline import wishes_of_baselines
 from auditor.services.changes.by_rule import notes_on_what_stays, wishes_by_rule
 from auditor.services.changes.desk import Desk, moment, plan_event, told
+from auditor.services.changes.gone import last_held
 from auditor.services.changes.restore import restore_files, restore_values
 from auditor.services.changes.secrets import at_hand, with_places
 from auditor.services.changes.wishes import (
@@ -37,7 +38,7 @@ from auditor.services.changes.wishes import (
 )
 from auditor.services.inventory import resolve_targets
 from auditor.services.observe import Observed, interpret_options_for, interpreted
-from auditor.surfaces.interface import InterpretOptions
+from auditor.surfaces.interface import InterpretOptions, WholeFiles
 from auditor.surfaces.registry import surface
 
 if TYPE_CHECKING:
@@ -287,6 +288,9 @@ def _proposed(desk: Desk, seen: Observed, wishes: tuple[Wish, ...]) -> Proposal:
     options = interpret_options_for(seen.target, InterpretOptions(), desk.fleet)
     if any(wish.address.kind == "ilo.firmware" for wish in wishes):
         options = msgspec.structs.replace(options, catalogue=fleet_catalogue(desk.fleet))
+    if any(wish.address.kind == "httpd.file" for wish in wishes):
+        gone = last_held(desk, wishes, seen.collected)
+        options = WholeFiles(**msgspec.structs.asdict(options), sealer=desk.sealer, gone=gone)
     made = certain(surface(seen.target.surface).propose(wishes, seen.collected, options))
     notes = (*made.notes, *waiting_notes(seen.interpretation.waiting, made.steps)) if made.steps else made.notes
     return msgspec.structs.replace(made, notes=notes)

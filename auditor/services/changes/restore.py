@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from auditor.errors import RefusedError
-from auditor.model.plan import Condition, DirectiveEdit, DocumentIs, Effect, FileChange, Proposal, Step, Wish
+from auditor.model.plan import Condition, DirectiveEdit, DocumentIs, Effect, Proposal, Step, Wish
 from auditor.model.resource import PRESENT, AttributeSpec, KindSpec
 from auditor.model.secret import SEALED, Sealer
 from auditor.model.snapshot import Collected, Document, Interpretation
@@ -90,7 +90,7 @@ class TreeSteps:
             self.refusals += refusals
 
     def _whole(self, name: str, new: Document | None, old: Document | None) -> None:
-        from auditor.surfaces.httpd.whole_files import whole_step
+        from auditor.surfaces.httpd.whole_files import as_made, whole_step
 
         why = f"{name} {self._wanted if old is not None else self._gone}"
         try:
@@ -99,18 +99,7 @@ class TreeSteps:
             self.refusals.append(f"{name}: {error.what.rstrip('.')}")
             return
         self.steps.append(step)
-        self.documents[name] = _as_made(step, old)
-
-
-def _as_made(step: Step, document: Document | None) -> Document | None:
-    """The document as it will be collected. Whose a new link is, the system says."""
-    if document is None:
-        return None
-    change = step.change
-    if isinstance(change, FileChange) and change.after is not None:
-        given = change.after
-        return msgspec.structs.replace(document, mode=given.mode, owner=given.owner, group=given.group)
-    return msgspec.structs.replace(document, mode=None, owner="", group="")
+        self.documents[name] = as_made(step, old)
 
 
 def restore_values(

@@ -1,4 +1,4 @@
-"""Wishes about the links of a tree: sites and modules enabled and disabled, links led elsewhere. Pure."""
+"""Wishes about a tree's links and files: sites and modules enabled and disabled, links led elsewhere. Pure."""
 
 from __future__ import annotations
 
@@ -10,23 +10,29 @@ from typing import Final
 from auditor.model.plan import LinkChange, LinkIs, NothingAt, Step, Wish
 from auditor.model.snapshot import Collected, Document
 from auditor.model.value import Boolean, Text, Value, show
+from auditor.surfaces.httpd.plain_files import gone_file, returned_file
 from auditor.surfaces.httpd.wanted import RefusedWish
-from auditor.surfaces.httpd.whole_files import has_folder, in_order, undone_whole, with_document
+from auditor.surfaces.httpd.whole_files import as_made, has_folder, in_order, undone_whole, with_document
+from auditor.surfaces.interface import InterpretOptions, WholeFiles
 
 KIND: Final = "httpd.file"
+PRESENT: Final = "present"
 _ENABLED: Final = re.compile(r"(?P<what>(?:.*/)?\w+)-enabled/(?P<name>[^/]+)")
 _MODULE: Final = re.compile(r"(?P<folder>(?:.*/)?mods-enabled)/(?P<name>[^/]+)\.load")
 _HEADER: Final = re.compile(rb"^#\s*(Depends|Conflicts):\s*(.+)$", re.MULTILINE)
 
 
 class Led:
-    """The links as wishes make them: ``state`` is the tree with them, the rest as in a proposal.
+    """The links and files as wishes make them: ``state`` is the tree with them, the rest as in a proposal.
 
     ``asked`` are the names that were asked for, beside what goes with them; ``going`` those that are to go.
     """
 
-    def __init__(self, collected: Collected) -> None:
+    def __init__(self, collected: Collected, options: InterpretOptions) -> None:
         self.state = collected
+        whole = options if isinstance(options, WholeFiles) else WholeFiles()
+        self._sealer = whole.sealer
+        self._gone = {document.name: document for document in whole.gone}
         self.steps: tuple[Step, ...] = ()
         self.refusals: list[str] = []
         self.notes: list[str] = []
@@ -50,14 +56,40 @@ class Led:
         change = LinkChange(name, before, text)
         conditions = [NothingAt(name) if one is None else LinkIs(name, one) for one in (before, text)]
         step = Step(name, why, change, undone_whole(change), "reload", (conditions[0],), (conditions[1],))
+        self._take(step, None if text is None else Document(name, f"files/{name}", b"", link=text))
+
+    def delete(self, document: Document) -> None:
+        """Takes up that a file goes.
+
+        Errors:
+            RefusedWish: it cannot.
+        """
+        self._take(gone_file(document, self.state, self._sealer), None)
+
+    def bring_back(self, name: str) -> bool:
+        """Takes up that a file or link comes back as it last stood; gives whether that is known.
+
+        Errors:
+            RefusedWish: it cannot be made.
+        """
+        document = self._gone.get(name)
+        if document is None:
+            return False
+        if document.link:
+            self.turn(name, document.link, f"{name} is there again, as it last was")
+            return True
+        step = returned_file(document, self.state, self._sealer)
+        self._take(step, as_made(step, document))
+        return True
+
+    def _take(self, step: Step, document: Document | None) -> None:
         self.steps = in_order((*self.steps, step))
-        document = None if text is None else Document(name, f"files/{name}", b"", link=text)
-        self.state = with_document(self.state, name, document)
+        self.state = with_document(self.state, step.id, document)
 
 
-def lead(wishes: Sequence[Wish], collected: Collected) -> Led:
-    """What the wishes about files make of the tree's links. What is to go goes first."""
-    led = Led(collected)
+def lead(wishes: Sequence[Wish], collected: Collected, options: InterpretOptions) -> Led:
+    """What the wishes about files make of the tree's links and files. What is to go goes first."""
+    led = Led(collected, options)
     led.going = frozenset(wish.address.name for wish in wishes if _goes(wish.value))
     for wish in sorted(wishes, key=lambda one: not _goes(one.value)):
         name = wish.address.name
@@ -81,7 +113,7 @@ def _goes(value: Value | None) -> bool:
 def _fulfil(led: Led, wish: Wish) -> None:
     name = wish.address.name
     if name.startswith("/") or ".." in name.split("/"):
-        raise RefusedWish("it lies outside of the tree; links are changed inside of it alone")
+        raise RefusedWish("it lies outside of the tree; links and files are changed inside of it alone")
     if wish.address.attribute == "link" and not _goes(wish.value):
         text = show(wish.value) if isinstance(wish.value, Text) else ""
         if not text or "\0" in text:
@@ -90,7 +122,11 @@ def _fulfil(led: Led, wish: Wish) -> None:
             raise RefusedWish(f"{text} is not there")
         led.turn(name, text, f"{name} leads to {text}")
     elif _goes(wish.value):
-        _disable(led, name)
+        found = led.state.document(name)
+        if wish.address.attribute == PRESENT and found is not None and not found.link:
+            led.delete(found)
+        else:
+            _disable(led, name)
     elif led.state.document(name) is None:
         _enable(led, name)
 
@@ -103,11 +139,18 @@ def _leads(state: Collected, name: str, text: str) -> bool:
 
 
 def _enable(led: Led, name: str) -> None:
-    """A link of a ``…-enabled`` directory to what is available; of a module with what belongs to it and it needs."""
+    """A link of a ``…-enabled`` directory to what is available; of a module with what belongs to it and it needs.
+
+    Any other name is brought back as it last stood.
+    """
     found = _ENABLED.fullmatch(name)
+    text = f"../{posixpath.basename(found['what'])}-available/{found['name']}" if found else ""
+    if (found is None or not _leads(led.state, name, text)) and led.bring_back(name):
+        return
     if found is None:
-        raise RefusedWish(f'where it is to lead is not said; ask for  {KIND}["{name}"].link=PATH')
-    text = f"../{posixpath.basename(found['what'])}-available/{found['name']}"
+        raise RefusedWish(
+            f'no state of the store holds it, and where it is to lead is not said; ask for  {KIND}["{name}"].link=PATH'
+        )
     if not _leads(led.state, name, text):
         raise RefusedWish(f"{posixpath.normpath(posixpath.join(posixpath.dirname(name), text))} is not there")
     led.turn(name, text, f"{found['name']} is enabled")

@@ -87,7 +87,7 @@ FILE: Final = KindSpec(
             "present",
             "boolean",
             "Asked of plans alone: true enables what is available (``sites-enabled/shop.conf``; a module with its "
-            "settings and what it depends on), false removes the link.",
+            "settings and what it depends on) or brings back what the store last held, false removes the link or file.",
             settable=True,
         ),
         AttributeSpec("digest", "text", "SHA-256 of the collected content (secrets replaced); absent for a link."),

@@ -13,6 +13,7 @@ from auditor.model.plan import (
     Disruption,
     DocumentIs,
     Effect,
+    FileChange,
     Proposal,
     Step,
     Wish,
@@ -24,9 +25,10 @@ from auditor.surfaces.httpd.activation import heaviest, needed, sentence, unknow
 from auditor.surfaces.httpd.apart import apart
 from auditor.surfaces.httpd.edited_files import EditedFiles, Made
 from auditor.surfaces.httpd.governing import Model, build_model
-from auditor.surfaces.httpd.leading import KIND, lead
+from auditor.surfaces.httpd.leading import KIND, Led, lead
 from auditor.surfaces.httpd.operations import undone
 from auditor.surfaces.httpd.owned import with_owners
+from auditor.surfaces.httpd.plain_files import missed_by, newly_refused
 from auditor.surfaces.httpd.refusals import features
 from auditor.surfaces.httpd.resolving import known_release, resolve_collected
 from auditor.surfaces.httpd.resources import interpret
@@ -48,7 +50,7 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
     what the heaviest of them needs.
     """
     before = interpret(collected, options)
-    led = lead([wish for wish in wishes if wish.address.kind == KIND], collected)
+    led = lead([wish for wish in wishes if wish.address.kind == KIND], collected, options)
     state, refusals, notes = led.state, led.refusals, led.notes
     edits: list[tuple[Made, Wish]] = []
     fulfilled: list[Wish] = []
@@ -73,6 +75,8 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
         return Proposal(collected.target, (), (), tuple(refusals), tuple(notes))
     after = interpret(state, options)
     missed = [sentence for wish in fulfilled if (sentence := _missed(wish, before, after))]
+    if any(isinstance(step.change, FileChange) for step in led.steps):
+        missed += _needed(led, [one.edit for one, _ in edits], collected, state, options)
     if missed:
         return Proposal(collected.target, (), (), (*refusals, *missed), tuple(notes))
     links, reasons = activated(led.steps, collected, led.state, options) if led.steps else ((), ())
@@ -82,8 +86,8 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
         _step(number, one, wish, collected, (before, after), way)
         for number, ((one, wish), way) in enumerate(zip(edits, ways, strict=True), 1)
     )
-    asked = {_key(wish.address) for wish in fulfilled} | {(KIND, name, "link") for name in led.asked}
-    effects = _effects(before, after, asked)
+    asked = {_key(wish.address) for wish in fulfilled}
+    effects = _effects(before, after, asked, frozenset(led.asked))
     count = sum(1 for one in effects if not one.asked and one.address.attribute == "read_timeout")
     if count:
         notes.append(f"the read time-out of {count} other {'route' if count == 1 else 'routes'} changes too")
@@ -285,20 +289,32 @@ def _activated(
     return ways, notes
 
 
+def _needed(
+    led: Led, edits: list[DirectiveEdit], before: Collected, after: Collected, options: InterpretOptions
+) -> list[str]:
+    """Why files cannot come or go, for what else the tree then holds, a sentence each."""
+    then = resolve_collected(after, options)
+    edited = frozenset(edit.file for edit in edits)
+    found = missed_by(led.steps, edited, before, after, then)
+    return found or newly_refused(resolve_collected(before, options), then)
+
+
 def _value(interpretation: Interpretation, address: Address) -> Value | None:
     resource = interpretation.find(address.kind, address.name)
     return None if resource is None else resource.value(address.attribute)
 
 
-def _effects(before: Interpretation, after: Interpretation, asked: set[_Key]) -> tuple[Effect, ...]:
-    """Every attribute that differs, sorted by address; a file's digest goes without saying."""
+def _effects(
+    before: Interpretation, after: Interpretation, asked: set[_Key], files: frozenset[str]
+) -> tuple[Effect, ...]:
+    """Every attribute that differs, sorted by address; a file's digest goes without saying. ``files`` are asked for."""
     old, new = _values(before), _values(after)
     found = []
     for key in sorted(old.keys() | new.keys()):
         was, is_ = old.get(key), new.get(key)
         if was == is_ or (isinstance(was, Undetermined) and isinstance(is_, Undetermined)):
             continue
-        found.append(Effect(Address("", *key), was, is_, asked=key in asked))
+        found.append(Effect(Address("", *key), was, is_, asked=key in asked or (key[0] == KIND and key[1] in files)))
     return tuple(found)
 
 

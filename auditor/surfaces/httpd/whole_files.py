@@ -61,6 +61,17 @@ def whole_step(now: Document | None, then: Document | None, collected: Collected
     return Step(name, why, change, undone_whole(change), "reload", (is_now,), (was_then,))
 
 
+def as_made(step: Step, document: Document | None) -> Document | None:
+    """The document as it will be collected once the step is done. Whose a new link is, the system says."""
+    if document is None:
+        return None
+    change = step.change
+    if isinstance(change, FileChange) and change.after is not None:
+        given = change.after
+        return msgspec.structs.replace(document, mode=given.mode, owner=given.owner, group=given.group)
+    return msgspec.structs.replace(document, mode=None, owner="", group="")
+
+
 def undone_whole(change: FileChange | LinkChange) -> FileChange | LinkChange:
     """The change that brings back what stood there."""
     return msgspec.structs.replace(change, before=change.after, after=change.before)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from auditor.model.plan import DirectiveEdit, LinkChange, LinkIs, NothingAt, Proposal, Wish
+from auditor.model.plan import DirectiveEdit, FileChange, LinkChange, LinkIs, NothingAt, Proposal, Wish
 from auditor.model.resource import Address
+from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected, Document
 from auditor.model.value import Boolean, Duration, Text, Value
 from auditor.surfaces.httpd.propose import propose
-from auditor.surfaces.interface import InterpretOptions
+from auditor.surfaces.interface import InterpretOptions, WholeFiles
 from tests.unit.surfaces.httpd.trees import collected
 
 MAIN = "conf/httpd.conf"
@@ -96,7 +97,7 @@ def test_what_is_so_already_is_said() -> None:
         ("conf.d/x.conf", "link", Text("/srv/x.conf"), "its directory is not there"),
         (SHOP[0], "link", Text("../gone.conf"), "../gone.conf is not there"),
         (SHOP[0], "link", Text(""), "a path is wanted"),
-        ("sites-available/shop.conf", "present", NO, "is a file, and no link"),
+        ("sites-available/shop.conf", "link", None, "is a file, and no link"),
         ("/srv/x", "present", NO, "outside of the tree"),
         ("sites-enabled/../x", "present", NO, "outside of the tree"),
     ],
@@ -124,3 +125,100 @@ def test_links_and_values_are_asked_for_together() -> None:
     edit = made.steps[1].change
     assert isinstance(edit, DirectiveEdit)
     assert edit.file == "sites-available/shop.conf", "what governs once the site is enabled"
+
+
+SEALER = Sealer(b"a key of the tests, 32 bytes long")
+
+
+def with_files(seen: Collected, *wishes: tuple[str, str, Value | None], gone: tuple[Document, ...] = ()) -> Proposal:
+    made = tuple(Wish(Address("web1/httpd", "httpd.file", name, what), value) for name, what, value in wishes)
+    return propose(made, seen, WholeFiles(sealer=SEALER, gone=gone))
+
+
+def test_a_file_goes_by_address_with_all_that_changes() -> None:
+    files = {
+        MAIN: "Listen 80\nTimeout 60\nInclude conf.d/*.conf\n",
+        "conf.d/old.conf": "Timeout 5\nProxyPass /a http://b/\n",
+    }
+    seen = collected(files | {"conf.d/new.conf": "ProxyTimeout 8\n"})
+    made = with_files(seen, ("conf.d/old.conf", "present", NO))
+    (step,) = made.steps
+    assert isinstance(step.change, FileChange)
+    assert (step.change.file, step.change.after) == ("conf.d/old.conf", None)
+    assert step.change.before is not None
+    assert step.change.before.content == files["conf.d/old.conf"]
+    assert step.undo == FileChange("conf.d/old.conf", None, step.change.before)
+    assert step.postconditions == (NothingAt("conf.d/old.conf"),)
+    effects = {str(one.address): (one.before, one.after, one.asked) for one in made.effects}
+    assert effects['httpd.server["main"].timeout'] == (Duration(5.0), Duration(60.0), False)
+    assert effects['httpd.file["conf.d/old.conf"].read'][1:] == (None, True)
+    assert any(address.startswith("httpd.route[") and after is None for address, (_, after, _) in effects.items())
+
+
+NAMED = {
+    MAIN: "Listen 80\nInclude conf.d/x.conf\nIncludeOptional conf.d/*.inc\nTypesConfig conf.d/types\n",
+    "conf.d/x.conf": "Timeout 5\n",
+    "conf.d/types": "text/html html\n",
+    "conf.d/a.inc": "Timeout 6\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("conf.d/x.conf", "conf/httpd.conf:2 (Include conf.d/x.conf) names it"),
+        ("conf.d/types", "conf/httpd.conf:4 (TypesConfig conf.d/types) names it"),
+        (MAIN, "it is the main file"),
+    ],
+)
+def test_a_file_that_a_line_names_does_not_go(name: str, why: str) -> None:
+    made = with_files(collected(NAMED), (name, "present", NO))
+    assert made.steps == ()
+    assert why in made.refusals[0]
+    assert with_files(collected(NAMED), ("conf.d/a.inc", "present", NO)).refusals == ()
+
+
+def test_a_file_goes_together_with_the_line_that_names_it() -> None:
+    wishes = (
+        Wish(Address("web1/httpd", "httpd.file", "conf.d/x.conf", "present"), NO),
+        Wish(Address("web1/httpd", "httpd.directive", "main > Include conf.d/x.conf", "arguments"), None),
+    )
+    made = propose(wishes, collected(NAMED), WholeFiles(sealer=SEALER))
+    assert made.refusals == ()
+    assert [type(step.change) for step in made.steps] == [DirectiveEdit, FileChange]
+
+
+def test_a_file_that_a_link_leads_to_goes_with_the_link() -> None:
+    seen = tree(SHOP)
+    assert "sites-enabled/shop.conf leads to it" in with_files(seen, (FILE, "present", NO)).refusals[0]
+    made = with_files(seen, (FILE, "present", NO), (SHOP[0], "present", NO))
+    assert [type(step.change) for step in made.steps] == [LinkChange, FileChange]
+
+
+FILE = "sites-available/shop.conf"
+
+
+def test_what_was_there_once_comes_back_as_it_last_stood() -> None:
+    gone = (
+        Document("conf/old.conf", "files/conf/old.conf", b"Timeout 9\n", 0o640, "root", "adm"),
+        Document("sites-enabled/by-hand.conf", "files/x", b"", link="../sites-available/blog.conf"),
+    )
+    made = with_files(tree(), ("conf/old.conf", "present", YES), (gone[1].name, "present", YES), gone=gone)
+    assert made.refusals == ()
+    file, link = (step.change for step in made.steps)
+    assert isinstance(file, FileChange)
+    assert file.after is not None
+    assert (file.before, file.after.content, file.after.mode, file.after.group) == (None, "Timeout 9\n", 0o640, "adm")
+    assert link == LinkChange(gone[1].name, None, "../sites-available/blog.conf")
+
+
+def test_lines_of_a_file_are_not_changed_in_the_plan_that_deletes_it() -> None:
+    wishes = (
+        Wish(Address("web1/httpd", "httpd.file", "conf/old.conf", "present"), YES),
+        Wish(Address("web1/httpd", "httpd.directive", "main > KeepAliveTimeout", "arguments"), Text("3")),
+    )
+    files = FILES | {MAIN: FILES[MAIN] + "IncludeOptional conf/old*.conf\n"}
+    gone = Document("conf/old.conf", "files/conf/old.conf", b"KeepAliveTimeout 9\n", 0o640, "root", "adm")
+    made = propose(wishes, collected(files), WholeFiles(sealer=SEALER, gone=(gone,)))
+    assert made.steps == ()
+    assert "plan one after the other" in made.refusals[0]

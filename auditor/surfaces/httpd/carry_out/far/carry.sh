@@ -117,6 +117,19 @@ makeable() { # whether the entry $p can become what is wanted: tried beside it
     esac
 }
 
+as_kept() { # the copy that was kept of the file $word when it was deleted, in $c: it has all that the file had
+    c= k=0
+    [ -e "$here/before/list" ] || return 1
+    while IFS=' ' read -r _ w _ _ _ q _; do
+        if [ "$w" = "$word" ] && [ "$q" = "$new" ]; then
+            c=$here/before/$k
+            return 0
+        fi
+        k=$((k + 1))
+    done <"$here/before/list"
+    return 1
+}
+
 becomes() { # makes the entry $p what is wanted; $1 holds the bytes of a file
     place "$p"
     case $new in
@@ -132,9 +145,9 @@ becomes() { # makes the entry $p what is wanted; $1 holds the bytes of a file
     *)
         try rm -f -- "$t" || return 1
         case $old in
-        - | l*) try blank "$t" && plain "$t" ;;
-        *) try cp -a -- "$p" "$t" && try chmod u+w -- "$t" ;;
-        esac && try pour "$1" "$t" && owned "$t" && try chmod "$mode" -- "$t" && try sync "$t" || return 1
+        - | l*) if as_kept; then try cp -a -- "$c" "$t"; else try blank "$t" && plain "$t"; fi ;;
+        *) try cp -a -- "$p" "$t" ;;
+        esac && try chmod u+w -- "$t" && try pour "$1" "$t" && owned "$t" && try chmod "$mode" -- "$t" && try sync "$t" || return 1
         e='its new bytes, mode or owner were not written'
         sum "$t" && [ "$s" = "$new" ] && same "$t" && try mv -fT -- "$t" "$p"
         ;;
