@@ -19,13 +19,13 @@ from auditor.model.plan import (
     Disruption,
     Effect,
     FindingRef,
-    NoUndo,
     Origin,
     Plan,
     Proposal,
     Step,
 )
 from auditor.plan.claims import check_claims
+from auditor.plan.consents import check_consents
 from auditor.plan.waves import Waves
 
 
@@ -53,7 +53,7 @@ def build_plan(proposals: Sequence[Proposal], request: PlanRequest) -> Plan:
 
     Errors:
         RefusedError: nothing to do, or a step that cannot be taken back without a consent to it.
-        InputError: the reason or author is empty, steps share an id, a size of a wave is none.
+        InputError: the reason or author is empty, steps share an id, a size of a wave is none, a consent is to no step.
     """
     _check_request(request)
     with_steps = [one for one in proposals if one.steps]
@@ -150,7 +150,7 @@ def check_plan(plan: Plan) -> None:
 
     Errors:
         InputError: waves and cohorts name other targets, a target stands twice, steps share an id, times are no times,
-            a step says of itself what its change is not.
+            a step says of itself what its change is not, a consent is to no step.
         RefusedError: a step that cannot be taken back, without a consent to it.
     """
     moment_of(plan.created)
@@ -209,10 +209,4 @@ def _check_steps(cohorts: Sequence[Cohort], consents: Sequence[str]) -> None:
         ids = [step.id for step in cohort.steps]
         if len(set(ids)) != len(ids) or not all(ids):
             raise InputError(f"the steps for {cohort.targets[0]} do not have ids of their own: {', '.join(ids)}")
-        for step in cohort.steps:
-            if isinstance(step.undo, NoUndo) and step.id not in consents:
-                raise RefusedError(
-                    f"step {step.id} cannot be taken back: {step.undo.reason}",
-                    untouched="Nothing was changed.",
-                    next_step=f"Consent to it by itself, if you must:  auditor plan … --consent {step.id}",
-                )
+    check_consents(cohorts, consents)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from auditor.errors import InputError
 from auditor.model.plan import (
     DISRUPTIONS,
@@ -20,6 +22,9 @@ from auditor.model.plan import (
 )
 from auditor.model.secret import SEALED, is_place
 
+PERMANENT: Final = "NoDowngrade"
+"""A downgrade policy that an iLO keeps for ever."""
+
 
 def check_claims(step: Step) -> None:
     """Refuses a step that disrupts more than it says, or whose way back is another than to what was before.
@@ -30,6 +35,8 @@ def check_claims(step: Step) -> None:
     for part in (step.change, step.undo):
         if isinstance(part, RedfishPatch | RedfishCreate):
             _check_secrets(step, part)
+            if any(PERMANENT in value for pointer, value in part.members if "DowngradePolicy" in pointer):
+                raise InputError(f"step {step.id} sets {PERMANENT}, which nothing takes back; it is never planned")
     least = least_disruption(step.change)
     if DISRUPTIONS.index(step.disruption) < DISRUPTIONS.index(least):
         raise InputError(f"step {step.id} says that it takes {step.disruption!r}, and its change takes a {least}")

@@ -305,6 +305,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Every report tells of it until others have reviewed it.",
         "ほかの承認者が事後確認を終えるまで、すべてのレポートに表示されます。",
     ),
+    "plan.consented": (
+        "Irreversible steps, each consented to by the author: {steps}",
+        "切り戻せない手順 (作成者が個別に同意済み): {steps}",
+    ),
     "plan.irreversible": ("Irreversible steps: {steps}", "切り戻せない手順: {steps}"),
     "plan.none": ("none", "なし"),
     "plan.ready": (

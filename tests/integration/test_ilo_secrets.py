@@ -231,6 +231,12 @@ def test_a_secret_that_the_ilo_refuses_leaves_everything_as_before(tmp_path: Pat
             await fleet.plan(*settings)
         step = str(caught.value).split("step ")[1].split()[0]
         plan = await fleet.plan(*settings, consents=(step,))
+        shown = await show_plan(fleet.fleet.desk(), plan)
+        assert shown.plan.irreversible_consents == shown.irreversible == (step,)
+        assert f"each consented to by the author: {step}" in " ".join(forms.show_plan(shown, Style()).split())
+        planned = next(one for one in fleet.fleet.desk().events(plan) if one.kind == "planned")
+        assert planned.detail == (("consents", step),)
+        assert f"consented that this cannot be taken back: {step}" in planned.text
         before = fleet.ilo.state.get(SNMP)["Location"]
         fleet.ilo.faults.add("refused", "snmpusers", times=1, method="PATCH")
         outcome, said = await fleet.run(plan)

@@ -20,7 +20,7 @@ from auditor.errors import InputError
 if TYPE_CHECKING:
     from auditor.plan.waves import Waves
     from auditor.policy.rules import LoadedPolicy
-    from auditor.services.changes.propose import BaselineWay, Way
+    from auditor.services.changes.ways import BaselineWay, Way
     from auditor.services.fleet import Fleet
 
 _WAYS = (
@@ -236,7 +236,7 @@ class _Asked:
         Errors:
             InputError: no way or several, or targets where none are meant.
         """
-        from auditor.services.changes.propose import DiffWay, RuleWay, SetWay, ToWay
+        from auditor.services.changes.ways import DiffWay, RuleWay, SetWay, ToWay
 
         ways = self._settings, self._rule, self._baselines, self._to, self._diff, self._refresh
         if sum(map(bool, ways)) != 1:
@@ -266,7 +266,7 @@ class _Asked:
 
     def _by_baseline(self, files: tuple[Path, ...], targets: tuple[str, ...], fleet: Fleet) -> BaselineWay:
         """As baselines agree: those named, or the fleet's own."""
-        from auditor.services.changes.propose import BaselineWay
+        from auditor.services.changes.ways import BaselineWay
 
         own = files == (Path("fleet"),)
         found = rules.baselines_for(None if own else files, fleet)
@@ -279,7 +279,7 @@ class _Asked:
     def _again(self, fleet: Fleet) -> tuple[Way, str]:
         """The way of an earlier plan, and its reason."""
         from auditor.plan.folder import read_plan
-        from auditor.services.changes.propose import DiffWay, RuleWay, SetWay, ToWay
+        from auditor.services.changes.ways import DiffWay, RuleWay, SetWay, ToWay
 
         earlier = read_plan(fleet.plans_path, self._refresh).plan
         words = earlier.origin.arguments

@@ -372,7 +372,8 @@ def _signatures(shown: ShownPlan, words: Words) -> Iterable[str]:
         yield paragraph(words(told, name=one_line(shown.emergency.name), key=visible(shown.emergency.key)), 2, 4)
     yield from (paragraph(one_line(one), 4, 6) for one in shown.set_aside)
     steps = ", ".join(visible(one) for one in shown.irreversible)
-    yield f"  {words('plan.irreversible', steps=steps or words('plan.none'))}"
+    said = words("plan.consented", steps=steps) if steps else words("plan.irreversible", steps=words("plan.none"))
+    yield paragraph(said, 2, 4)
     yield from rehearsal_lines(shown.rehearsal, words)
 
 

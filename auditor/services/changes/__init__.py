@@ -4,19 +4,11 @@ from auditor.services.changes.apply import apply_plan
 from auditor.services.changes.approve import Approved, approve_plan
 from auditor.services.changes.confirm import confirm_plan
 from auditor.services.changes.desk import Desk, open_desk
-from auditor.services.changes.propose import (
-    BaselineWay,
-    DiffWay,
-    Judged,
-    Proposed,
-    RuleWay,
-    SetWay,
-    ToWay,
-    propose_plan,
-)
+from auditor.services.changes.propose import Judged, Proposed, propose_plan
 from auditor.services.changes.rehearse import rehearse_plan
 from auditor.services.changes.rollback import lacking, rollback_plan
 from auditor.services.changes.show import ShownPlan, show_plan
+from auditor.services.changes.ways import BaselineWay, DiffWay, RuleWay, SetWay, ToWay
 
 __all__ = [
     "Approved",

@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from auditor.errors import AuditorError, InputError, RefusedError
+from auditor.model.event import Event
 from auditor.model.plan import FindingRef, Origin, Plan, Proposal, Wish
 from auditor.model.resource import KindSpec
 from auditor.model.target import StoredSnapshot, Target
@@ -29,6 +30,7 @@ from auditor.services.changes.desk import Desk, moment, plan_event, told
 from auditor.services.changes.gone import last_held
 from auditor.services.changes.restore import restore_files, restore_values
 from auditor.services.changes.secrets import at_hand, with_places
+from auditor.services.changes.ways import BaselineWay, DiffWay, RuleWay, SetWay, ToWay, Way
 from auditor.services.changes.wishes import (
     by_target,
     findings_of,
@@ -45,72 +47,6 @@ if TYPE_CHECKING:
     from auditor.model.policy import Baseline, Waiver
     from auditor.policy.rules import LoadedPolicy
     from auditor.store import Store
-
-
-_BEFORE: Final = "--secret-before="
-
-
-@dataclass(frozen=True)
-class SetWay:
-    """Wanted values, each ``ADDRESS=VALUE``.
-
-    ``before`` says where secrets come from that stand there now, each ``ADDRESS=PLACE``: by them it is taken back.
-    """
-
-    settings: tuple[str, ...]
-    before: tuple[str, ...] = ()
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What a plan's origin says of it."""
-        return (*self.settings, *(f"{_BEFORE}{one}" for one in self.before))
-
-    @classmethod
-    def of(cls, words: Sequence[str]) -> SetWay:
-        """The way that a plan's origin says."""
-        before = tuple(one.removeprefix(_BEFORE) for one in words if one.startswith(_BEFORE))
-        return cls(tuple(one for one in words if not one.startswith(_BEFORE)), before)
-
-
-@dataclass(frozen=True)
-class RuleWay:
-    """Make a rule's findings go, on these targets, by its own remedy, or as these baselines of the fleet agree."""
-
-    rule: str
-    targets: tuple[str, ...]
-    baselines: tuple[Baseline, ...] = ()
-
-
-@dataclass(frozen=True)
-class BaselineWay:
-    """As these baselines agree, on these targets; ``names`` are the words by which the baselines were given."""
-
-    baselines: tuple[Baseline, ...]
-    targets: tuple[str, ...]
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ToWay:
-    """As it was at a revision of the store, or as a plan found it, on these targets.
-
-    Without any: on those of the plan; for a revision on all.
-    """
-
-    revision: str
-    targets: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class DiffWay:
-    """What differs between two commits (``A..B``) below a folder that holds the tree, on these targets."""
-
-    revisions: str
-    folder: Path
-    targets: tuple[str, ...]
-
-
-Way: TypeAlias = SetWay | RuleWay | BaselineWay | ToWay | DiffWay
 
 
 @dataclass(frozen=True)
@@ -181,9 +117,17 @@ async def propose_plan(
     folder = desk.fleet.plans_path / identity
     if signature is not None:
         write_author_signature(folder, signature, desk.acts)
-    desk.append(plan_event("planned", identity, plan, moment(desk), actor=author, text=plan.reason))
+    desk.append(_planned(desk, identity, plan, author))
     in_sum = disruption_sum(plan, dict(desk.fleet.apply.lasts))
     return Proposed(identity, plan, str(folder), signature is not None, in_sum, warnings)
+
+
+def _planned(desk: Desk, identity: str, plan: Plan, author: str) -> Event:
+    """The ledger's entry of a new plan, with each step that its author consented to although nothing takes it back."""
+    consents = ", ".join(plan.irreversible_consents)
+    text = f"{plan.reason}; consented that this cannot be taken back: {consents}" if consents else plan.reason
+    event = plan_event("planned", identity, plan, moment(desk), actor=author, text=text)
+    return msgspec.structs.replace(event, detail=(("consents", consents),) if consents else ())
 
 
 def _waves_of(desk: Desk) -> Waves:

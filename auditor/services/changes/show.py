@@ -6,12 +6,13 @@ import msgspec
 
 from auditor.errors import AuditorError
 from auditor.model.event import Event
-from auditor.model.plan import Disruption, NoUndo, Plan
+from auditor.model.plan import Disruption, Plan
 from auditor.model.rehearsal import Rehearsal
 from auditor.model.snapshot import Waiting
 from auditor.plan.approvals import Verdict
 from auditor.plan.build import check_plan, cohort_of, disruption_of, moment_of
 from auditor.plan.conditions import stale
+from auditor.plan.consents import irreversible
 from auditor.plan.disruption import DisruptionSum, disruption_sum
 from auditor.plan.folder import StoredPlan, read_plan
 from auditor.plan.guard import other_key
@@ -96,9 +97,7 @@ async def show_plan(desk: Desk, words: str, *, look: bool = False) -> ShownPlan:
         waiting=waiting,
         disruption=tuple((target, disruption_of(cohort.steps)) for cohort in plan.cohorts for target in cohort.targets),
         in_sum=disruption_sum(plan, dict(desk.fleet.apply.lasts)),
-        irreversible=tuple(
-            dict.fromkeys(step.id for cohort in plan.cohorts for step in cohort.steps if isinstance(step.undo, NoUndo))
-        ),
+        irreversible=tuple(name for name, _ in irreversible(plan.cohorts)),
         rehearsal=_rehearsal(stored),
         outcomes=outcomes,
         events=_events(desk, stored, reasons),

@@ -191,7 +191,7 @@ def test_a_plan_tells_lines_effects_and_what_cannot_be_taken_back() -> None:
     assert "own time-out  read time-out: 300 s → 60 s" in text
     assert "2 routes  read time-out: 300 s → 60 s  (a consequence)" in text
     assert "cannot be taken back" in text
-    assert "Irreversible steps: 2" in text
+    assert "Irreversible steps, each consented to by the author: 2" in text
 
 
 @pytest.mark.parametrize(

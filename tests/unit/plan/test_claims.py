@@ -74,3 +74,13 @@ def test_no_step_disrupts_more_than_it_says_and_so_needs_fewer_people(change: Ch
 def test_no_way_back_leads_to_what_nobody_was_shown(change: Change, undo: Undo) -> None:
     with pytest.raises(InputError, match="its way back leads elsewhere"):
         check_claims(step(change, undo, "reboot"))
+
+
+def test_a_downgrade_policy_that_is_for_ever_is_never_planned_whoever_wrote_the_plan() -> None:
+    uri, pointer = "/redfish/v1/UpdateService", "/Oem/Hpe/DowngradePolicy"
+    allow, never = (RedfishPatch(uri, ((pointer, f'"{word}"'),)) for word in ("AllowDowngrade", "NoDowngrade"))
+    recovery = RedfishPatch(uri, ((pointer, '"RecoveryDowngrade"'),))
+    check_claims(Step("1", "why", recovery, allow, "none", (), ()))
+    for change, undo in ((never, allow), (allow, never), (never, NoUndo("it is for ever"))):
+        with pytest.raises(InputError, match="NoDowngrade"):
+            check_claims(Step("1", "why", change, undo, "none", (), ()))

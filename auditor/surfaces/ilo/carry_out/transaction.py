@@ -82,7 +82,8 @@ class IloTransaction:
         said += await self._firmware.activate(flashes)
         said += [await self._set(one) for one in last if _is_set_at_once(one)]
         for one in _flashes(last):
-            said += [*await self._firmware.install(one), *await self._firmware.activate([one])]
+            said += await self._firmware.install(one)
+        said += await self._firmware.activate(_flashes(last))
         said += [await self._ilo.for_what_waits(one) for one in last if isinstance(one, Reset)]
         return (*said, "read back: everything is as wanted")
 
