@@ -40,12 +40,12 @@ class HeldIlo:
         """Where the iLO says that it stands."""
         return self.ilo.state.get(SNMP).get("Location")
 
-    def plan(self, *settings: str, consents: tuple[str, ...] = ()) -> str:
+    def plan(self, *settings: str, consents: tuple[str, ...] = (), before: tuple[str, ...] = ()) -> str:
         """An approved plan."""
         made = asyncio.run(
             propose_plan(
                 self.fleet.desk(),
-                SetWay(settings),
+                SetWay(settings, before),
                 reason="why",
                 author="ops1",
                 judged_by=Judged(default_policy(("ilo", "httpd"))),

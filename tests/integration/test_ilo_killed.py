@@ -8,6 +8,7 @@ import pytest
 
 from auditor.model.plan import SecretPlace
 from auditor.model.value import Boolean, Number, Text, Version
+from auditor.surfaces.ilo.body import Body
 from tests.fakes.firmware import FIRMWARE, firmware
 from tests.ilo_kills import Site, Way, Wished, site
 from tests.virtual_ilo import PENDING, SNMP
@@ -125,6 +126,27 @@ def test_killed_where_secrets_are_set(tmp_path: Path, name: str) -> None:
         journals = b"".join(one.read_bytes() for one in tmp_path.rglob("*.jsonl"))
         assert b"/SecurityName" in journals
         assert not [one for one in PHRASES.values() if one.encode() in journals]
+
+
+def test_killed_where_a_subscription_is_replaced_there_is_always_one_of_the_two(tmp_path: Path) -> None:
+    hook = "https://sink.example/events"
+    listed = "/redfish/v1/EventService/Subscriptions"
+    with site(tmp_path) as place:
+        state = place.ilo.state
+        old: Body = {"Destination": hook, "Context": "old", "EventTypes": ["Alert"]}
+        assert state.create(listed, old).status == 201
+        place.plan((f'web1/ilo:ilo.event_subscription["{hook}"].context', Text("new")))
+        before = place.state()
+        del place.ilo.requests[:]
+        assert _every_point(place, "forward", reads=False) > 8
+        assert [state.get(uri)["Context"] for uri in state.uris() if uri.startswith(f"{listed}/")] == ["new"]
+        assert _every_point(place, "back", reads=False) > 8
+        assert place.state() == before
+        there = 1
+        for method, path in place.ilo.requests:
+            there += {"POST": 1, "DELETE": -1}.get(method, 0) if path.rstrip("/").startswith(listed) else 0
+            assert there > 0, "there was a moment without either"
+        assert there == 1
 
 
 @pytest.mark.parametrize(("first", "component"), list(enumerate(FIRMWARE, 1)))

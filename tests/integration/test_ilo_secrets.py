@@ -26,6 +26,7 @@ from auditor.services.check import default_policy
 from auditor.surfaces.ilo.carry_out import line
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
 from tests.fakes.fleets import TestFleet
+from tests.fakes.held_ilos import held_ilo
 from tests.planted import files, findings, objects
 from tests.virtual_ilo import PASSWORD, SNMP, USERNAME, with_ilo
 
@@ -263,3 +264,46 @@ def test_secrets_are_rehearsed_where_they_are_at_hand(
         assert "TRAPS is not set" in found.targets[0].text
 
     on_fleet(tmp_path, act)
+
+
+def test_the_site_s_own_commands_get_no_secret_of_the_plan(tmp_path: Path, ssh_keygen: str) -> None:
+    async def act(fleet: Fleet) -> None:
+        tool, seen = fleet.fleet.root / "drain", tmp_path / "seen"
+        tool.write_text(f'#!/bin/sh\necho "${{NOC_AUTH-unset}} ${{TRAPS-unset}} ${{OTHER-unset}}" >> {seen}\n')
+        tool.chmod(0o755)
+        file = fleet.fleet.root / "auditor.yaml"
+        file.write_text(f"{file.read_text()}\napply:\n  before: [./drain]\n")
+        fleet.environment(**PHRASES, OTHER="kept")
+        assert (await fleet.run(await fleet.plan(*MADE)))[0] == "applied"
+        assert seen.read_text() == "unset unset kept\n"
+
+    on_fleet(tmp_path, act)
+
+
+def test_a_v1_destination_gets_another_address_and_keeps_its_community(tmp_path: Path, ssh_keygen: str) -> None:
+    async def act(fleet: Fleet) -> None:
+        there = f"{DESTINATIONS}/1"
+        before = fleet.ilo.state.get(there)
+        plan = await fleet.plan('web1/ilo:ilo.snmp_destination["10.9.0.4"].address=10.9.0.6')
+        outcome, said = await fleet.run(plan)
+        assert outcome == "applied", said
+        after = fleet.ilo.state.get(there)
+        assert (after["AlertDestination"], after["TrapCommunity"]) == ("10.9.0.6", before["TrapCommunity"])
+        outcome, said = await fleet.run(plan, back=True)
+        assert outcome == "rolled back", said
+        assert fleet.ilo.state.get(there) == before
+
+    on_fleet(tmp_path, act)
+
+
+def test_what_nobody_confirms_is_taken_back_by_the_controller_with_its_secrets(tmp_path: Path, ssh_keygen: str) -> None:
+    with held_ilo(tmp_path) as site:
+        user = f"{USERS}/1"
+        site.fleet.environment |= {"NEW": "a new phrase", "OLD": "an old phrase"}
+        plan = site.plan(f"{OLD}.auth_passphrase=env:NEW", before=(f"{OLD}.auth_passphrase=env:OLD",))
+        assert [one.outcome for one in site.apply(plan).outcomes] == ["applied"]
+        assert site.ilo.state.kept(user)["AuthPassphrase"] == "a new phrase"
+        site.end_holder(plan)
+        site.let_time_pass(plan)
+        site.watch(plan)
+        assert site.ilo.state.kept(user)["AuthPassphrase"] == "an old phrase"

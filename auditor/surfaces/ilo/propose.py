@@ -45,6 +45,7 @@ from auditor.surfaces.ilo.propose_members import (
     foresee_made,
     foresee_removed,
     removal,
+    replacement,
     wanted_of,
     with_conditions,
 )
@@ -55,6 +56,8 @@ from auditor.surfaces.ilo.resources import resources_of
 from auditor.surfaces.ilo.wishes import RefusedWish, wished_resource
 from auditor.surfaces.interface import InterpretOptions
 
+_REPLACED: Final = "ilo.event_subscription"
+"""Nothing of it can be set where it stands: another takes its place."""
 _RESET: Final = ("ilo.manager", "some_pending_reset")
 
 
@@ -102,7 +105,7 @@ def propose(
     asked = {wish.address.on("") for wish in wishes}
     effects = _effects(bodies, steps, before, gaps, asked)
     after = {(one.kind, one.name): one for one in resources_of(bodies, gaps)}
-    steps = [with_conditions(one, after) for one in steps]
+    steps = [with_conditions(one, before, after) for one in steps]
     return Proposal(
         collected.target,
         tuple(steps),
@@ -197,6 +200,8 @@ def _memberships(
                 steps.append(removal(resource, bodies, known))
             elif wanted.present and resource is None:
                 steps.append(creation(Address("", *key), wanted.attributes, bodies, gaps))
+            elif wanted.present and resource is not None and key[0] == _REPLACED:
+                steps += replacement(resource, wanted.attributes, bodies, gaps)
         except RefusedWish as refused:
             refusals.append(str(refused))
     return steps
@@ -211,6 +216,8 @@ def _is_setting(wish: Wish, wishes: tuple[Wish, ...], before: Mapping[tuple[str,
     """Whether a wish sets something, of a member only where that is there and stays."""
     if wish.address.kind not in MADE:
         return wish.address.kind != FIRMWARE
+    if wish.address.kind == _REPLACED:
+        return False
     key = (wish.address.kind, wish.address.name)
     alike = [one for one in wishes if (one.address.kind, one.address.name) == key]
     gone = any(_asks_to_go(one) for one in alike)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -36,6 +35,7 @@ from auditor.surfaces.ilo.bodies import Bodies, text_at
 from auditor.surfaces.ilo.body import Body, Json, find, link, nest, same_path
 from auditor.surfaces.ilo.links import Found, member_uris
 from auditor.surfaces.ilo.members import Member, members_of
+from auditor.surfaces.ilo.propose_fit import fit
 from auditor.surfaces.ilo.propose_secrets import HIDDEN, Before, back, placed, secrets_of
 from auditor.surfaces.ilo.values import UnfitError, write_value
 from auditor.surfaces.ilo.wishes import RefusedWish, encode, kind_of, near
@@ -43,7 +43,6 @@ from auditor.surfaces.ilo.wishes import RefusedWish, encode, kind_of, near
 NEW: Final = "as-planned"
 """Where a member that is to be made stands while the machine is looked at as it would be."""
 _MOST: Final = 8
-_PROTOCOLS: Final = {"auth_protocol": ("MD5", "SHA", "SHA256"), "privacy_protocol": ("DES", "AES")}
 _NO_WORD: Final = re.compile(r"[^\w.]+")
 
 
@@ -125,7 +124,7 @@ def creation(address: Address, wishes: tuple[Wish, ...], bodies: Bodies, gaps: t
     missing = [name for name in about.needed if name not in given]
     if missing:
         raise RefusedWish(f"{address}: a new {about.what} needs {', '.join(missing)} too.")
-    _fit(address, given)
+    fit(address, given)
     content = dict(about.always)
     secrets: list[SecretFrom] = []
     for name, value in given.items():
@@ -199,9 +198,15 @@ def _step_id(verb: str, kind: str, name: str) -> str:
     return f"ilo-{verb}-{kind.removeprefix('ilo.')}-{_NO_WORD.sub('-', name).strip('-')[:80]}"
 
 
-def with_conditions(step: Step, after: Mapping[tuple[str, str], Resource]) -> Step:
-    """The step that makes a member, with what must be so before and after it: nothing of its name, then all it says."""
+def with_conditions(step: Step, before: Collection[tuple[str, str]], after: Mapping[tuple[str, str], Resource]) -> Step:
+    """The step that makes a member, with what must be so before and after it: nothing of its name, then all it says.
+
+    What takes the place of another of its name has what must be so of that one at the step that removes it.
+    """
     change = step.change
+    if isinstance(change, RedfishDelete):
+        gone = [one for one in step.postconditions if not _stands(one, after)]
+        return msgspec.structs.replace(step, postconditions=tuple(gone))
     if not isinstance(change, RedfishCreate):
         return step
     here = [one for one in after.values() if isinstance(one.source, RedfishSource) and one.source.uri == place(change)]
@@ -210,13 +215,52 @@ def with_conditions(step: Step, after: Mapping[tuple[str, str], Resource]) -> St
     said = {pointer for pointer, _ in change.members}
     said |= {one.pointer for one in change.secrets if one.digest and one.pointer not in HIDDEN}
     for resource in here:
-        absent = (AttributeIs(Address("", resource.kind, resource.name), None),)
+        if (resource.kind, resource.name) not in before:
+            absent = (AttributeIs(Address("", resource.kind, resource.name), None),)
         conditions = tuple(
             AttributeIs(Address("", resource.kind, resource.name, member.name), value)
             for member in members_of(resource.kind)
             if member.pointer in said and (value := resource.value(member.name)) is not None
         )
     return msgspec.structs.replace(step, preconditions=absent, postconditions=conditions)
+
+
+def _stands(condition: Condition, after: Collection[tuple[str, str]]) -> bool:
+    """Whether a condition is about a resource whose name another has afterwards."""
+    return isinstance(condition, AttributeIs) and (condition.address.kind, condition.address.name) in after
+
+
+def replacement(resource: Resource, wishes: Sequence[Wish], bodies: Bodies, gaps: tuple[Gap, ...]) -> tuple[Step, ...]:
+    """The steps that make another member with what is wished, then remove this one; none where it is so already.
+
+    The new one comes first, so that there is no moment without either.
+
+    Errors:
+        RefusedWish: another like it cannot be made, or could not be told from it.
+    """
+    if all(resource.value(one.address.attribute) == one.value for one in wishes):
+        return ()
+    address = Address("", resource.kind, resource.name)
+    old = removal(resource, bodies, {})
+    if isinstance(old.undo, NoUndo):
+        raise RefusedWish(f"{address}: what it says is said when it is made, and {old.undo.reason}.")
+    about = _COLLECTIONS[resource.kind]
+    said = {one.name: value for one in members_of(resource.kind) if one.made and (value := resource.value(one.name))}
+    said.update((one.address.attribute, one.value) for one in wishes if one.value is not None)
+    name = show(said.pop(about.named, Text(resource.name)))
+    wanted = [Wish(msgspec.structs.replace(address, attribute=key), value) for key, value in said.items()]
+    new = creation(msgspec.structs.replace(address, name=name), tuple(wanted), bodies, gaps)
+    if set(_said(old)) <= set(_said(new)):
+        raise RefusedWish(f"{address}: another could not be told from it; remove it, and plan the other afterwards.")
+    why = "; ".join(f"{one.address.on('')}: {show(one.value)}" for one in wishes if one.value is not None)
+    return (
+        msgspec.structs.replace(new, why=f"takes the place of the one that is there: {why}"),
+        msgspec.structs.replace(old, why=f"another {about.what} takes its place"),
+    )
+
+
+def _said(step: Step) -> tuple[tuple[str, str], ...]:
+    return step.change.members if isinstance(step.change, RedfishCreate | RedfishDelete) else ()
 
 
 def place(change: RedfishCreate) -> str:
@@ -244,62 +288,6 @@ def foresee_removed(bodies: Bodies, change: RedfishDelete) -> None:
         one for one in (listed if isinstance(listed, list) else []) if not same_path(link(one, "") or "", change.uri)
     ]
     bodies.replace(change.collection, {**collection, "Members": left})
-
-
-def _fit(address: Address, given: Mapping[str, Value]) -> None:
-    """What a new member may not say.
-
-    Errors:
-        RefusedWish: a community or a URL's user would be needed, or the URL is none that an iLO posts to.
-    """
-    protocol = given.get("protocol")
-    if address.kind == "ilo.snmp_destination":
-        fit_destination(address, protocol, frozenset(given))
-    if address.kind == "ilo.snmp_user":
-        fit_user(address, given)
-    if address.kind == "ilo.event_subscription":
-        destination = show(given["destination"])
-        try:
-            parts = urlsplit(destination)
-        except ValueError:
-            parts = urlsplit("")
-        if parts.scheme != "https" or not parts.hostname or parts.username or parts.query or parts.fragment:
-            raise RefusedWish(f"{address}: its destination must be https://… without user and query.")
-        if protocol not in (None, Text("Redfish")):
-            raise RefusedWish(f"{address}: its protocol is Redfish.")
-
-
-def fit_destination(address: Address, protocol: Value | None, has: frozenset[str]) -> None:
-    """What a destination says beside its protocol, whether it is made or changed.
-
-    Errors:
-        RefusedWish: the protocol is none, or it lacks the community or user that it is sent with.
-    """
-    if protocol == Text("SNMPv1Trap"):
-        if "community" not in has:
-            named = msgspec.structs.replace(address, attribute="community")
-            raise RefusedWish(
-                f"{address}: an SNMP v1 trap carries a community, which stands in no plan. Say where it comes from: "
-                f"--set '{named}=env:NAME'. Or ask for SNMPv3Trap or SNMPv3Inform."
-            )
-    elif protocol not in (Text("SNMPv3Trap"), Text("SNMPv3Inform")):
-        said = show(protocol) if protocol else "none"
-        raise RefusedWish(f"{address}: its protocol is SNMPv1Trap, SNMPv3Trap or SNMPv3Inform, and not {said}.")
-    elif "security_name" not in has:
-        raise RefusedWish(f"{address}: an SNMP v3 trap needs security_name, the user it is sent as.")
-
-
-def fit_user(address: Address, given: Mapping[str, Value]) -> None:
-    """What an SNMP user says of itself.
-
-    Errors:
-        RefusedWish: its name is too long, or a protocol is none of an iLO's.
-    """
-    if not 1 <= len(address.name) <= 32 or not address.name.isprintable():
-        raise RefusedWish(f"{address}: its name has 1 to 32 characters.")
-    for name, known in _PROTOCOLS.items():
-        if (value := given.get(name)) is not None and value not in [Text(one) for one in known]:
-            raise RefusedWish(f"{address}.{name}: is {', '.join(known[:-1])} or {known[-1]}, and not {show(value)}.")
 
 
 def _member(address: Address, name: str) -> Member:

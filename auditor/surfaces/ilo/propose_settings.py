@@ -29,7 +29,7 @@ from auditor.model.value import Secret, Text, Value, show
 from auditor.surfaces.ilo.bodies import Bodies, licensed
 from auditor.surfaces.ilo.body import Json, at
 from auditor.surfaces.ilo.members import Member, member
-from auditor.surfaces.ilo.propose_members import fit_destination, fit_user
+from auditor.surfaces.ilo.propose_fit import fit_destination, fit_user
 from auditor.surfaces.ilo.propose_secrets import HIDDEN, Before, back, placed
 from auditor.surfaces.ilo.resources import ntp_from_dhcp
 from auditor.surfaces.ilo.values import UnfitError, write_value
@@ -95,6 +95,8 @@ def setting_of(
     if wish.value == current.value:
         return None
     _allowed(address, where, bodies, cast(Value, wish.value), current.value)
+    if _renames(address) and (address.kind, show(cast(Value, wish.value))) in before:
+        raise RefusedWish(f"{address}: there is a destination {show(cast(Value, wish.value))} already.")
     uri, pointer = current.source.uri, current.source.pointer
     raw = at(bodies.get(uri), pointer)
     if SEALED.search(json.dumps(raw).encode()):
@@ -198,15 +200,20 @@ def patch_steps(settings: Sequence[Setting], bodies: Bodies) -> Iterable[Step]:
         ordered = sorted(group, key=lambda one: one.pointer)
         name = uri.rstrip("/").rsplit("/", 1)[-1].lower()
         change, undo = _both_ways(uri, ordered, bodies)
+        moved = [one for one in ordered if _renames(one.address)]
+        names = {msgspec.structs.replace(one.address, attribute=""): show(one.new) for one in moved}
         yield Step(
             id=f"ilo-{number}-{name}",
             why="; ".join(f"{one.address}: {_told(one)}" for one in ordered),
             change=change,
             undo=undo,
             disruption=DISRUPTIONS[rank],
-            preconditions=tuple(AttributeIs(one.address, one.old) for one in ordered if one.pointer not in HIDDEN),
+            preconditions=(
+                *(AttributeIs(one.address, one.old) for one in ordered if one.pointer not in HIDDEN),
+                *(AttributeIs(_under(place, names), None) for place in names),
+            ),
             postconditions=tuple(
-                AttributeIs(one.address, one.new)
+                AttributeIs(_under(one.address, names), one.new)
                 for one in ordered
                 if one.secret is None or (one.secret.digest and one.pointer not in HIDDEN)
             ),
@@ -229,6 +236,17 @@ def _both_ways(uri: str, group: Sequence[Setting], bodies: Bodies) -> tuple[Redf
         NoUndo("; ".join(dict.fromkeys(whys))) if whys else RedfishPatch(uri, tuple(sorted(before.items())), previous)
     )
     return change, undo
+
+
+def _renames(address: Address) -> bool:
+    """Whether another value of it is another name of the resource."""
+    return (address.kind, address.attribute) == ("ilo.snmp_destination", "address")
+
+
+def _under(address: Address, names: Mapping[Address, str]) -> Address:
+    """The address under the name that its resource has once the step is done."""
+    place = msgspec.structs.replace(address, attribute="")
+    return msgspec.structs.replace(address, name=names.get(place, address.name))
 
 
 def _told(one: Setting) -> str:

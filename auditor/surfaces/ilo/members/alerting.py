@@ -74,7 +74,14 @@ SNMP: Final = of(
 SNMP_DESTINATION: Final = of(
     "ilo.snmp_destination",
     "snmp_destination",
-    one("address", "/AlertDestination", "text", "Where traps are sent: a host name or address.", made=True),
+    one(
+        "address",
+        "/AlertDestination",
+        "text",
+        "Where traps are sent: a host name or address.",
+        settable=True,
+        made=True,
+    ),
     one(
         "protocol",
         "/SNMPAlertProtocol",

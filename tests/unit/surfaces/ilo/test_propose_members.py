@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from auditor.model.plan import AttributeIs, NoUndo, RedfishCreate, RedfishDelete
+from auditor.model.plan import AttributeIs, NoUndo, RedfishCreate, RedfishDelete, RedfishPatch
 from auditor.model.resource import Address
 from auditor.model.value import Boolean, Many, Number, Text, Value, texts
+from auditor.surfaces.ilo.body import Body
 from tests.virtual_ilo import SNMP, bodies, proposal
 
 NEW = 'ilo.snmp_destination["10.9.0.9"]'
@@ -97,7 +99,8 @@ def test_headers_that_an_ilo_does_not_show_are_a_secret() -> None:
             "must be https",
         ),
         ((('ilo.snmp_user["new"].present', Boolean(True)),), "needs auth_protocol, auth_passphrase"),
-        ((('ilo.snmp_destination["10.9.0.5"].address', Text("10.9.0.6")),), "remove it, and make another"),
+        ((('ilo.snmp_user["alerts"].security_name', Text("noc")),), "remove it, and make another"),
+        ((('ilo.snmp_destination["10.9.0.5"].address', Text("10.9.0.4")),), "there is a destination 10.9.0.4 already"),
         ((('ilo.snmp_destination["10.9.0.5"].protocol', None),), "remove it whole"),
     ],
 )  # fmt: skip
@@ -129,3 +132,64 @@ def test_settings_come_first_then_what_is_made_then_what_goes_then_what_resets()
         "RedfishPatch", "RedfishCreate", "RedfishDelete", "RedfishPatch",
     ]  # fmt: skip
     assert [one.disruption for one in made.steps] == ["none", "none", "none", "iLO reset"]
+
+
+def test_a_destination_s_address_is_patched_where_it_stands_and_is_another_name_afterwards() -> None:
+    made = proposal(('ilo.snmp_destination["10.9.0.4"].address', Text("10.9.0.6")))
+    (step,) = made.steps
+    assert isinstance(step.change, RedfishPatch)
+    assert step.change.members == (("/AlertDestination", '"10.9.0.6"'),)
+    there, gone = (Address("", "ilo.snmp_destination", name) for name in ("10.9.0.6", "10.9.0.4"))
+    assert set(step.preconditions) == {
+        AttributeIs(msgspec.structs.replace(gone, attribute="address"), Text("10.9.0.4")),
+        AttributeIs(there, None),
+    }
+    assert step.postconditions == (AttributeIs(msgspec.structs.replace(there, attribute="address"), Text("10.9.0.6")),)
+    effects = {str(one.address): (one.before, one.after) for one in made.effects}
+    assert effects[f"{gone}.protocol"] == (Text("SNMPv1Trap"), None)
+    assert effects[f"{there}.protocol"] == (None, Text("SNMPv1Trap"))
+
+
+def subscribed(**members: object) -> dict[str, Body]:
+    tree = bodies()
+    uri = "/redfish/v1/EventService/Subscriptions/1"
+    said = {"Id": "1", "Destination": "https://sink.example/events", "Context": "old", "Protocol": "Redfish",
+            "EventTypes": ["Alert"], **members}  # fmt: skip
+    tree[uri] = {name: value for name, value in said.items() if value is not None}  # type: ignore[misc]
+    tree["/redfish/v1/EventService/Subscriptions"]["Members"] = [{"@odata.id": uri}]
+    return tree
+
+
+def test_another_subscription_takes_the_place_of_one_and_comes_first() -> None:
+    made = proposal((f"{HOOK}.context", Text("new")), tree=subscribed())
+    new, old = made.steps
+    assert isinstance(new.change, RedfishCreate)
+    assert isinstance(old.change, RedfishDelete)
+    assert dict(new.change.members)["/Context"] == '"new"'
+    assert dict(new.change.members)["/EventTypes"] == '["Alert"]'
+    assert dict(old.change.members)["/Context"] == '"old"'
+    assert old.undo == RedfishCreate(old.change.collection, old.change.members)
+    assert new.preconditions == ()
+    assert AttributeIs(
+        Address("", "ilo.event_subscription", "https://sink.example/events", "context"), Text("old")
+    ) in (old.preconditions)
+    assert old.postconditions == ()
+    assert [(str(one.address), one.after) for one in made.effects if one.asked] == [(f"{HOOK}.context", Text("new"))]
+    assert proposal((f"{HOOK}.context", Text("old")), tree=subscribed()).steps == ()
+
+
+@pytest.mark.parametrize(
+    ("wish", "members", "says"),
+    [
+        (("context", Text("new")), {"HttpHeaders": []}, "HttpHeaders"),
+        (("event_types", texts("Alert")), {"EventTypes": None}, "could not be told from it"),
+        (("alerts_included", Boolean(False)), {}, "is not said when one is made"),
+        (("destination", Text("http://sink.example/")), {}, "must be https"),
+    ],
+)
+def test_what_could_not_take_its_place_is_refused(
+    wish: tuple[str, Value], members: dict[str, object], says: str
+) -> None:
+    made = proposal((f"{HOOK}.{wish[0]}", wish[1]), tree=subscribed(**members))
+    assert made.steps == ()
+    assert says in made.refusals[0]
