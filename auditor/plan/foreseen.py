@@ -60,17 +60,19 @@ def filled_in(cohort: Cohort, kinds: Iterable[KindSpec]) -> frozenset[tuple[str,
 
 
 def _unknown_secrets(cohort: Cohort) -> frozenset[tuple[str, str, str]]:
-    """Secrets that are set where they stand, and were not at hand when the plan was made."""
+    """Secrets that are set where they stand, and of which the plan does not say what will be shown."""
+    told = {one.address for step in cohort.steps for one in step.postconditions if isinstance(one, AttributeIs)}
     conditions = [
         one
         for step in cohort.steps
-        if isinstance(step.change, RedfishPatch) and any(not secret.digest for secret in step.change.secrets)
+        if isinstance(step.change, RedfishPatch) and step.change.secrets
         for one in step.preconditions
+        if isinstance(one, AttributeIs) and one.address not in told
     ]
     return frozenset(
         (one.address.kind, one.address.name, one.address.attribute)
         for one in conditions
-        if isinstance(one, AttributeIs) and (one.value is None or isinstance(one.value, Secret))
+        if one.value is None or isinstance(one.value, Secret)
     )
 
 

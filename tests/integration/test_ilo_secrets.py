@@ -24,6 +24,7 @@ from auditor.services.changes import (
 )
 from auditor.services.check import default_policy
 from auditor.surfaces.ilo.carry_out import line
+from auditor.surfaces.ilo.simulator import creating
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
 from tests.fakes.fleets import TestFleet
 from tests.fakes.held_ilos import held_ilo
@@ -307,3 +308,27 @@ def test_what_nobody_confirms_is_taken_back_by_the_controller_with_its_secrets(t
         site.let_time_pass(plan)
         site.watch(plan)
         assert site.ilo.state.kept(user)["AuthPassphrase"] == "an old phrase"
+
+
+def test_an_ilo_that_shows_no_community_is_told_so_and_one_that_took_another_is_taken_back(
+    tmp_path: Path, ssh_keygen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "SHOWN_WITHIN_S", 0.5)
+
+    async def act(fleet: Fleet) -> None:
+        fleet.environment(**PHRASES)
+        for number in (1, 2):
+            fleet.ilo.state.remove(f"{DESTINATIONS}/{number}")
+        monkeypatch.setitem(creating._HIDDEN, "snmp_destination", {"TrapCommunity": None})
+        plan = await fleet.plan(*MADE[5:])
+        outcome, said = await fleet.run(plan)
+        assert outcome == "applied", said
+        assert any("TrapCommunity cannot be read back" in text for text in said)
+        assert (await fleet.run(plan, back=True))[0] == "rolled back"
+        monkeypatch.setitem(creating._HIDDEN, "snmp_destination", {"TrapCommunity": "cut sho"})
+        outcome, said = await fleet.run(await fleet.plan(*MADE[5:]))
+        assert outcome == "taken back", said
+        assert "/TrapCommunity is another than was sent" in said[0]
+        assert not fleet.ilo.state.has(f"{DESTINATIONS}/1")
+
+    on_fleet(tmp_path, act)

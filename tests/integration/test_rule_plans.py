@@ -135,3 +135,18 @@ def test_a_remedy_of_another_resource_and_a_rule_that_is_put_right_by_hand(world
     ]
     said = world.run("plan", "--rule", "ILO-ALERT-019", "web1/ilo", "--reason", "why", code=4)
     assert "put right by hand: how many watts" in " ".join(said.split())
+
+
+def test_a_baseline_s_removal_can_be_taken_back_where_the_fleet_holds_the_secrets(world: World) -> None:
+    user = {"SecurityName": "noc", "AuthProtocol": "SHA", "AuthPassphrase": PHRASES["NOC_AUTH"],
+            "PrivacyProtocol": "AES", "PrivacyPassphrase": PHRASES["NOC_PRIVACY"]}  # fmt: skip
+    assert world.ilo.state.create(USERS, dict(user)).status == 201
+    world.agree("format: auditor.baseline/v1\nname: none\ngroups: [all]\nresources:\n"
+                "  - kind: ilo.snmp_user\n    names: {exactly: []}\n")  # fmt: skip
+    asked = ("--baseline", "fleet", "web1/ilo", "--reason", "why", "--author", "ops1")
+    plan = world.run("plan", *asked, "--key", str(world.fleet.key("ops1"))).split()[1]
+    world.run("approve", plan, "--key", str(world.fleet.key("lead1")))
+    world.run("apply", plan)
+    assert not world.ilo.state.has(f"{USERS}/1")
+    world.run("rollback", plan)
+    assert list(world.ilo.state.kept(f"{USERS}/1").values()) == list(PHRASES.values())

@@ -39,8 +39,8 @@ def _with_digest(wish: Wish, environment: Mapping[str, str], sealer: Sealer) -> 
 def with_places(wishes: Sequence[Wish], settings: AlertSettings) -> tuple[Wish, ...]:
     """The wishes of baselines with where the secrets come from that they need: as ``auditor.yaml`` says it.
 
-    That is for users and v1 destinations that are made, and for a user's protocol, whose key is made anew from the pass
-    phrase that it has.
+    That is for users and v1 destinations that are made, for a user's protocol, whose key is made anew from the pass
+    phrase that it has, and for the way back of those that go and of which it says something.
     """
     groups: dict[Address, list[Wish]] = {}
     for wish in wishes:
@@ -49,21 +49,26 @@ def with_places(wishes: Sequence[Wish], settings: AlertSettings) -> tuple[Wish, 
     for address, group in groups.items():
         wanted = {one.address.attribute: one.value for one in group}
         made = wanted.get(PRESENT.name) == Boolean(value=True)
+        goes = PRESENT.name in wanted and not made
         if address.kind == "ilo.snmp_user":
             variables = settings.users.get(address.name, SnmpVariables())
             for key, name in (("auth", variables.auth_env), ("privacy", variables.privacy_env)):
-                if made or f"{key}_protocol" in wanted:
+                if goes and address.name in settings.users:
+                    found += _placed(address, f"{key}_passphrase", name, before=True, now=False)
+                elif made or f"{key}_protocol" in wanted:
                     found += _placed(address, f"{key}_passphrase", name, before=not made)
+        if address.kind == "ilo.snmp_destination" and goes and address.name in settings.communities:
+            found += _placed(address, "community", settings.communities[address.name], before=True, now=False)
         if address.kind == "ilo.snmp_destination" and wanted.get("protocol") == Text("SNMPv1Trap"):
             found += _placed(address, "community", settings.communities.get(address.name, COMMUNITY), before=False)
     return tuple(found)
 
 
-def _placed(address: Address, attribute: str, variable: str, *, before: bool) -> tuple[Wish, ...]:
-    """A secret from a variable; with ``before`` it is the one that stands there, too."""
+def _placed(address: Address, attribute: str, variable: str, *, before: bool, now: bool = True) -> tuple[Wish, ...]:
+    """A secret from a variable, which is asked for (``now``), and with ``before`` is the one that stands there."""
     place = msgspec.structs.replace(address, attribute=attribute)
-    both = (False, True) if before else (False,)
-    return tuple(Wish(place, FILLED_IN, SecretPlace(f"env:{variable}", before=one)) for one in both)
+    which = (*((False,) if now else ()), *((True,) if before else ()))
+    return tuple(Wish(place, FILLED_IN, SecretPlace(f"env:{variable}", before=one)) for one in which)
 
 
 def secrets_of(plan: Plan, direction: Direction) -> tuple[SecretFrom, ...]:

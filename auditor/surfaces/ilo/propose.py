@@ -49,7 +49,7 @@ from auditor.surfaces.ilo.propose_members import (
     wanted_of,
     with_conditions,
 )
-from auditor.surfaces.ilo.propose_secrets import HIDDEN, Before, before_of, notes_on, secrets_of, unneeded
+from auditor.surfaces.ilo.propose_secrets import HIDDEN, SPELLED, Before, before_of, notes_on, secrets_of, unneeded
 from auditor.surfaces.ilo.propose_settings import Setting, coherent, in_order, patch_steps, setting_of
 from auditor.surfaces.ilo.recognised import unverified
 from auditor.surfaces.ilo.resources import resources_of
@@ -268,7 +268,7 @@ def _foresee(bodies: Bodies, step: Step) -> None:
         foresee_removed(bodies, change)
     elif isinstance(change, RedfishPatch):
         body = copy.deepcopy(bodies.get(change.uri) or {})
-        shown = [one for one in change.secrets if one.digest and one.pointer not in HIDDEN]
+        shown = [one for one in change.secrets if one.digest and one.pointer not in HIDDEN | SPELLED]
         _merge(body, nest(tuple((pointer, msgspec.json.decode(value)) for pointer, value in change.members)))
         _merge(body, nest(tuple((one.pointer, one.digest) for one in shown)))
         bodies.replace(change.uri, body)

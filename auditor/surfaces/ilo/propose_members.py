@@ -36,7 +36,7 @@ from auditor.surfaces.ilo.body import Body, Json, find, link, nest, same_path
 from auditor.surfaces.ilo.links import Found, member_uris
 from auditor.surfaces.ilo.members import Member, members_of
 from auditor.surfaces.ilo.propose_fit import fit
-from auditor.surfaces.ilo.propose_secrets import HIDDEN, Before, back, placed, secrets_of
+from auditor.surfaces.ilo.propose_secrets import HIDDEN, SPELLED, Before, back, placed, secrets_of
 from auditor.surfaces.ilo.values import UnfitError, write_value
 from auditor.surfaces.ilo.wishes import RefusedWish, encode, kind_of, near
 
@@ -272,12 +272,20 @@ def foresee_made(bodies: Bodies, change: RedfishCreate) -> None:
     """Puts the new member in place, as far as it is known what it will say."""
     uri = place(change)
     shown: list[tuple[str, Json]] = [(pointer, msgspec.json.decode(value)) for pointer, value in change.members]
-    shown += [(one.pointer, one.digest or None) for one in change.secrets if one.pointer not in HIDDEN]
+    shown += [
+        (one.pointer, one.digest) for one in change.secrets if one.digest and _is_shown(bodies, change, one.pointer)
+    ]
     bodies.replace(uri, nest(tuple(shown)))
     collection = bodies.get(change.collection) or {}
     listed = collection.get("Members")
     members: list[Json] = [*(listed if isinstance(listed, list) else []), {"@odata.id": uri}]
     bodies.replace(change.collection, {**collection, "Members": members})
+
+
+def _is_shown(bodies: Bodies, change: RedfishCreate, pointer: str) -> bool:
+    """Whether this iLO is known to show such a secret, as it was given: it shows another member's."""
+    others = (bodies.get(uri) or {} for uri in member_uris(bodies.get(change.collection) or {}))
+    return pointer not in HIDDEN | SPELLED and any(text_at(one, pointer) for one in others)
 
 
 def foresee_removed(bodies: Bodies, change: RedfishDelete) -> None:

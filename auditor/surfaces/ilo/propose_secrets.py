@@ -19,6 +19,8 @@ from auditor.surfaces.ilo.wishes import RefusedWish
 
 HIDDEN: Final = frozenset({"/AuthPassphrase", "/PrivacyPassphrase"})
 """What an iLO takes and never shows."""
+SPELLED: Final = frozenset({"/UserEngineID"})
+"""What an iLO may show spelled otherwise than it was given, so that its digest is not foretold."""
 LENGTHS: Final[Mapping[str, tuple[int, int]]] = dict.fromkeys(HIDDEN, (8, 49))
 """How many characters an iLO takes, by the vendor's manual."""
 

@@ -30,7 +30,7 @@ from auditor.surfaces.ilo.bodies import Bodies, licensed
 from auditor.surfaces.ilo.body import Json, at
 from auditor.surfaces.ilo.members import Member, member
 from auditor.surfaces.ilo.propose_fit import fit_destination, fit_user
-from auditor.surfaces.ilo.propose_secrets import HIDDEN, Before, back, placed
+from auditor.surfaces.ilo.propose_secrets import HIDDEN, SPELLED, Before, back, placed
 from auditor.surfaces.ilo.resources import ntp_from_dhcp
 from auditor.surfaces.ilo.values import UnfitError, write_value
 from auditor.surfaces.ilo.wishes import RefusedWish, encode, kind_of, near, wished_resource
@@ -215,7 +215,7 @@ def patch_steps(settings: Sequence[Setting], bodies: Bodies) -> Iterable[Step]:
             postconditions=tuple(
                 AttributeIs(_under(one.address, names), one.new)
                 for one in ordered
-                if one.secret is None or (one.secret.digest and one.pointer not in HIDDEN)
+                if one.secret is None or (one.secret.digest and one.pointer not in HIDDEN | SPELLED)
             ),
         )
 

@@ -8,7 +8,14 @@ from auditor.model.finding import CheckReport, Finding, RuleResult, TargetCheck
 from auditor.model.policy import Rule
 from auditor.model.resource import Address, AttributeSpec, KindSpec
 from auditor.model.value import Boolean, Duration, Many, NoLimit, Number, Text, Value
-from auditor.services.changes.wishes import by_target, findings_of, parse_setting, rule_named, wishes_of_findings
+from auditor.services.changes.wishes import (
+    by_target,
+    findings_of,
+    parse_secret_before,
+    parse_setting,
+    rule_named,
+    wishes_of_findings,
+)
 
 KINDS = (
     KindSpec(
@@ -126,3 +133,29 @@ def test_one_address_is_asked_for_once() -> None:
     assert by_target([wish]) == {"web1/httpd": (wish,)}
     with pytest.raises(InputError, match="twice"):
         by_target([wish, wish])
+
+
+def test_where_secrets_come_from_is_said_again_by_the_plans_origin() -> None:
+    from auditor.services.changes.ways import SetWay
+
+    way = SetWay(("a=1", "b=env:NEW"), ("b=env:OLD",))
+    assert SetWay.of(way.words) == way
+    assert SetWay.of(("a=1",)) == SetWay(("a=1",))
+
+
+def test_a_secret_is_wished_for_by_its_place_and_what_else_was_written_is_never_repeated() -> None:
+    wish = parse_setting('web1/httpd:httpd.route["x"].key=env:KEY', KINDS)
+    assert wish.secret is not None
+    assert (wish.secret.place, wish.secret.before) == ("env:KEY", False)
+    old = parse_secret_before('web1/httpd:httpd.route["x"].key=file:/run/key', KINDS)
+    assert old.secret is not None
+    assert (old.secret.place, old.secret.before) == ("file:/run/key", True)
+    assert by_target([wish, old]) == {"web1/httpd": (wish, old)}
+    for text in ('web1/httpd:httpd.route["x"].key=hunter22', 'httpd.route["x"].passphrase=hunter22',
+                 'web1/httpd:httpd.route[x].community=hunter22', "auth_passphrase=hunter22"):  # fmt: skip
+        for parse in (parse_setting, parse_secret_before):
+            with pytest.raises(InputError) as caught:
+                parse(text, KINDS)
+            assert "hunter22" not in str(caught.value)
+    with pytest.raises(InputError, match="holds no secret"):
+        parse_secret_before('web1/httpd:httpd.route["x"].note=env:KEY', KINDS)

@@ -8,7 +8,7 @@ from auditor.errors import RefusedError
 from auditor.model.plan import SecretFrom
 from auditor.surfaces.ilo.body import Body, Json, at
 from auditor.surfaces.ilo.carry_out.members import Members
-from auditor.surfaces.ilo.propose_secrets import HIDDEN, LENGTHS
+from auditor.surfaces.ilo.propose_secrets import HIDDEN, LENGTHS, SPELLED
 from auditor.surfaces.interface import ActOptions
 from auditor.transport.secret_places import reveal
 
@@ -35,7 +35,16 @@ def revealed(secrets: Sequence[SecretFrom], options: ActOptions) -> Members:
 def contradicted(body: Body, values: Members) -> str:
     """The members whose secret the iLO shows, and as another than was sent; empty where there is none."""
     shown = ((pointer, at(body, pointer), value) for pointer, value in values if pointer not in HIDDEN)
-    return ", ".join(pointer for pointer, now, value in shown if isinstance(now, str) and now and now != value)
+    return ", ".join(
+        pointer
+        for pointer, now, value in shown
+        if isinstance(now, str) and now and now != value and not (pointer in SPELLED and _alike(now, str(value)))
+    )
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two numbers in hexadecimal digits are the same, however they are spelled."""
+    return one.casefold().removeprefix("0x") == other.casefold().removeprefix("0x")
 
 
 def never_shown(secrets: Iterable[SecretFrom]) -> str:

@@ -226,3 +226,33 @@ def test_a_plan_that_says_of_a_secret_more_than_where_it_comes_from_is_none(plac
     with pytest.raises(InputError) as caught:
         check_claims(forged)
     assert "horse" not in str(caught.value)
+
+
+def test_what_an_ilo_is_not_known_to_show_is_not_foretold() -> None:
+    tree = bodies()
+    for number in (1, 2):
+        del tree[f"{SNMP}/SNMPAlertDestinations/{number}"]
+    tree[f"{SNMP}/SNMPAlertDestinations"]["Members"] = []
+    made = proposed(
+        said(f"{V1}.present", Boolean(True)),
+        said(f"{V1}.protocol", Text("SNMPv1Trap")),
+        secret(f"{V1}.community", "trap-word"),
+        tree=tree,
+    )
+    (step,) = made.steps
+    assert step.change.secrets[0].digest, "it must be the one that was reviewed all the same"  # type: ignore[union-attr]
+    assert f"{V1}.community" not in [str(one.address) for one in made.effects]
+    (step,) = proposed(*MADE, secret(f"{USER}.engine_id", "0x80001234abcd")).steps
+    assert "engine_id" not in [one.address.attribute for one in step.postconditions if isinstance(one, AttributeIs)]
+
+
+def test_what_is_shown_is_compared_with_what_was_sent_but_for_how_an_engine_id_is_spelled() -> None:
+    from auditor.surfaces.ilo.carry_out.secrets import contradicted
+
+    sent = (("/TrapCommunity", "word"), ("/AuthPassphrase", "a phrase"), ("/UserEngineID", "0x80ab"))
+    for body, says in (
+        ({"TrapCommunity": "word", "AuthPassphrase": "********", "UserEngineID": "80AB"}, ""),
+        ({"TrapCommunity": None, "UserEngineID": ""}, ""),
+        ({"TrapCommunity": "Word", "UserEngineID": "0x80AC"}, "/TrapCommunity, /UserEngineID"),
+    ):
+        assert contradicted(body, sent) == says  # type: ignore[arg-type]
