@@ -89,6 +89,17 @@ class SecretFrom(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     digest: str = ""
 
 
+class PackageVersions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="httpd.packages"):
+    """Brings installed packages to exact versions, all in one transaction of the machine's package manager.
+
+    ``packages`` are (name, version before, version after), sorted, versions as the manager writes them (dpkg's, or
+    rpm's ``VERSION-RELEASE``). ``manager`` is the family: ``apt``, or ``rpm`` for dnf and yum.
+    """
+
+    manager: Literal["apt", "rpm"]
+    packages: tuple[tuple[str, str, str], ...]
+
+
 class RedfishPatch(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="type", tag="ilo.patch"
 ):
@@ -163,6 +174,7 @@ Change: TypeAlias = (
     DirectiveEdit
     | FileChange
     | LinkChange
+    | PackageVersions
     | RedfishPatch
     | BiosAttributes
     | RedfishCreate

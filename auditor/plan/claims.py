@@ -15,6 +15,7 @@ from auditor.model.plan import (
     FirmwareUpdate,
     LinkChange,
     NoUndo,
+    PackageVersions,
     RedfishCreate,
     RedfishDelete,
     RedfishPatch,
@@ -49,6 +50,8 @@ def least_disruption(change: Change) -> Disruption:
     match change:
         case DirectiveEdit() | FileChange() | LinkChange():
             return "reload"
+        case PackageVersions():  # its scripts start the server anew, or we do
+            return "stop and start"
         case BiosAttributes():
             return "reboot"
         case RedfishPatch(uri=uri) if "bios" in uri.casefold().split("/"):  # waits for the next boot, whosever that is
@@ -72,6 +75,9 @@ def _leads_back(change: Change, undo: Change) -> bool:
             return change.file == undo.file and (change.before, change.after) == (undo.after, undo.before)
         case LinkChange(), LinkChange():
             return change.link == undo.link and (change.before, change.after) == (undo.after, undo.before)
+        case PackageVersions(), PackageVersions():
+            back = tuple((name, after, before) for name, before, after in change.packages)
+            return change.manager == undo.manager and undo.packages == back
         case RedfishPatch(), RedfishPatch():
             return change.uri == undo.uri and _pointers(change) == _pointers(undo)
         case BiosAttributes(), BiosAttributes():

@@ -287,6 +287,16 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "checked by its name only: it was not at hand when the plan was made",
         "計画作成時に参照できなかったため、名前だけを確認します",
     ),
+    "plan.packages": (
+        "one transaction of the package manager; its scripts may start the server anew, else that is done; "
+        "configuration files that somebody changed are kept",
+        "パッケージマネージャーの一つのトランザクションで行います。サーバーはスクリプトまたは本ツールが起動し直し、"
+        "変更済みの設定ファイルは保持されます",
+    ),
+    "plan.undo_packages": (
+        "back: the same versions as before, and the tree as it was, byte for byte",
+        "切り戻し: 元のバージョンに戻し、ツリーも完全一致で戻します",
+    ),
     "plan.undo_values": ("back: the same values as before", "切り戻し: 元の値に戻します"),
     "plan.no_undo": ("cannot be taken back: {reason}", "切り戻せません: {reason}"),
     "plan.signed": ('Author\'s signature: "{name}", SSH key {key}', '作成者の署名: "{name}"、SSH 鍵 {key}'),

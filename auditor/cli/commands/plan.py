@@ -74,6 +74,9 @@ def app(
         str,
         typer.Option("--to", metavar="REV|DATE|PLAN", help="As it was then, or before that plan.", show_default=False),
     ] = "",
+    packages: Annotated[
+        bool, typer.Option("--packages", help="With --to: the packages' versions of then, and nothing else.")
+    ] = False,
     diff: Annotated[
         str,
         typer.Option(
@@ -161,6 +164,7 @@ def app(
             diff,
             folder,
             tuple(secrets_before or ()),
+            packages=packages,
         )
         way, why = asked.way(fleet)
         judged_by = Judged(rules.policy_for(policies, fleet, ("httpd", "ilo")), rules.waivers_for(waivers, fleet))
@@ -219,7 +223,10 @@ class _Asked:
         diff: str = "",
         folder: Path | None = None,
         before: tuple[str, ...] = (),
+        *,
+        packages: bool = False,
     ) -> None:
+        self._packages = packages
         self._before = before
         self._diff = diff
         self._folder = folder
@@ -243,6 +250,8 @@ class _Asked:
             raise InputError("it is not said in one way what the plan is to do", next_step=_WAYS)
         if self._before and not self._settings:
             raise InputError("--secret-before goes with --set", next_step=_WAYS)
+        if self._packages and not self._to:
+            raise InputError("--packages goes with --to", next_step="auditor plan --to REV --packages TARGET")
         if bool(self._diff) != (self._folder is not None):
             raise InputError(
                 "--diff and --path go together", next_step="auditor plan --diff OLD..NEW --path DIR TARGET"
@@ -262,7 +271,7 @@ class _Asked:
             return RuleWay(self._rule, self._targets or ("all",)), ""
         if self._baselines:
             return self._by_baseline(self._baselines, self._targets or ("all",), fleet), ""
-        return ToWay(self._to, self._targets), ""
+        return ToWay(self._to, self._targets, self._packages), ""
 
     def _by_baseline(self, files: tuple[Path, ...], targets: tuple[str, ...], fleet: Fleet) -> BaselineWay:
         """As baselines agree: those named, or the fleet's own."""
@@ -292,7 +301,7 @@ class _Asked:
                 files = tuple(Path(one.removeprefix("--baseline=")) for one in words if one.startswith("--baseline="))
                 return self._by_baseline(files, words[len(files) :], fleet), earlier.reason
             case "to":
-                return ToWay(words[0], words[1:]), earlier.reason
+                return ToWay.of(words), earlier.reason
             case "diff":
                 if len(words) < 2:
                     raise InputError("the plan does not say what its difference is of", next_step=_WAYS)

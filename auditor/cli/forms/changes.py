@@ -24,6 +24,7 @@ from auditor.model.plan import (
     ManagerReset,
     NoUndo,
     OutcomeOf,
+    PackageVersions,
     Plan,
     RedfishCreate,
     RedfishDelete,
@@ -270,12 +271,22 @@ def _step(step: Step, words: Words) -> Iterable[str]:
     if isinstance(step.undo, NoUndo):
         yield paragraph(words("plan.no_undo", reason=one_line(step.undo.reason)), 6)
     else:
-        whole = isinstance(step.undo, FileChange | LinkChange)
-        lines = "plan.undo_bytes" if isinstance(step.undo, DirectiveEdit) else "plan.undo_values"
-        yield paragraph(words("plan.undo_whole" if whole else lines), 6)
+        yield paragraph(words(_undo_text(step)), 6)
         yield from (f"      {one_line(line)}" for line in _way_back(step))
         if isinstance(step.undo, RedfishPatch | RedfishCreate):
             yield from _secrets(step.undo, words, "")
+
+
+def _undo_text(step: Step) -> str:
+    match step.undo:
+        case DirectiveEdit():
+            return "plan.undo_bytes"
+        case FileChange() | LinkChange():
+            return "plan.undo_whole"
+        case PackageVersions():
+            return "plan.undo_packages"
+        case _:
+            return "plan.undo_values"
 
 
 def _way_back(step: Step) -> Iterable[str]:
@@ -297,6 +308,8 @@ def _place(step: Step) -> str:
             return one_line(change.file)
         case LinkChange():
             return one_line(change.link)
+        case PackageVersions():
+            return "apt" if change.manager == "apt" else "dnf, yum"
         case RedfishPatch() | BiosAttributes() | ManagerReset():
             return one_line(change.uri)
         case RedfishCreate():

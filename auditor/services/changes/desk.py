@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -18,6 +19,7 @@ from auditor.model.plan import (
     FirmwareUpdate,
     LinkChange,
     OutcomeOf,
+    PackageVersions,
     Plan,
     RedfishCreate,
     RedfishDelete,
@@ -286,6 +288,8 @@ def _document_of(step: Step) -> str:
             return name
         case RedfishCreate(collection=name) | RedfishDelete(collection=name):
             return name
+        case PackageVersions():
+            return "packages"
         case FirmwareUpdate(uris=names):
             return names[0] if names else ""
         case other:
@@ -301,6 +305,8 @@ def traces_of(plan: Plan, target: Target) -> frozenset[tuple[str, str, str]]:
     found = {("ilo.bios", "", name) for name in ("pending", "verdict", "rejected")}
     found |= {("httpd.server", "", name) for name in ("changed_not_loaded", "restart_needed")}
     cohort = cohort_of(plan, target.name)
+    if any(isinstance(step.change, PackageVersions) for step in cohort.steps):
+        found |= _PACKAGE_TRACES
     found |= filled_in(cohort, surface(target.surface).kinds) | moved_by_firmware(cohort)
     if isinstance(target.location, SshTree):
         found |= _traces_there(plan, target, target.location.path)
@@ -334,6 +340,16 @@ def _traces_there(plan: Plan, target: Target, root: str) -> frozenset[tuple[str,
     names = (step.change.file for step in cohort_of(plan, target.name).steps if isinstance(step.change, DirectiveEdit))
     both = {one for name in names for one in (name, name.removeprefix(f"{root.rstrip('/')}/"))}
     return frozenset(("httpd.file", one, "digest") for one in both)
+
+
+_PACKAGE_TRACES: Final = frozenset(
+    {
+        ("httpd.package", "", "changed_files"),
+        ("httpd.file", "", ""),
+        ("httpd.server", "", "version"),
+    }
+)
+"""What packages change beside their versions: files, which are compared and told by themselves, and the release."""
 
 
 def moment(desk: Desk) -> str:

@@ -310,14 +310,31 @@ async def _as_it_was(desk: Desk, way: ToWay) -> _Made:
         if not then.seen:
             raise RefusedError(f"{target.name} was not seen at {way.revision}.", untouched="No plan was written.")
         if target.surface == "httpd":
-            face = surface("httpd")
-            proposals.append((seen, restore_files(then.collected, seen.collected, face, options, desk.sealer)))
+            proposals.append((seen, _restored(desk, seen, then, options, packages=way.packages)))
+            continue
+        if way.packages:
+            proposals.append((seen, Proposal(target.name, (), (), (f"{target.name} has no packages",))))
             continue
         kinds = surface(target.surface).kinds
         wishes, refusals = restore_values(then.interpretation, seen.interpretation, kinds)
         made = _proposed(desk, seen, wishes) if wishes else Proposal(target.name, (), ())
         proposals.append((seen, msgspec.structs.replace(made, refusals=(*made.refusals, *refusals))))
-    return _Made(Origin("to", (revision, *(way.targets or of_plan))), tuple(proposals))
+    return _Made(Origin("to", way.words(revision, way.targets or of_plan)), tuple(proposals))
+
+
+def _restored(desk: Desk, seen: Observed, then: Observed, options: InterpretOptions, *, packages: bool) -> Proposal:
+    """Files as they were; or packages, which are a plan of their own."""
+    from auditor.surfaces.httpd.package_steps import package_note, packages_as_they_were
+
+    name = seen.target.name
+    if packages:
+        made = packages_as_they_were(then.collected, seen.collected)
+        return made or Proposal(name, (), (), (), (f"{name}: no package is known to have another version now",))
+    files = restore_files(then.collected, seen.collected, surface("httpd"), options, desk.sealer)
+    notes = package_note(then.collected, seen.collected)
+    if files.steps:
+        return msgspec.structs.replace(files, notes=(*files.notes, *notes))
+    return msgspec.structs.replace(files, refusals=(*files.refusals, *(f"{name}: {one}" for one in notes)))
 
 
 def _revision(desk: Desk, store: Store, words: str) -> tuple[str, tuple[str, ...]]:

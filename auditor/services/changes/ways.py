@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from auditor.model.policy import Baseline
 
 _BEFORE: Final = "--secret-before="
+_PACKAGES: Final = "--packages"
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,22 @@ class BaselineWay:
 class ToWay:
     """As it was at a revision of the store, or as a plan found it, on these targets.
 
-    Without any: on those of the plan; for a revision on all.
+    Without any: on those of the plan; for a revision on all. With ``packages`` the packages' versions are brought back,
+    and nothing else; without, everything but them.
     """
 
     revision: str
     targets: tuple[str, ...]
+    packages: bool = False
+
+    def words(self, revision: str, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """What a plan's origin says of it: the revision that was meant, and the targets."""
+        return (revision, *((_PACKAGES,) if self.packages else ()), *targets)
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> ToWay:
+        """The way that a plan's origin says."""
+        return cls(words[0], tuple(one for one in words[1:] if one != _PACKAGES), _PACKAGES in words[1:])
 
 
 @dataclass(frozen=True)

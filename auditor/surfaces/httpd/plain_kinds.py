@@ -131,7 +131,7 @@ PACKAGE: Final = KindSpec(
     "httpd.package",
     "An installed package that the server depends on.",
     (
-        AttributeSpec("version", "version", "Its version and release."),
+        AttributeSpec("version", "version", "Its version and release.", settable=True),
         AttributeSpec(
             "changed_files",
             "list",

@@ -28,6 +28,8 @@ from auditor.surfaces.httpd.governing import Model, build_model
 from auditor.surfaces.httpd.leading import KIND, Led, lead
 from auditor.surfaces.httpd.operations import undone
 from auditor.surfaces.httpd.owned import with_owners
+from auditor.surfaces.httpd.package_steps import KIND as PACKAGE
+from auditor.surfaces.httpd.package_steps import propose_packages
 from auditor.surfaces.httpd.plain_files import missed_by, newly_refused
 from auditor.surfaces.httpd.refusals import features
 from auditor.surfaces.httpd.resolving import known_release, resolve_collected
@@ -49,6 +51,8 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
     A step's line numbers are those of the file as the steps before it leave it. All steps are activated at once, by
     what the heaviest of them needs.
     """
+    if any(wish.address.kind == PACKAGE for wish in wishes):
+        return propose_packages(wishes, collected)
     before = interpret(collected, options)
     led = lead([wish for wish in wishes if wish.address.kind == KIND], collected, options)
     state, refusals, notes = led.state, led.refusals, led.notes

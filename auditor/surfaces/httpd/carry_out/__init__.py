@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.errors import RefusedError
-from auditor.model.plan import Direction, Step
+from auditor.model.plan import Direction, PackageVersions, Step
 from auditor.model.target import LocalTree, SshTree, Target
-from auditor.surfaces.interface import ActOptions
+from auditor.surfaces.interface import ActOptions, Transaction
 
 if TYPE_CHECKING:
     from auditor.surfaces.httpd.carry_out.machine import Machine
     from auditor.surfaces.httpd.carry_out.surroundings import Surroundings
-    from auditor.surfaces.httpd.carry_out.transaction import HttpdTransaction
 
 
-def begin(target: Target, steps: tuple[Step, ...], direction: Direction, options: ActOptions) -> HttpdTransaction:
-    """A transaction of edits on a tree of this machine, or of one that is reached over SSH.
+def begin(target: Target, steps: tuple[Step, ...], direction: Direction, options: ActOptions) -> Transaction:
+    """A transaction on a tree of this machine, or of one that is reached over SSH, or on its packages.
 
     Errors:
         RefusedError: the target is no such tree, or the inventory does not say what has to be known of it.
@@ -34,6 +33,10 @@ def begin(target: Target, steps: tuple[Step, ...], direction: Direction, options
     if not tree.path:
         raise _refused(target, "the inventory does not name its tree", "Say where it stands:  tree: /etc/httpd")
     machine, surroundings = _machine_of(target, tree, options)
+    if any(isinstance(one, PackageVersions) for step in steps for one in (step.change, step.undo)):
+        from auditor.surfaces.httpd.carry_out.package_transaction import PackageTransaction
+
+        return PackageTransaction(target, steps, direction, options, machine)
     return HttpdTransaction(
         target=target,
         steps=steps,

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from auditor.errors import RefusedError
-from auditor.model.plan import DirectiveEdit, Step
+from auditor.model.plan import DirectiveEdit, PackageVersions, Step
 from auditor.model.target import LocalTree, SshTree, Target
 from auditor.surfaces.httpd.carry_out.server import HttpdServer
 from auditor.surfaces.interface import MOUNTED, CollectOptions, Copy, StandIn
@@ -41,6 +41,8 @@ async def copy(target: Target, steps: Sequence[Step], folder: Path, options: Col
         raise RefusedError("it is no tree of a machine that can be reached")
     if not tree.server or not tree.path:
         raise RefusedError("the inventory names no server for it" if tree.path else "the inventory names no tree")
+    if any(isinstance(one.change, PackageVersions) for one in steps):
+        raise RefusedError("packages change the machine as a whole, of which there is no copy; apply tries it first")
     names = sorted({one.change.file for one in steps if isinstance(one.change, DirectiveEdit)})
     outside = [name for name in names if _outside(name)]
     if outside:

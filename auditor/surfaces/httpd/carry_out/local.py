@@ -23,6 +23,7 @@ from auditor.surfaces.httpd.carry_out.stage import Checked, Staged, check_stage,
 from auditor.surfaces.httpd.carry_out.timer import FREED_WITHIN_S, REVERTING, Timer
 from auditor.surfaces.interface import ActOptions
 from auditor.transport.acts import Acts
+from auditor.transport.interface import Shell
 from auditor.transport.local_shell import LocalShell
 from auditor.transport.lock import hold, state_home
 
@@ -62,6 +63,16 @@ class LocalMachine:
     def folder(self) -> Path:
         """What is kept on the target for this plan."""
         return state_folder(self.target, self.tree, self.options.environment) / "plans" / self.options.plan_id
+
+    @property
+    def shell(self) -> Shell:
+        """The shell of this machine."""
+        return LocalShell()
+
+    @property
+    def own_folder(self) -> str:
+        """The same as text, links followed."""
+        return str(self.folder.resolve())
 
     @property
     def timer(self) -> Timer:

@@ -12,6 +12,7 @@ from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.server import Server
 from auditor.surfaces.httpd.carry_out.stage import Checked
 from auditor.surfaces.httpd.carry_out.timer import Timer
+from auditor.transport.interface import Shell
 
 Pairs = Sequence[tuple[LiveFile, LiveFile]]
 """What stands live, each with what is to stand there."""
@@ -37,6 +38,16 @@ class Machine(Protocol):
     @property
     def root(self) -> str:
         """Where the tree really stands, links followed."""
+        ...
+
+    @property
+    def shell(self) -> Shell:
+        """The shell of its machine."""
+        ...
+
+    @property
+    def own_folder(self) -> str:
+        """What is kept there for this plan, once the lock is held."""
         ...
 
     def reached(self, act: str) -> None:

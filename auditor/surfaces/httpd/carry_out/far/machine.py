@@ -61,6 +61,11 @@ class FarMachine:
         return self._opened.root
 
     @property
+    def own_folder(self) -> str:
+        """The plan's folder over there."""
+        return f"{self._opened.state}/plans/{self.options.plan_id}"
+
+    @property
     def timer(self) -> Timer:
         """By the shell of the connection."""
         return Timer(self.shell, self._opened.state, self.options.plan_id, self.options.holder)
