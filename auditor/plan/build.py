@@ -25,7 +25,7 @@ from auditor.model.plan import (
     Step,
 )
 from auditor.plan.claims import check_claims
-from auditor.plan.consents import check_consents
+from auditor.plan.consents import check_consents, one_way
 from auditor.plan.waves import Waves
 
 
@@ -65,7 +65,7 @@ def build_plan(proposals: Sequence[Proposal], request: PlanRequest) -> Plan:
             else f"nothing is to be changed: {_already(proposals)}.",
             untouched="No plan was written.",
         )
-    cohorts = _cohorts(with_steps)
+    cohorts = _cohorts([one_way(one, request.consents) for one in with_steps])
     _check_steps(cohorts, request.consents)
     targets = tuple(sorted(one.target for one in with_steps))
     notes = (

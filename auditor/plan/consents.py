@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
+
+import msgspec
 
 from auditor.errors import InputError, RefusedError
-from auditor.model.plan import Cohort, NoUndo
+from auditor.model.plan import Cohort, NoUndo, PackageVersions, Proposal
+
+_NOT_OFFERED: Final = "the versions of before need not be offered by any repository"
+
+
+def one_way(proposal: Proposal, consents: Sequence[str]) -> Proposal:
+    """The proposal without the way back of packages, where their step is consented to.
+
+    Whether a repository will still offer the versions of before, only the target knows, and only when it is changed.
+    """
+    steps = tuple(
+        msgspec.structs.replace(step, undo=NoUndo(_NOT_OFFERED))
+        if isinstance(step.change, PackageVersions) and {step.id, f"{proposal.target}:{step.id}"} & set(consents)
+        else step
+        for step in proposal.steps
+    )
+    return msgspec.structs.replace(proposal, steps=steps)
 
 
 def irreversible(cohorts: Sequence[Cohort]) -> tuple[tuple[str, str], ...]:

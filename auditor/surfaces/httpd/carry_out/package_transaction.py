@@ -153,7 +153,7 @@ class PackageTransaction:
         lost = [f"{name} {was}" for name, was, _ in change.packages if was not in offers.offered.get(name, frozenset())]
         if not lost:
             return ("the repositories offer these versions, and those of before for the way back",)
-        if self.direction == "forward" and self.steps[0].id not in self.options.plan.irreversible_consents:
+        if self.direction == "forward" and not isinstance(self.steps[0].undo, NoUndo):
             raise self._refused(
                 f"there is no way back: no repository offers {', '.join(lost)} any more",
                 "Have a repository that holds it, or consent to it:  auditor plan … --consent packages",
