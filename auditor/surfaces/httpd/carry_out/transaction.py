@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -143,7 +143,9 @@ class HttpdTransaction:
             manifest = await self.machine.kept("forward")
             if manifest is None:
                 return await self._back_without_backup()
-            live = [readable(one) for one in await self._live(manifest)]
+            found = await self._live(manifest)
+            await self._refuse_removed(manifest, found)
+            live = [readable(one) for one in found]
             contents = await self.machine.kept_bytes("forward", manifest)
             for kept, one, content in zip(manifest.files, live, contents, strict=True):
                 self._refuse_edited(kept, one, content)
@@ -181,14 +183,26 @@ class HttpdTransaction:
         if same_place and same_bytes and same_access:
             return
         what = "its bytes were" if not same_bytes else "its mode or owner was" if same_place else "its link was"
+        if live.kind == "nothing":
+            raise self._edited_since("it was removed", live.name)
         edits = changes_of(self.steps, "forward").edits
         later = () if same_bytes else later_edits(live.name, before, live.content, edits, self.options.sealer)
-        told = f": {'; '.join(later)}" if later else ""
-        raise RefusedError(
-            f"{what} changed since the plan was applied; rolling back would overwrite that{told}.",
-            where=live.name,
-            untouched="Nothing was changed.",
-            next_step=f"Look:  auditor drift {self.target.name}      Or plan the way back:  auditor plan --to …",
+        raise self._edited_since(f"{what} changed", live.name, f": {'; '.join(later)}" if later else "")
+
+    async def _refuse_removed(self, manifest: Manifest, found: Sequence[LiveFile | RefusedError]) -> None:
+        """Says of a file that was edited, and is gone, that it is gone."""
+        names = [kept.name for kept, one in zip(manifest.files, found, strict=True) if isinstance(one, RefusedError)]
+        for one in await self.machine.read(dict.fromkeys(names, ()), entries=frozenset(names)) if names else ():
+            if isinstance(one, LiveFile) and one.kind == "nothing":
+                raise self._edited_since("it was removed", one.name)
+
+    def _edited_since(self, what: str, name: str, told: str = "") -> RefusedError:
+        short, target = self.options.plan_id[:8], self.target.name
+        return RefusedError(
+            f"{what} since the plan was applied; rolling back would overwrite that{told}.",
+            where=name,
+            untouched=f"Nothing was changed; the bytes of before stand in {self.machine.kept_at('forward')}.",
+            next_step=f"Look:  auditor drift {target}      Back all the same:  auditor rollback --to {short} {target}",
         )
 
     def _found(self) -> str:
