@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Final
 
 from auditor.model.plan import (
     AttributeIs,
@@ -11,15 +13,18 @@ from auditor.model.plan import (
     DirectiveEdit,
     DocumentIs,
     Effect,
+    FileChange,
     LinkIs,
     NothingAt,
     Step,
 )
 from auditor.model.resource import Address
 from auditor.model.secret import Sealer
-from auditor.model.snapshot import Collected, Interpretation, hides
+from auditor.model.snapshot import Collected, Document, Interpretation, hides
 from auditor.model.value import Many, Undetermined, Value, Version, show
 from auditor.policy.versions import same_version
+
+_PLACES: Final = 5
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,13 @@ def _held(condition: Condition, seen: Seen, sealer: Sealer) -> Held:
             return nothing_at(name, seen.collected)
 
 
-def stale(steps: Sequence[Step], seen: Seen, sealer: Sealer) -> tuple[str, ...]:
-    """The preconditions that do not hold any more, in words; of a file that changed, the line where it matters."""
+def stale(
+    steps: Sequence[Step], seen: Seen, sealer: Sealer, then: Callable[[], Collected | None] = lambda: None
+) -> tuple[str, ...]:
+    """The preconditions that do not hold any more, in words; of a file that changed, the lines.
+
+    ``then`` gives what the plan was made against, where that is known.
+    """
     held = examine(dict.fromkeys(one for step in steps for one in step.preconditions), seen, sealer)
     found: list[str] = []
     for condition, one in zip(dict.fromkeys(one for step in steps for one in step.preconditions), held, strict=True):
@@ -71,13 +81,30 @@ def stale(steps: Sequence[Step], seen: Seen, sealer: Sealer) -> tuple[str, ...]:
             continue
         if waits := _waiting(condition, seen):
             found += waits
-        elif document is None or document.link or not any(_edits(step, document.name) for step in steps):
+        elif document is None or document.link or not any(_changes(step, document.name) for step in steps):
             found.append(one.sentence)
-        elif lines := _lines_changed(steps, document.name, document.content):
-            found += [f"{document.name}:{line} changed" for line in lines]
         else:
-            found.append(f"{document.name} changed, though not in the lines of the plan")
-    return tuple(found)
+            was = then()
+            found += _lines_since(steps, document, was.document(document.name) if was is not None else None)
+    return tuple(dict.fromkeys(found))
+
+
+def _lines_since(steps: Sequence[Step], document: Document, was: Document | None) -> list[str]:
+    """Where a file was changed since the plan was made, by the present numbers of its lines."""
+    name, before = document.name, was.content if was is not None else None
+    for step in steps:
+        if isinstance(step.change, FileChange) and step.change.file == name and step.change.before is not None:
+            before = step.change.before.content.encode("latin-1", "replace")
+    if before is not None and before != document.content:
+        old, new = before.split(b"\n"), document.content.split(b"\n")
+        places = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+        lines = [min(start + 1, len(new)) for kind, _, _, start, _ in places if kind != "equal"]
+    else:
+        lines = _lines_changed(steps, name, document.content)
+    more = [f"{name} changed in {len(lines) - _PLACES} more places"] if len(lines) > _PLACES else []
+    if lines:
+        return [f"{name}:{line} changed" for line in lines[:_PLACES]] + more
+    return [f"{name} changed, though not in the lines of the plan"]
 
 
 def _waiting(condition: Condition, seen: Seen) -> list[str]:
@@ -93,8 +120,8 @@ def _waiting(condition: Condition, seen: Seen) -> list[str]:
     ]
 
 
-def _edits(step: Step, document: str) -> bool:
-    return isinstance(step.change, DirectiveEdit) and step.change.file == document
+def _changes(step: Step, document: str) -> bool:
+    return isinstance(step.change, DirectiveEdit | FileChange) and step.change.file == document
 
 
 def _lines_changed(steps: Sequence[Step], document: str, content: bytes) -> list[int]:

@@ -16,13 +16,15 @@ import msgspec
 from auditor.errors import AuditorError, RefusedError, StoreError
 from auditor.model.plan import ApplyReport, Condition, Direction, OutcomeOf, Plan, Step, TargetOutcome, Wave
 from auditor.model.secret import Sealer
+from auditor.model.snapshot import Collected
 from auditor.model.value import show
 from auditor.plan.around import RunCommand, run_after, run_before
 from auditor.plan.build import cohort_of
-from auditor.plan.conditions import Held, Seen, alike, changed, examine, stale, unlisted, value_at, values_of
+from auditor.plan.conditions import Held, Seen, changed, examine, unlisted, values_of
 from auditor.plan.confirming import seen_again, settled
 from auditor.plan.halt import Halt
 from auditor.plan.journal import FileJournal
+from auditor.plan.promises import missed, outdated, unkept
 from auditor.surfaces.interface import Caveat, DeadlineAct, Journal, Observe, Transaction, ignore
 from auditor.transport.executor import run_bounded
 
@@ -37,12 +39,14 @@ class Reach:
     ``begin`` makes a transaction of steps; ``look`` collects and interprets anew. ``traces`` are (kind, name,
     attribute) that every change leaves by itself (a file's digest, the verdict of the last POST); an empty name means
     every resource of the kind. ``command`` runs the site's own commands around the change, where the plan has any.
+    ``planned`` gives the target as the plan found it, where that is known.
     """
 
     begin: Callable[[tuple[Step, ...], Direction, Journal], Transaction]
     look: Callable[[], Awaitable[Seen]]
     traces: frozenset[tuple[str, str, str]] = frozenset()
     command: RunCommand | None = None
+    planned: Callable[[], Collected | None] = lambda: None
 
 
 @dataclass
@@ -222,12 +226,12 @@ class Machine:
 
     def _stale(self, target: str, seen: Seen) -> OutcomeOf | tuple[str, ...]:
         """Why the target is not as the plan found it (nothing: it is), or that it is as wanted already."""
-        steps = cohort_of(self.plan, target).steps
-        found = stale(steps, seen, self.sealer)
+        reach, cohort = self.reach[target], cohort_of(self.plan, target)
+        found = outdated(cohort, seen, self.sealer, reach.traces, reach.planned)
         if not found:
             return ()
-        after = self._examine(_postconditions(steps), seen)
-        if after and all(held.holds for held in after):
+        after = self._examine(_postconditions(cohort.steps), seen)
+        if after and all(held.holds for held in after) and not unkept(cohort.effects, seen, reach.traces):
             return OutcomeOf(target, "already", "it is so already; nothing was changed", _checks(after))
         return found
 
@@ -298,6 +302,7 @@ class Machine:
         after = await reach.look()
         held = self._examine(_postconditions(cohort.steps), after)
         wrong = [one.sentence for one in held if not one.holds]
+        wrong += unkept(cohort.effects, after, reach.traces)
         if before is not None:
             found = changed(values_of(before.interpretation), values_of(after.interpretation), reach.traces)
             wrong += [
@@ -307,12 +312,7 @@ class Machine:
             ]
         if wrong:
             raise StoppedError("; ".join(wrong[:10]))
-        missed = tuple(
-            (f"{effect.address} was to become {_shown(effect.after)}", False)
-            for effect in cohort.effects
-            if effect.address.attribute and not alike(value_at(after.interpretation, effect.address), effect.after)
-        )
-        return _checks(held) + (missed or (("nothing else changed", True),))
+        return _checks(held) + (missed(cohort.effects, after) or (("nothing else changed", True),))
 
     async def _take_back(
         self,

@@ -76,7 +76,7 @@ class InterpretOptions(msgspec.Struct, frozen=True):
 
 
 class WholeFiles(InterpretOptions, frozen=True):
-    """The same, where a plan may ask for whole files.
+    """The same, for a plan that is to hold on to whole files, and may ask for them.
 
     ``sealer`` is that of the collection, ``gone`` are files and links that are asked for as the store last held them.
     """

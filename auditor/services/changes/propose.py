@@ -232,7 +232,7 @@ def _proposed(desk: Desk, seen: Observed, wishes: tuple[Wish, ...]) -> Proposal:
     options = interpret_options_for(seen.target, InterpretOptions(), desk.fleet)
     if any(wish.address.kind == "ilo.firmware" for wish in wishes):
         options = msgspec.structs.replace(options, catalogue=fleet_catalogue(desk.fleet))
-    if any(wish.address.kind == "httpd.file" for wish in wishes):
+    if seen.target.surface == "httpd":
         gone = last_held(desk, wishes, seen.collected)
         options = WholeFiles(**msgspec.structs.asdict(options), sealer=desk.sealer, gone=gone)
     made = certain(surface(seen.target.surface).propose(wishes, seen.collected, options))

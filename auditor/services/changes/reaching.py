@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from auditor.errors import AuditorError
 from auditor.model.plan import Direction, Plan, Step
+from auditor.model.snapshot import Collected
 from auditor.model.target import Target
 from auditor.plan.build import cohort_of
 from auditor.plan.disruption import disruptions_of
@@ -58,7 +60,21 @@ def reach_of(
         return HeldTransaction(made, held, journal, way, confirm_within_s, _costs(plan, target.name))
 
     command = command_for(desk, plan, plan_id, target, direction)
-    return Reach(begin, partial(desk.look, target), traces_of(plan, target), command)
+    look, planned = partial(desk.look, target), partial(planned_state, desk, plan, target.name)
+    return Reach(begin, look, traces_of(plan, target), command, planned)
+
+
+def planned_state(desk: Desk, plan: Plan, target: str) -> Collected | None:
+    """A target as the plan found it; None where the store does not hold that any more."""
+    from auditor.store import Store
+
+    if not plan.origin.snapshot:
+        return None
+    try:
+        with Store.open(desk.fleet.store_path) as store:
+            return store.read(plan.origin.snapshot, target)
+    except AuditorError:
+        return None
 
 
 def journal_of(desk: Desk, plan_id: str, target: str, direction: Direction) -> FileJournal:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from auditor.errors import AuditorError
@@ -11,15 +13,15 @@ from auditor.model.rehearsal import Rehearsal
 from auditor.model.snapshot import Waiting
 from auditor.plan.approvals import Verdict
 from auditor.plan.build import check_plan, cohort_of, disruption_of, moment_of
-from auditor.plan.conditions import stale
 from auditor.plan.consents import irreversible
 from auditor.plan.disruption import DisruptionSum, disruption_sum
 from auditor.plan.folder import StoredPlan, read_plan
 from auditor.plan.guard import other_key
 from auditor.plan.journal import journal_path, outcomes_of, read_entries, runs_of
+from auditor.plan.promises import outdated
 from auditor.plan.rehearsal import objections, read_rehearsal
-from auditor.services.changes.desk import Desk, told
-from auditor.services.changes.reaching import unless_confirmed
+from auditor.services.changes.desk import Desk, told, traces_of
+from auditor.services.changes.reaching import planned_state, unless_confirmed
 
 
 class SignerOf(msgspec.Struct, frozen=True):
@@ -160,7 +162,8 @@ async def _stale(desk: Desk, plan: Plan) -> tuple[tuple[str, ...], tuple[Waiting
         except AuditorError as error:
             found.append(told(error))
             continue
-        found += [f"{name}: {one}" for one in stale(cohort_of(plan, name).steps, seen, desk.sealer)]
+        then, traces = partial(planned_state, desk, plan, name), traces_of(plan, desk.target(name))
+        found += [f"{name}: {one}" for one in outdated(cohort_of(plan, name), seen, desk.sealer, traces, then)]
         waiting += seen.interpretation.waiting
     return tuple(found), tuple(waiting)
 

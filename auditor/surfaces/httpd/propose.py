@@ -19,7 +19,7 @@ from auditor.model.plan import (
     Wish,
 )
 from auditor.model.resource import Address
-from auditor.model.snapshot import Collected, Interpretation
+from auditor.model.snapshot import Collected, Document, Interpretation
 from auditor.model.value import Boolean, Duration, Number, Text, Undetermined, Value, show
 from auditor.surfaces.httpd.activation import heaviest, needed, sentence, unknown
 from auditor.surfaces.httpd.apart import apart
@@ -40,7 +40,7 @@ from auditor.surfaces.httpd.wanted import RefusedWish
 from auditor.surfaces.httpd.whole_files import activated, in_order
 from auditor.surfaces.httpd.wishes import LineChange, changes_for
 from auditor.surfaces.httpd.worlds import worlds
-from auditor.surfaces.interface import InterpretOptions
+from auditor.surfaces.interface import InterpretOptions, WholeFiles
 
 _Key = tuple[str, str, str]
 
@@ -87,7 +87,7 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
     ways, others = _activated(led.state, [one for one, _ in edits], options)
     notes += [reason for reason in (*reasons, *others) if reason not in notes]
     steps = tuple(
-        _step(number, one, wish, collected, (before, after), way)
+        _step(number, one, wish, collected, (before, after), way, options)
         for number, ((one, wish), way) in enumerate(zip(edits, ways, strict=True), 1)
     )
     asked = {_key(wish.address) for wish in fulfilled}
@@ -253,14 +253,15 @@ def _step(
     collected: Collected,
     seen: tuple[Interpretation, Interpretation],
     way: Disruption,
+    options: InterpretOptions,
 ) -> Step:
     before, after = seen
     edit = made.edit
     address = msgspec.structs.replace(wish.address, target="")
     preconditions: list[Condition] = []
     document = collected.document(edit.file)
-    if document is not None and document.fingerprint:
-        preconditions.append(DocumentIs(edit.file, document.fingerprint))
+    if document is not None and (digest := document.fingerprint or _digest(document, options)):
+        preconditions.append(DocumentIs(edit.file, digest))
     preconditions.append(AttributeIs(address, _value(before, wish.address)))
     return Step(
         id=f"{number}",
@@ -271,6 +272,12 @@ def _step(
         preconditions=tuple(preconditions),
         postconditions=(AttributeIs(address, _value(after, wish.address)),),
     )
+
+
+def _digest(document: Document, options: InterpretOptions) -> str:
+    """The keyed digest of a file without secrets; empty where there is no key."""
+    sealer = options.sealer if isinstance(options, WholeFiles) else None
+    return sealer.fingerprint(document.content) if sealer is not None else ""
 
 
 def _activated(

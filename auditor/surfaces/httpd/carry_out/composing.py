@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from auditor.errors import RefusedError
 from auditor.model.plan import Direction, DirectiveEdit, Disruption, FileChange, LinkChange, Step
@@ -13,11 +13,20 @@ from auditor.surfaces.httpd.carry_out.edits import edited
 from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.machine import Machine
 from auditor.surfaces.httpd.carry_out.running import Running
-from auditor.surfaces.httpd.carry_out.whole import digests_in, name_of, owner_of, secrets_in, wanted_of
+from auditor.surfaces.httpd.carry_out.whole import (
+    digests_in,
+    name_of,
+    owner_of,
+    refuse_other_owner,
+    secrets_in,
+    stood_as,
+    wanted_of,
+)
 from auditor.surfaces.httpd.whole_files import rank
 
 Pairs: TypeAlias = tuple[tuple[LiveFile, LiveFile], ...]
 Whole: TypeAlias = FileChange | LinkChange
+_ROOT: Final = ("0", "0")
 
 
 class Survey(Protocol):
@@ -81,7 +90,11 @@ async def composed(changes: Changes, machine: Machine, survey: Survey, sealer: S
         raise _refused("the plan names one file in two ways")
     new = edited({name: live[name].content for name in links}, edits, seal=survey.seal, sealer=sealer)
     ranked = [(rank(edits[0]), (live[name], replace(live[name], content=new[name]))) for name in links]
-    owners = await machine.ids([owner_of(change) or ("0", "0") for change in whole])
+    stood = await machine.ids([stood_as(change) or _ROOT for change in whole])
+    for change, numbers in zip(whole, stood, strict=True):
+        if stood_as(change) is not None:
+            refuse_other_owner(change, live[name_of(change)], numbers)
+    owners = await machine.ids([owner_of(change) or _ROOT for change in whole])
     secrets = await _secrets(whole, machine, survey, sealer)
     for change, owner in zip(whole, owners, strict=True):
         one = live[name_of(change)]

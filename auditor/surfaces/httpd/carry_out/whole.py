@@ -29,6 +29,25 @@ def owner_of(change: FileChange | LinkChange) -> tuple[str, str] | None:
     return None if before and (before.owner, before.group) == (after.owner, after.group) else (after.owner, after.group)
 
 
+def stood_as(change: FileChange | LinkChange) -> tuple[str, str] | None:
+    """The user and group of the file that the plan found; None where there was none, or they are not known."""
+    if isinstance(change, LinkChange) or change.before is None or not change.before.owner:
+        return None
+    return change.before.owner, change.before.group
+
+
+def refuse_other_owner(change: FileChange | LinkChange, live: LiveFile, numbers: tuple[int, int]) -> None:
+    """``numbers`` are those of :func:`stood_as`.
+
+    Errors:
+        RefusedError: the file is somebody else's by now.
+    """
+    named = stood_as(change)
+    if named is not None and live.kind == "file" and (live.uid, live.gid) != numbers:
+        is_now = f"{live.uid}:{live.gid}"
+        raise _refused(live.name, f"its owner is {is_now} by number, and the plan names {':'.join(named)}")
+
+
 def wanted_of(
     change: FileChange | LinkChange,
     live: LiveFile,
