@@ -280,8 +280,8 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "plan.file_replaced": ("the whole file is replaced, {access}", "ファイル全体を置き換えます ({access})"),
     "plan.secret": ("a secret from {place}", "秘密情報 ({place} から)"),
     "plan.secret_known": (
-        "which must be the one that it was when the plan was made",
-        "計画作成時と同じ内容であることが必要です",
+        "held to its keyed digest, so that no other is used",
+        "鍵付きダイジェストと照合し、ほかの値は使いません",
     ),
     "plan.secret_unknown": (
         "checked by its name only: it was not at hand when the plan was made",

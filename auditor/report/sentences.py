@@ -280,6 +280,16 @@ _JAPANESE: Final[dict[str, str]] = {
     "The iLO reset of this plan brings it into effect too.": (
         "この変更計画の iLO リセットにより、これも有効になります。"
     ),
+    "{target}: not at hand now: {places}; what is there at the apply is used, and checked by its name only": (
+        "{target}: 現在参照できません: {places}。適用時の内容を使い、名前だけを確認します"
+    ),
+    "{target}: an iLO shows no pass phrase: that it is the one meant is proven by auditor alerts test alone": (
+        "{target}: iLO はパスフレーズを表示しません。正しいことは auditor alerts test でのみ確認できます"
+    ),
+    "{target}: whether the pass phrases of the way back are those that the iLO has now cannot be read from it": (
+        "{target}: 切り戻し用のパスフレーズが現在の iLO の値と同じかどうかは、iLO から読み取れません"
+    ),
+    "{rule} is expected to stay: {address}": "{rule} は解消されない見込みです: {address}",
     # check, drift, explain: gaps
     "Correct the line; httpd's own check (httpd -t) names it too.": (
         "該当行を修正してください。httpd 自身の検査 (httpd -t) でも示されます。"

@@ -35,7 +35,7 @@ def read_secret(place: str, environment: Mapping[str, str]) -> str:
     if kind == "env":
         found = environment.get(name, "")
         if not found:
-            raise _refused(f"{name} is not set in the environment, and a secret comes from it", f"Set {name}.")
+            raise _refused(f"{name} is not set in the environment, and the plan takes a secret from it", f"Set {name}.")
     else:
         found = _content(name)
     if not found or not found.isprintable():  # which half a character is not, either
@@ -65,7 +65,9 @@ def _content(path: str) -> str:
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise _refused(f"file:{path} cannot be read ({error.strerror}), and a secret comes from it", "") from error
+        raise _refused(
+            f"file:{path} cannot be read ({error.strerror}), and the plan takes a secret from it", ""
+        ) from error
     try:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
@@ -77,7 +79,9 @@ def _content(path: str) -> str:
             raise _refused(f"file:{path} belongs to another user: not used", "")
         content = os.read(file, _LIMIT + 1)
     except OSError as error:
-        raise _refused(f"file:{path} cannot be read ({error.strerror}), and a secret comes from it", "") from error
+        raise _refused(
+            f"file:{path} cannot be read ({error.strerror}), and the plan takes a secret from it", ""
+        ) from error
     finally:
         os.close(file)
     if len(content) > _LIMIT:

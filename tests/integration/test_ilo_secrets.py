@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from auditor.cli.forms import changes as forms
-from auditor.errors import RefusedError
+from auditor.errors import EXIT_PERSON_NEEDED, IncompleteError, RefusedError
 from auditor.plan.folder import read_plan
+from auditor.plan.journal import OUTCOME, journal_path
 from auditor.report.interface import Style
 from auditor.services.changes import (
     Judged,
@@ -25,7 +27,10 @@ from auditor.services.changes import (
 from auditor.services.check import default_policy
 from auditor.surfaces.ilo.carry_out import line
 from auditor.surfaces.ilo.simulator import creating
+from auditor.surfaces.ilo.simulator.alerts import Alerts
+from auditor.surfaces.ilo.simulator.personalities import build
 from auditor.surfaces.ilo.simulator.server import VirtualIlo
+from auditor.surfaces.ilo.simulator.state import IloState
 from tests.fakes.fleets import TestFleet
 from tests.fakes.held_ilos import held_ilo
 from tests.planted import files, findings, objects
@@ -101,7 +106,7 @@ def test_a_user_and_a_v1_destination_come_and_go_and_their_secrets_are_found_now
         shown = await show_plan(fleet.fleet.desk(), plan, look=True)
         assert shown.stale == ()
         text = " ".join(forms.show_plan(shown, Style()).split())
-        assert "+ /AuthPassphrase: a secret from env:NOC_AUTH, which must be the one that it was" in text
+        assert "+ /AuthPassphrase: a secret from env:NOC_AUTH, held to its keyed digest" in text
         assert "env:NOC_AUTH から" in forms.show_plan(shown, Style(lang="ja"))
         outcome, said = await fleet.run(plan)
         assert outcome == "applied", said
@@ -332,3 +337,41 @@ def test_an_ilo_that_shows_no_community_is_told_so_and_one_that_took_another_is_
         assert not fleet.ilo.state.has(f"{DESTINATIONS}/1")
 
     on_fleet(tmp_path, act)
+
+
+def test_a_killed_removal_is_taken_back_once_its_secret_is_there_again(tmp_path: Path, ssh_keygen: str) -> None:
+    async def act(fleet: Fleet) -> None:
+        there = 'web1/ilo:ilo.snmp_destination["10.9.0.4"]'
+        fleet.environment(C="sim-trap-community")
+        plan = await fleet.plan(f"{there}.present=null", before=(f"{there}.community=env:C",))
+        assert (await fleet.run(plan))[0] == "applied"
+        path = journal_path(fleet.fleet.desk().journals, plan, "web1/ilo")
+        lines = path.read_bytes().splitlines(keepends=True)
+        ended = next(number for number, line in enumerate(lines) if json.loads(line)["act"] == OUTCOME)
+        path.write_bytes(b"".join(lines[:ended]))
+
+        fleet.environment(C=None)
+        with pytest.raises(IncompleteError, match="C is not set in the environment") as caught:
+            await fleet.run(plan)
+        assert caught.value.exit_code == EXIT_PERSON_NEEDED
+        outcome, said = await fleet.run(plan, back=True)
+        assert outcome == "incomplete", said
+        assert not fleet.ilo.state.has(f"{DESTINATIONS}/1")
+
+        fleet.environment(C="sim-trap-community")
+        assert (await fleet.run(plan, back=True))[0] == "taken back"
+        assert fleet.ilo.state.get(f"{DESTINATIONS}/1")["TrapCommunity"] == "sim-trap-community"
+
+    on_fleet(tmp_path, act)
+
+
+def test_a_virtual_ilo_sends_its_traps_with_the_pass_phrases_that_were_set() -> None:
+    state = IloState(build("ilo5"))
+    user = {"SecurityName": "noc", "AuthProtocol": "SHA", "AuthPassphrase": "a new phrase", "PrivacyProtocol": "AES",
+            "PrivacyPassphrase": "a new secret"}  # fmt: skip
+    place = state.create(USERS, dict(user)).location
+    alerts = Alerts({"noc": ("old phrase", "old secret"), "alerts": ("other phrase", "other secret")})
+    assert alerts._passphrases_of(state, state.get(place), "noc") == ("a new phrase", "a new secret")
+    assert alerts._passphrases_of(state, state.get(f"{USERS}/1"), "alerts") == ("other phrase", "other secret")
+    with pytest.raises(LookupError):
+        alerts._passphrases_of(state, state.get(f"{USERS}/1"), "nobody")

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditor.errors import ApplyError
-from auditor.model.plan import NoUndo
+from auditor.model.plan import NoUndo, SecretPlace
 from auditor.model.resource import Address
 from auditor.model.value import Boolean, Number, Text, Value
 from auditor.surfaces.ilo.registry import Setting, read_registry
-from tests.ilo_kills import Site, site
+from tests.ilo_kills import Site, Wished, site
 from tests.virtual_ilo import BIOS, PENDING, SNMP, bodies
 
 DESTINATIONS = f"{SNMP}/SNMPAlertDestinations"
@@ -99,3 +99,81 @@ def _put(place: Site, bios: dict[str, Setting], there: dict[str, str]) -> None:
         said: Any = {"AlertDestination": host, "SNMPAlertProtocol": "SNMPv3Trap", "SecurityName": user}
         body = {"Name": "SNMP Alert Destination", "TrapCommunity": "", "Id": str(number), **said}
         state.add(f"{DESTINATIONS}/{number}", body)
+
+
+_PHRASES = {"A": "the first phrase", "B": "another phrase", "C": "a third phrase"}
+_PHRASE = st.sampled_from(sorted(_PHRASES))
+_PROTOCOL = st.sampled_from(["MD5", "SHA", "SHA256"])
+Asked = list[tuple[str, Wished]]
+
+
+@st.composite
+def secret_cases(draw: st.DrawFn) -> tuple[dict[str, tuple[str, str]], dict[str, str], Asked]:
+    """Users (protocol, variable) and v1 destinations (variable) that are there, and what is asked for."""
+    users = draw(st.dictionaries(st.sampled_from(USERS), st.tuples(_PROTOCOL, _PHRASE)))
+    places = draw(st.dictionaries(st.sampled_from(HOSTS), _PHRASE))
+    asked: Asked = []
+    for name in draw(st.lists(st.sampled_from(USERS), unique=True)):
+        user = f'ilo.snmp_user["{name}"]'
+        phrases = [f"{user}.auth_passphrase", f"{user}.privacy_passphrase"]
+        if name not in users:
+            asked += [(f"{user}.present", Boolean(value=True)), (f"{user}.auth_protocol", Text(draw(_PROTOCOL))),
+                      (f"{user}.privacy_protocol", Text("AES"))]  # fmt: skip
+            asked += [(one, SecretPlace(f"env:{draw(_PHRASE)}")) for one in phrases]
+            continue
+        asked += [(one, SecretPlace(f"env:{users[name][1]}", before=True)) for one in phrases]
+        if draw(st.booleans()):
+            asked.append((f"{user}.present", None))
+        else:
+            asked += [(one, SecretPlace(f"env:{draw(_PHRASE)}")) for one in phrases]
+            asked.append((f"{user}.auth_protocol", Text(draw(_PROTOCOL))))
+    for host in draw(st.lists(st.sampled_from(HOSTS), unique=True)):
+        place = f'ilo.snmp_destination["{host}"]'
+        if host not in places:
+            asked += [(f"{place}.present", Boolean(value=True)), (f"{place}.protocol", Text("SNMPv1Trap")),
+                      (f"{place}.community", SecretPlace(f"env:{draw(_PHRASE)}"))]  # fmt: skip
+            continue
+        old: tuple[str, Wished] = (f"{place}.community", SecretPlace(f"env:{places[host]}", before=True))
+        new: tuple[str, Wished] = (f"{place}.community", SecretPlace(f"env:{draw(_PHRASE)}"))
+        moved: tuple[str, Wished] = (f"{place}.address", Text(f"new-{host}"))
+        asked += draw(st.sampled_from([[old, (f"{place}.present", None)], [old, new], [old, new, moved], [moved]]))
+    return users, places, asked
+
+
+def test_apply_then_rollback_is_identity_for_all_that_holds_a_secret(tmp_path: Path) -> None:
+    changed: list[bool] = []
+    with site(tmp_path) as place:
+        place.secrets = _PHRASES
+
+        @given(secret_cases())
+        @settings(max_examples=40, suppress_health_check=[HealthCheck.differing_executors])
+        def holds(case: tuple[dict[str, tuple[str, str]], dict[str, str], Asked]) -> None:
+            users, places, asked = case
+            _with_secrets(place, users, places)
+            before = place.state()
+            made = place.proposal(*asked)
+            assert made.refusals == ()
+            assert not [one for one in made.steps if isinstance(one.undo, NoUndo)]
+            place.steps = made.steps
+            place.afresh()
+            place.run("forward")
+            changed.append(place.state() != before)
+            place.run("back")
+            assert place.state() == before
+
+        holds()
+    assert sum(changed) > 10
+
+
+def _with_secrets(place: Site, users: dict[str, tuple[str, str]], places: dict[str, str]) -> None:
+    state = place.ilo.state
+    for uri in [one for one in state.uris() if one.startswith((f"{DESTINATIONS}/", f"{SNMP}/SNMPUsers/"))]:
+        state.remove(uri)
+    for name, (protocol, variable) in users.items():
+        phrase = _PHRASES[variable]
+        said: Any = {"SecurityName": name, "AuthProtocol": protocol, "AuthPassphrase": phrase,
+                     "PrivacyProtocol": "AES", "PrivacyPassphrase": phrase}  # fmt: skip
+        assert state.create(f"{SNMP}/SNMPUsers", said).status == 201
+    for host, variable in places.items():
+        told: Any = {"AlertDestination": host, "SNMPAlertProtocol": "SNMPv1Trap", "TrapCommunity": _PHRASES[variable]}
+        assert state.create(DESTINATIONS, told).status == 201

@@ -99,5 +99,5 @@ def refuse_without_secrets(plan: Plan, direction: Direction, environment: Mappin
         raise RefusedError(
             " ".join(dict.fromkeys(error.what for error in refusals)),
             untouched="Nothing was changed.",
-            next_step=refusals[0].next_step,
+            next_step=" ".join(dict.fromkeys(error.next_step for error in refusals if error.next_step)) or None,
         )

@@ -49,7 +49,7 @@ def fit_destination(address: Address, protocol: Value | None, has: frozenset[str
             named = msgspec.structs.replace(address, attribute="community")
             raise RefusedWish(
                 f"{address}: an SNMP v1 trap carries a community, which stands in no plan. Say where it comes from: "
-                f"--set '{named}=env:NAME'. Or ask for SNMPv3Trap or SNMPv3Inform."
+                f"--set 'TARGET:{named}=env:NAME'. Or ask for SNMPv3Trap or SNMPv3Inform."
             )
     elif protocol not in (Text("SNMPv3Trap"), Text("SNMPv3Inform")):
         said = show(protocol) if protocol else "none"

@@ -47,7 +47,7 @@ def placed(wish: Wish, where: Member) -> SecretFrom:
     address = wish.address.on("")
     if wish.secret is None:
         raise RefusedWish(
-            f"{address}: a secret stands in no plan; say where it comes from: --set '{address}=env:NAME'."
+            f"{address}: a secret stands in no plan; say where it comes from: --set 'TARGET:{address}=env:NAME'."
         )
     return _fit(address, wish.secret, where)
 
@@ -85,7 +85,7 @@ def back(
     if not missing:
         return tuple(found), ""
     names = " and ".join(one.attribute for one in missing)
-    said = " ".join(f"--secret-before '{one}=env:NAME'" for one in missing)
+    said = " ".join(f"--secret-before 'TARGET:{one}=env:NAME'" for one in missing)
     return (), (
         f"its {names} {'is a secret that stands' if len(missing) == 1 else 'are secrets that stand'} in no plan, so it "
         f"could not be {becomes} as it was; with  {said}  it could"

@@ -107,7 +107,7 @@ def test_an_ilo_s_user_goes_and_comes_again_by_the_secrets_named_for_that() -> N
     for left in range(3):
         (step,) = proposed(said(f"{OLD}.present", None), *(named[:left] + named[left + 1 :])).steps
         assert isinstance(step.undo, NoUndo)
-        assert f"--secret-before '{named[left].address}=env:NAME'" in step.undo.reason
+        assert f"--secret-before 'TARGET:{named[left].address}=env:NAME'" in step.undo.reason
 
 
 def test_a_secret_of_before_that_the_ilo_shows_to_be_another_is_refused() -> None:
