@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -34,6 +36,7 @@ from tests import servers
 from tests.fakes.fleets import TestFleet
 from tests.fakes.package_worlds import CONF, AptWorld, RpmWorld
 from tests.running import until
+from tests.ssh_server import SshServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(os.geteuid() != 0, reason="packages are root's")]
 
@@ -43,8 +46,8 @@ OLD, NEW = "2.4.1-1", "2.4.2-1"
 class Host:
     """A machine with its packages, the httpd whose tree they bring, and the fleet that knows it."""
 
-    def __init__(self, folder: Path, world: AptWorld | RpmWorld) -> None:
-        self.folder, self.world, self.tree = folder, world, world.tree
+    def __init__(self, folder: Path, world: AptWorld | RpmWorld, far: SshServer | None = None) -> None:
+        self.folder, self.world, self.tree, self.far = folder, world, world.tree, far
         self.port = servers.free_port()
         binary = servers.httpd_binary()
         self.command = f"{binary} -d {self.tree} -f {self.tree}/httpd.conf"
@@ -54,11 +57,14 @@ class Host:
         (self.tree / "httpd.conf").write_text(self.main(OLD) + "# ours\n")
         self.server = servers.RunningHttpd(self.tree, "httpd.conf", folder / "httpd.pid", wait_port=self.port)
         words = ", ".join(self.server.command)
+        where = f"      ssh: {far.name}\n" if far else ""
         hosts = (
-            f"  web1:\n    httpd:\n      tree: {self.tree}\n      main_file: httpd.conf\n      server: [{words}]\n"
+            f"  web1:\n    httpd:\n{where}      tree: {self.tree}\n      main_file: httpd.conf\n"
+            f"      server: [{words}]\n"
             f"      state_dir: {folder}/state\n      environment: {{PATH: '{world.path()}'}}\n"
         )
-        self.fleet = TestFleet(folder / "fleet", hosts).make()
+        more = {"AUDITOR_SSH_CONFIG": str(far.config)} if far else {}
+        self.fleet = TestFleet(folder / "fleet", hosts).make(more)
 
     def main(self, version: str) -> str:
         modules = servers.load_modules("mpm_prefork", "authz_core")
@@ -121,19 +127,41 @@ def only(report: ApplyReport) -> OutcomeOf:
     return found
 
 
-@pytest.fixture(params=[AptWorld, RpmWorld], ids=["apt", "dnf"])
+@pytest.fixture(params=[(AptWorld, False), (RpmWorld, False)], ids=["apt", "dnf"])
 def host(
     request: pytest.FixtureRequest, tmp_path: Path, httpd: Path, ssh_keygen: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Host]:
     monkeypatch.setattr(server, "SETTLE_S", 0.3)
-    world = request.param(tmp_path / "world")
+    kind, over_ssh = request.param
+    world = kind(tmp_path / "world")
     (tmp_path / "world").mkdir()
-    monkeypatch.setitem(local_shell._ENVIRONMENT, "PATH", world.path())
+    if not over_ssh:
+        monkeypatch.setitem(local_shell._ENVIRONMENT, "PATH", world.path())
     if world.kind == "rpm":
         world.wrap("dpkg-query", "false")
-    made = Host(tmp_path, world.make())
-    with made.server:
+    world.make()
+    if not over_ssh:
+        made = Host(tmp_path, world)
+        with made.server:
+            yield made
+        return
+    with SshServer(tmp_path / "far", path=world.path(), packages=True) as far:
+        made = Host(tmp_path, world, far)
+        started = f"{made.command} -k start </dev/null >/dev/null 2>&1"
+        subprocess.run(["ssh", "-F", str(far.config), far.name, started], check=True, timeout=30)
         yield made
+
+
+over_ssh = pytest.mark.parametrize("host", [(AptWorld, True)], ids=["apt over SSH"], indirect=True)
+
+
+def slowly(host: Host) -> Path:
+    """Has the package manager take its time; gives the file that is there once it has begun."""
+    wrapper = host.world.bin / ("dpkg" if host.world.kind == "apt" else "dnf")
+    gate = host.folder / "gate"
+    waits = f'case "$*" in *--unpack*|*"-y install"*) : > {gate}; sleep 2 ;; esac\nexec'
+    wrapper.write_text(wrapper.read_text().replace("exec", waits))
+    return gate
 
 
 def test_packages_go_forward_and_back_with_their_tree_and_the_server(host: Host) -> None:
@@ -162,7 +190,7 @@ def test_packages_go_forward_and_back_with_their_tree_and_the_server(host: Host)
         host.apply(plan)
 
 
-by_apt = pytest.mark.parametrize("host", [AptWorld], ids=["apt"], indirect=True)
+by_apt = pytest.mark.parametrize("host", [(AptWorld, False)], ids=["apt"], indirect=True)
 """Where dnf would show nothing else; its scripts would need a whole system in the root."""
 
 
@@ -272,13 +300,7 @@ def test_a_run_that_is_killed_in_the_midst_is_taken_back_by_the_next(host: Host)
     """The package manager is not killed with it: it is waited for, then the versions of before are brought back."""
     before = host.entries()
     plan = host.approved()
-    slow = "dpkg" if host.world.kind == "apt" else "dnf"
-    wrapper = host.world.bin / slow
-    fast = wrapper.read_text()
-    gate = host.folder / "gate"
-    wrapper.write_text(
-        fast.replace("exec", f'case "$*" in *--unpack*|*"-y install"*) : > {gate}; sleep 2 ;; esac\nexec')
-    )
+    gate = slowly(host)
     driver = (
         "import sys; from auditor.transport import local_shell; from auditor.cli import main; "
         "local_shell._ENVIRONMENT['PATH'] = sys.argv.pop(1); sys.exit(main(sys.argv[1:]))"
@@ -295,3 +317,61 @@ def test_a_run_that_is_killed_in_the_midst_is_taken_back_by_the_next(host: Host)
     after = host.entries()
     assert {name: after[name] for name in before} == before
     assert host.server.alive()
+
+
+@by_apt
+def test_a_package_manager_that_is_killed_in_the_midst_is_mended_and_taken_back(host: Host) -> None:
+    once = host.folder / "once"
+    host.publish("2.4.3-1", script=f"[ -e {once} ] || {{ : > {once}; kill -9 $PPID; }}")
+    before = host.entries()
+    outcome = host.apply(host.approved("2.4.3-1"))
+    assert once.exists()
+    assert outcome.outcome == "taken back", outcome
+    assert host.versions() == {f"{OLD} installed"}
+    after = host.entries()
+    assert {name: after[name] for name in before} == before
+    assert host.server.alive()
+
+
+@over_ssh
+def test_over_ssh_packages_go_forward_and_back(host: Host) -> None:
+    before = host.entries()
+    plan = host.approved()
+    outcome = host.apply(plan)
+    assert outcome.outcome == "applied", outcome
+    assert host.versions() == {f"{NEW} installed"}
+    assert "stopped and started" in " ".join(text for text, _ in outcome.checks)
+    outcome = host.rollback(plan)
+    assert outcome.outcome == "rolled back", outcome
+    assert host.versions() == {f"{OLD} installed"}
+    after = host.entries()
+    assert {name: after[name] for name in before} == before
+
+
+@over_ssh
+def test_a_connection_that_is_lost_meanwhile_changes_nothing_about_it(host: Host) -> None:
+    plan = host.approved()
+    gate = slowly(host)
+
+    async def story() -> ApplyReport:
+        applying = asyncio.ensure_future(apply_plan(host.fleet.desk(), plan))
+        while not gate.exists():
+            assert not applying.done(), applying.result()
+            await asyncio.sleep(0.02)
+        cut(host)
+        return await applying
+
+    outcome = only(asyncio.run(story()))
+    assert outcome.outcome == "applied", outcome
+    assert host.versions() == {f"{NEW} installed"}
+
+
+def cut(host: Host) -> None:
+    """Ends the clients of this test's far side, and nobody else's."""
+    assert host.far is not None
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            with contextlib.suppress(OSError):
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                if words[0].endswith(b"ssh") and str(host.far.config).encode() in words:
+                    os.kill(int(process.name), signal.SIGKILL)
