@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from auditor.model.plan import ApplyReport
 from auditor.plan.outcome import failure_of
 from auditor.services.changes import apply_plan, confirm_plan, show_plan
 from auditor.surfaces.httpd.carry_out import server
+from auditor.transport.ssh.connection import SshConnection
 from tests.fakes.far_sites import FarSite
 from tests.fakes.sites import ROUTE, Site
 from tests.running import until
@@ -174,6 +177,87 @@ def test_a_run_that_is_cut_off_for_good_is_taken_back_by_the_target(
     until(lambda: any((_state(site) / "plans" / plan / "revert").glob("reverted")))
     assert [one.outcome for one in confirm(site, plan).outcomes] == ["taken back"]
     assert kinds(site, plan) == ["taken back"]
+
+
+@dataclass
+class Cut:
+    """The network, lost for good before or after the answer to a request; the known hosts stand for it."""
+
+    far: SshServer
+    verb: str = ""
+    late: bool = False
+    lost: bool = False
+    _known: str = ""
+
+    def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        original, known = SshConnection.run, self.far.known_hosts.read_text()
+
+        async def run(ssh: SshConnection, script: str, arguments: tuple[str, ...] = (), **how: Any) -> bytes:
+            cut = bool(self.verb) and not self.lost and self.verb in (*arguments[:1], *({"-k"} & {*arguments}))
+            if cut and not self.late:
+                await self._lose(ssh)
+            answer = await original(ssh, script, arguments, **how)
+            if cut:
+                await self._lose(ssh)
+                answer = await original(ssh, script, arguments, **how)
+            return answer
+
+        self._known = known
+        monkeypatch.setattr(SshConnection, "run", run)
+
+    async def _lose(self, ssh: SshConnection) -> None:
+        self.lost = True
+        self.far.known_hosts.write_text("")
+        assert ssh._process is not None
+        os.killpg(ssh._process.pid, signal.SIGKILL)
+        await ssh._process.wait()
+
+    def mend(self) -> None:
+        self.far.known_hosts.write_text(self._known)
+        self.verb, self.lost = "", False
+
+
+@pytest.mark.parametrize("site", ["over SSH"], indirect=True)
+def test_a_network_that_is_lost_at_any_point_ends_with_the_files_of_before(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(site, FarSite)
+    before = site.files()
+    cut = Cut(site.far)
+    cut.patch(monkeypatch)
+    points = (("arm", False), ("arm", True), ("replace", True), ("-k", True))
+    for number, (verb, late) in enumerate(points):
+        plan = site.propose(f"{ROUTE}={60 + number}s").id
+        site.approve(plan)
+        cut.verb, cut.late = verb, late
+        (outcome,) = asyncio.run(apply_plan(site.fleet.desk(), plan, confirm_within_s=600)).outcomes
+        assert cut.lost, verb
+        armed = (_state(site) / "plans" / plan / "revert/pending").exists()
+        assert armed == ((verb, late) != ("arm", False)), "it is armed before anything is changed"
+        assert outcome.outcome == ("refused" if verb == "arm" else "incomplete"), (verb, outcome)
+        assert "its host key is not known here" in outcome.text, outcome
+        assert (site.files() != before) == (verb == "-k" or (verb, late) == ("replace", True)), verb
+        cut.mend()
+        if armed and verb != "arm":
+            let_time_pass(site, plan)
+            until((_state(site) / "plans" / plan / "revert/reverted").exists)
+            assert site.files() == before
+        if verb == "arm":
+            (again,) = asyncio.run(apply_plan(site.fleet.desk(), plan, confirm_within_s=600)).outcomes
+            assert again.outcome == "applied", again
+            cut.verb, cut.late = "confirm", late
+            (unheard,) = confirm(site, plan).outcomes
+            assert unheard.outcome == "refused"
+            cut.mend()
+            (heard,) = confirm(site, plan).outcomes
+            assert heard.outcome == "confirmed"
+            assert kinds(site, plan)[-2:] == ["applied", "confirmed"]
+            assert site.rollback(plan).outcomes[0].outcome == "rolled back"
+        else:
+            (told,) = confirm(site, plan).outcomes
+            assert told.outcome == "taken back", told
+            assert kinds(site, plan) == ["incomplete", "taken back"]
+        assert site.files() == before, verb
 
 
 class Ended(BaseException):

@@ -243,10 +243,17 @@ class HttpdTransaction:
         verb = "restart" if self.way == "restart" else "graceful"
         command, environment = self.server.command, await self.server.environment()
         started = StartedBy(command, environment, self._running is not None, verb)
+        if self._armed_unheard():
+            await self.machine.timer.decide("disarm")
         journal.intent("", ARM, seconds=str(seconds))
         how = await self.machine.timer.arm(seconds, self._pairs, started)
         journal.done("", ARM, seconds=str(seconds), how=how)
         return f"taken back by itself in {seconds} s unless it is confirmed: {how}"
+
+    def _armed_unheard(self) -> bool:
+        """Whether an earlier run was refused since nobody heard that it was armed: nothing was changed then."""
+        marks = [mark for _, act, mark, _ in self.options.journal.entries() if act == ARM]
+        return marks[-1:] == ["intent"]
 
     async def _replace(self) -> None:
         sealer, journal = self.options.sealer, self.options.journal
