@@ -151,6 +151,9 @@ class FakeSurvey:
     def holders(self, digests: frozenset[bytes]) -> Mapping[str, bytes]:
         return {}
 
+    def configuration(self, new: Sequence[tuple[LiveFile, LiveFile]], root: str) -> frozenset[str]:
+        return frozenset(live.name for live, _ in new)
+
     async def preflight(
         self, new: Sequence[tuple[LiveFile, LiveFile]], root: str, way: Disruption, running: Running | None
     ) -> tuple[str, ...]:

@@ -46,13 +46,17 @@ class CollectedFiles:
         real = self._resolve(path)
         return None if real is None else self._documents.get(real)
 
+    def place(self, path: str) -> str | None:
+        """Where an absolute path leads by the links of the collection, whatever stands there; None in a loop."""
+        return follow(path, self._link_of, lambda _: True)
+
     # FileSet
 
     def standing(self, path: str) -> Standing:
         """What stands at a path; ``unknown`` outside of what was walked, unless it was looked for."""
         if path in self._plain and path not in self._children:
             return "file"
-        place = follow(path, self._link_of, lambda _: True)
+        place = self.place(path)
         if place is None:
             return "absent"  # a loop of links
         if place in self._children:

@@ -40,6 +40,10 @@ class Survey(Protocol):
         """The files that hold secrets of these digests, with their content as it would be collected."""
         ...
 
+    def configuration(self, new: Pairs, root: str, /) -> frozenset[str]:
+        """The names of those files that the server reads as configuration once they are as planned."""
+        ...
+
     async def preflight(self, new: Pairs, root: str, way: Disruption, running: Running | None, /) -> tuple[str, ...]:
         """Looks at the files' new bytes for what the server's own check skips; gives what it checked, or refuses."""
         ...
@@ -99,7 +103,9 @@ async def composed(changes: Changes, machine: Machine, survey: Survey, sealer: S
     for change, owner in zip(whole, owners, strict=True):
         one = live[name_of(change)]
         ranked.append((rank(change), (one, wanted_of(change, one, owner, secrets, sealer))))
-    return tuple(pair for _, pair in sorted(ranked, key=lambda one: one[0]))
+    pairs = tuple(pair for _, pair in sorted(ranked, key=lambda one: one[0]))
+    read = survey.configuration(pairs, machine.root)
+    return tuple((one, replace(wanted, unread=one.name not in read)) for one, wanted in pairs)
 
 
 def readable(found: LiveFile | RefusedError) -> LiveFile:

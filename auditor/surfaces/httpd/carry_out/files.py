@@ -25,7 +25,8 @@ class LiveFile:
 
     ``links`` are symbolic links of the tree that lead to it, as the plan names them. An ``entry`` is what stands at the
     name itself, links not followed; what is no file is a link, whose text is its content, or nothing. ``xattrs`` None
-    asks for the label that the directory gives, and nothing else; an owner of -1 is whoever makes it.
+    asks for the label that the directory gives, and nothing else; an owner of -1 is whoever makes it. What is
+    ``unread`` is no configuration, so that the server's own check does not have to read it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class LiveFile:
     links: tuple[str, ...] = ()
     kind: Kind = "file"
     entry: bool = False
+    unread: bool = False
 
     def digest(self, sealer: Sealer) -> str:
         """The keyed digest of what stands there, told apart by its kind."""

@@ -37,7 +37,7 @@ NOWHERE: Final = Checked("nowhere", "the server reads absolute paths here: its o
 class Staged:
     """One change beside the tree: where it stands live, and where its new bytes are; of a link its text is enough.
 
-    ``edited`` files stand there already, and have to be read by the server.
+    ``edited`` files stand there already; those that are ``read`` have to be read by the server.
     """
 
     real: Path
@@ -45,6 +45,7 @@ class Staged:
     kind: Kind = "file"
     text: str = ""
     edited: bool = True
+    read: bool = True
 
     @property
     def given(self) -> str:
@@ -61,7 +62,7 @@ class Staged:
 def staged_at(new: Path, live: LiveFile, wanted: LiveFile) -> Staged:
     """A change whose new bytes are at a path."""
     text = os.fsdecode(wanted.content) if wanted.kind == "link" else ""
-    return Staged(live.real, new, wanted.kind, text, edited=not live.entry)
+    return Staged(live.real, new, wanted.kind, text, not live.entry, not live.entry and not wanted.unread)
 
 
 def write_stage(folder: Path, files: Sequence[tuple[LiveFile, LiveFile]], acts: Acts) -> list[Staged]:
@@ -150,7 +151,7 @@ def _believe(verdict: Verdict, read: frozenset[str], staged: Sequence[Staged]) -
         for one in staged:
             text = text.replace(str(one.new), str(one.real))
         raise RefusedError(f"the server refuses the staged tree: {text}", untouched="Nothing was changed.")
-    unread = [str(one.real) for one in staged if one.edited and str(one.real) not in read]
+    unread = [str(one.real) for one in staged if one.read and str(one.real) not in read]
     if read and unread:
         raise RefusedError(
             f"the server does not read {', '.join(unread)}.",
@@ -163,7 +164,7 @@ def _read_staged(read: frozenset[str], staged: Sequence[Staged]) -> bool:
     """Whether the server read every edited file's new bytes, and nothing live that is to be changed."""
     return (
         bool(read)
-        and all(str(one.new) in read for one in staged if one.edited)
+        and all(str(one.new) in read for one in staged if one.read)
         and not any(str(one.real) in read for one in staged if one.kind != "link")
     )
 

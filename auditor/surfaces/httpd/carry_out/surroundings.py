@@ -15,6 +15,7 @@ from typing import Final, Literal, Protocol, cast, get_args
 
 from auditor.surfaces.httpd.carry_out.running import is_own, listening_of
 from auditor.transport.interface import Shell
+from auditor.transport.local_shell import LocalShell
 from auditor.transport.ssh.script import encoded
 
 _LIMIT: Final = 1024 * 1024
@@ -42,8 +43,16 @@ class Surroundings(Protocol):
         """The bytes of a file that is no secret."""
         ...
 
+    async def size(self, path: str) -> int:
+        """How many bytes a file has, which may be a secret."""
+        ...
+
     async def public_key(self, path: str) -> bytes:
         """The public half (DER) of the private key in a file."""
+        ...
+
+    async def ciphers(self, text: str, *, tls13: bool) -> str:
+        """Why OpenSSL takes no cipher of a list (``tls13``: of suites of TLS 1.3); empty where it takes some."""
         ...
 
 
@@ -73,19 +82,36 @@ class Here:
         except OSError as error:
             raise ValueError(f"{path} cannot be read: {error.strerror}") from error
 
+    async def size(self, path: str) -> int:
+        """As the system shows it."""
+        try:
+            return Path(path).stat().st_size
+        except OSError as error:
+            raise ValueError(f"{path} cannot be looked at: {error.strerror}") from error
+
     async def public_key(self, path: str) -> bytes:
         """By the key itself, which stays here."""
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+        return public_half(await self.content(path))
 
-        try:
-            content = await self.content(path)
-            return _der(load_pem_private_key(content, None, unsafe_skip_rsa_key_validation=True).public_key())
-        except TypeError as error:
-            raise ValueError("the key has a passphrase; whether it matches cannot be told before the reload") from error
-        except ValueError as error:
-            if str(error).startswith(path):
-                raise
-            raise ValueError("the key cannot be read: it is no PEM key") from error
+    async def ciphers(self, text: str, *, tls13: bool) -> str:
+        """By this machine's own ``openssl``."""
+        return await There(LocalShell()).ciphers(text, tls13=tls13)
+
+
+def public_half(content: bytes) -> bytes:
+    """The public half (DER) of a private key.
+
+    Errors:
+        ValueError: it has a passphrase, or is no PEM key.
+    """
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        return _der(load_pem_private_key(content, None, unsafe_skip_rsa_key_validation=True).public_key())
+    except TypeError as error:
+        raise ValueError("the key has a passphrase; whether it matches cannot be told before the reload") from error
+    except ValueError as error:
+        raise ValueError("the key cannot be read: it is no PEM key") from error
 
 
 _PORT: Final = r"""
@@ -133,6 +159,17 @@ else
     printf 'no the key cannot be read: it is no PEM key'
 fi
 """
+_SIZE: Final = r"""
+if [ -f "$1" ] && s=$(wc -c <"$1" 2>/dev/null); then printf 'yes %s' "$s"; else printf 'no it cannot be read'; fi
+"""
+_CIPHERS: Final = r"""
+command -v openssl >/dev/null 2>&1 || { printf 'unknown openssl is not there'; exit 0; }
+e=$(openssl ciphers "$@" 2>&1 </dev/null) && { printf 'yes '; exit 0; }
+case $e in
+*[Uu]nknown*ption* | *sage:*) printf 'unknown its openssl does not understand the question' ;;
+*) printf 'no ' ;;
+esac
+"""
 
 
 @dataclass(frozen=True)
@@ -171,6 +208,13 @@ class There:
             raise ValueError(f"{path} cannot be read: {rest.decode('utf-8', 'replace')[:200]}")
         return rest
 
+    async def size(self, path: str) -> int:
+        """As the system over there shows it."""
+        word, _, rest = (await self._said(_SIZE, path)).partition(b" ")
+        if word != b"yes" or not rest.strip().isdigit():
+            raise ValueError(f"{path} cannot be looked at: {rest.decode('utf-8', 'replace')[:200]}")
+        return int(rest)
+
     async def public_key(self, path: str) -> bytes:
         """As ``openssl pkey -pubout`` tells it."""
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -180,8 +224,18 @@ class There:
             raise ValueError(rest.decode("utf-8", "replace")[:300])
         return _der(load_pem_public_key(rest))
 
-    async def _said(self, script: str, path: str) -> bytes:
-        return await self.shell.run(script, (path,), limit=_LIMIT, deadline_s=_WITHIN_S)
+    async def ciphers(self, text: str, *, tls13: bool) -> str:
+        """As ``openssl ciphers`` tells it, with what mod_ssl adds to every list."""
+        words = ("-ciphersuites", text) if tls13 else (f"{text}:!aNULL:!eNULL:!EXP",)
+        word, _, rest = (await self._said(_CIPHERS, *words)).partition(b" ")
+        if word == b"yes":
+            return ""
+        if word == b"no":
+            return "openssl of that machine takes no cipher of it"
+        raise ValueError(rest.decode("utf-8", "replace")[:200] or "openssl does not answer")
+
+    async def _said(self, script: str, *words: str) -> bytes:
+        return await self.shell.run(script, words, limit=_LIMIT, deadline_s=_WITHIN_S)
 
 
 def _standing(path: str) -> Standing:

@@ -13,11 +13,13 @@ from auditor.model.plan import Disruption
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected, Document
 from auditor.model.target import LocalTree, SshTree, Target
+from auditor.surfaces.httpd.carry_out.as_planned import AsPlanned
 from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.preflight import Now, preflight
 from auditor.surfaces.httpd.carry_out.running import Running
 from auditor.surfaces.httpd.carry_out.surroundings import Surroundings
 from auditor.surfaces.httpd.collect import WHOLE_TARGET, collect
+from auditor.surfaces.httpd.collected_files import CollectedFiles
 from auditor.surfaces.httpd.fileset import NOT_READ
 from auditor.surfaces.httpd.locate import MAIN_FILES
 from auditor.surfaces.httpd.resolving import resolve_collected
@@ -47,23 +49,41 @@ class LiveSurvey:
             if any(digest in one.content for digest in digests) and not one.name.startswith("/")
         }
 
+    def configuration(self, new: Sequence[tuple[LiveFile, LiveFile]], root: str) -> frozenset[str]:
+        """The names of the files that are read as configuration in the tree as it will be."""
+        after = self._after(new, root)[0]
+        files = CollectedFiles(after)
+        found = (files.document(files.absolute(name)) for name in resolve_collected(after, self._options).files)
+        read = {one.name for one in found if one is not None}
+        return frozenset(live.name for live, _ in new if _name_of(live.real, root) in read)
+
     async def preflight(
         self, new: Sequence[tuple[LiveFile, LiveFile]], root: str, way: Disruption, running: Running | None
     ) -> tuple[str, ...]:
         """What the server's own check skips, on the tree as it will be; see :mod:`.preflight`."""
+        after, changed = self._after(new, root)
+        machine = AsPlanned.of(self._machine, self._collected, after, changed)
+        ports = frozenset(port for _, port in running.addresses) if running else frozenset()
+        now = Now(way, ports, running is not None, datetime.datetime.now(datetime.UTC))
+        before = resolve_collected(self._collected, self._options)
+        return await preflight(before, resolve_collected(after, self._options), machine, now)
+
+    def _after(self, new: Sequence[tuple[LiveFile, LiveFile]], root: str) -> tuple[Collected, dict[str, LiveFile]]:
+        """The tree as it will be, and what is changed of it by the names of its documents."""
         after = self._collected
+        changed: dict[str, LiveFile] = {}
         for live, wanted in new:
             name = _name_of(live.real, root)
+            changed[name] = wanted
             after = with_document(after, name, _document(name, wanted))
-        options = InterpretOptions(
+        return after, changed
+
+    @property
+    def _options(self) -> InterpretOptions:
+        return InterpretOptions(
             httpd_version=self._tree.httpd_version,
             defines=tuple((name, value) for name, _, value in (one.partition("=") for one in self._tree.defines)),
             environment=self._tree.environment,
-        )
-        ports = frozenset(port for _, port in running.addresses) if running else frozenset()
-        now = Now(way, ports, running is not None, datetime.datetime.now(datetime.UTC))
-        return await preflight(
-            resolve_collected(self._collected, options), resolve_collected(after, options), self._machine, now
         )
 
 

@@ -152,7 +152,10 @@ class HttpdTransaction:
         except ApplyError as error:
             raise RefusedError(error.what, where=error.where, untouched="Nothing was changed.") from error
         back = zip(live, manifest.files, contents, strict=True)
-        return tuple((one, kept.as_before(content, one)) for one, kept, content in reversed(list(back)))
+        # Whether the server reads them was seen before they were changed; what it reads now may not parse.
+        return tuple(
+            (one, replace(kept.as_before(content, one), unread=True)) for one, kept, content in reversed(list(back))
+        )
 
     async def _live(self, manifest: Manifest) -> list[LiveFile | RefusedError]:
         """The live files that a backup is of."""
