@@ -150,3 +150,34 @@ def test_a_baseline_s_removal_can_be_taken_back_where_the_fleet_holds_the_secret
     assert not world.ilo.state.has(f"{USERS}/1")
     world.run("rollback", plan)
     assert list(world.ilo.state.kept(f"{USERS}/1").values()) == list(PHRASES.values())
+
+
+def test_what_somebody_removed_comes_back_as_it_was_by_the_secrets_that_the_fleet_holds(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = world.ilo.state
+    user = {"SecurityName": "noc", "AuthProtocol": "SHA", "AuthPassphrase": PHRASES["NOC_AUTH"],
+            "PrivacyProtocol": "AES", "PrivacyPassphrase": PHRASES["NOC_PRIVACY"]}  # fmt: skip
+    place = {"AlertDestination": "10.9.0.4", "SNMPAlertProtocol": "SNMPv1Trap", "TrapCommunity": "PLANTED-word"}
+    assert state.create(USERS, dict(user)).status == state.create(DESTINATIONS, dict(place)).status == 201
+    world.agree("format: auditor.baseline/v1\nname: none\ngroups: [none]\nresources:\n"
+                "  - kind: ilo.snmp\n    values: {alerts_enabled: true}\n")  # fmt: skip
+    file = world.fleet.root / "auditor.yaml"
+    file.write_text(f"{file.read_text()}  snmp_communities: {{10.9.0.4: TRAP_WORD}}\n")
+    world.run("snapshot")
+    state.remove(f"{USERS}/1")
+    state.remove(f"{DESTINATIONS}/1")
+
+    asked = ("plan", "--to", "agreed", "web1/ilo", "--reason", "why", "--author", "ops1",
+             "--key", str(world.fleet.key("ops1")))  # fmt: skip
+    monkeypatch.setenv("TRAP_WORD", "PLANTED-other")
+    assert "TRAP_WORD holds another secret than" in world.run(*asked, code=4)
+    monkeypatch.delenv("TRAP_WORD")
+    plan = world.run(*asked).split()[1]
+    world.run("approve", plan, "--key", str(world.fleet.key("lead1")))
+    monkeypatch.setenv("TRAP_WORD", "PLANTED-other")
+    assert "TRAP_WORD holds another secret than" in world.run("apply", plan, code=4)
+    monkeypatch.setenv("TRAP_WORD", "PLANTED-word")
+    world.run("apply", plan)
+    assert state.get(f"{DESTINATIONS}/1")["TrapCommunity"] == "PLANTED-word"
+    assert list(state.kept(f"{USERS}/1").values()) == list(PHRASES.values())

@@ -266,7 +266,7 @@ async def _by_rule(desk: Desk, way: RuleWay, judged_by: Judged) -> _Made:
 def _agreed(
     desk: Desk, seen: Observed, wishes: tuple[Wish, ...], refusals: tuple[str, ...]
 ) -> tuple[Observed, Proposal]:
-    """What is proposed for wishes that baselines or rules lead to, and what they lead to and no plan can do."""
+    """What is proposed for wishes that baselines, rules or a state lead to, and what of that no plan can do."""
     placed = at_hand(with_places(wishes, desk.fleet.alerts), desk.environment, desk.sealer)
     made = _proposed(desk, seen, placed) if wishes else Proposal(seen.target.name, (), ())
     return seen, msgspec.structs.replace(made, refusals=(*made.refusals, *refusals))
@@ -317,8 +317,7 @@ async def _as_it_was(desk: Desk, way: ToWay) -> _Made:
             continue
         kinds = surface(target.surface).kinds
         wishes, refusals = restore_values(then.interpretation, seen.interpretation, kinds)
-        made = _proposed(desk, seen, wishes) if wishes else Proposal(target.name, (), ())
-        proposals.append((seen, msgspec.structs.replace(made, refusals=(*made.refusals, *refusals))))
+        proposals.append(_agreed(desk, seen, wishes, refusals))
     return _Made(Origin("to", way.words(revision, way.targets or of_plan)), tuple(proposals))
 
 

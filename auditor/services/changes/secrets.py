@@ -10,7 +10,7 @@ from auditor.errors import RefusedError
 from auditor.model.plan import Direction, Plan, RedfishCreate, RedfishPatch, SecretFrom, SecretPlace, Wish
 from auditor.model.resource import PRESENT, Address
 from auditor.model.secret import Sealer
-from auditor.model.value import Boolean, Secret, Text
+from auditor.model.value import Boolean, Secret, Text, Value
 from auditor.services.alert_settings import COMMUNITY, AlertSettings, SnmpVariables
 from auditor.services.changes.wishes import FILLED_IN
 from auditor.transport.secret_places import is_missing, read_secret, reveal
@@ -32,17 +32,25 @@ def _with_digest(wish: Wish, environment: Mapping[str, str], sealer: Sealer) -> 
         return wish
     found = read_secret(wish.secret.place, environment)
     digest = sealer.seal(found.encode())
+    if wish.secret.digest not in ("", digest):
+        raise RefusedError(
+            f"{wish.secret.place} holds another secret than {wish.address} was.",
+            untouched="No plan was written.",
+            next_step="Put that one there, or ask for what you want with --set.",
+        )
     known = msgspec.structs.replace(wish.secret, digest=digest, length=len(found))
     return msgspec.structs.replace(wish, value=Secret(digest), secret=known)
 
 
 def with_places(wishes: Sequence[Wish], settings: AlertSettings) -> tuple[Wish, ...]:
-    """The wishes of baselines with where the secrets come from that they need: as ``auditor.yaml`` says it.
+    """The wishes of a baseline or state with where the secrets come from that they need: as ``auditor.yaml`` says it.
 
-    That is for users and v1 destinations that are made, for a user's protocol, whose key is made anew from the pass
-    phrase that it has, and for the way back of those that go and of which it says something.
+    That is for a community of which the state holds the digest, for users and v1 destinations that are made, for a
+    user's protocol, whose key is made anew from the pass phrase that it has, and for the way back of those that go and
+    of which it says something.
     """
     groups: dict[Address, list[Wish]] = {}
+    wishes = [_again(wish, settings) for wish in wishes]
     for wish in wishes:
         groups.setdefault(msgspec.structs.replace(wish.address, attribute=""), []).append(wish)
     found = list(wishes)
@@ -59,9 +67,21 @@ def with_places(wishes: Sequence[Wish], settings: AlertSettings) -> tuple[Wish, 
                     found += _placed(address, f"{key}_passphrase", name, before=not made)
         if address.kind == "ilo.snmp_destination" and goes and address.name in settings.communities:
             found += _placed(address, "community", settings.communities[address.name], before=True, now=False)
-        if address.kind == "ilo.snmp_destination" and wanted.get("protocol") == Text("SNMPv1Trap"):
+        if address.kind == "ilo.snmp_destination" and "community" not in wanted and _is_v1(wanted):
             found += _placed(address, "community", settings.communities.get(address.name, COMMUNITY), before=False)
     return tuple(found)
+
+
+def _is_v1(wanted: Mapping[str, Value | None]) -> bool:
+    return wanted.get("protocol") == Text("SNMPv1Trap")
+
+
+def _again(wish: Wish, settings: AlertSettings) -> Wish:
+    """A community that was, with where it comes from: it must be that one."""
+    variable = settings.communities.get(wish.address.name)
+    if not variable or wish.address.attribute != "community" or not isinstance(wish.value, Secret) or wish.secret:
+        return wish
+    return msgspec.structs.replace(wish, secret=SecretPlace(f"env:{variable}", wish.value.digest))
 
 
 def _placed(address: Address, attribute: str, variable: str, *, before: bool, now: bool = True) -> tuple[Wish, ...]:
