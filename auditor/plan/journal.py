@@ -97,6 +97,12 @@ class Run:
         return until.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     @property
+    def given_up(self) -> bool:
+        """Whether it was not to wait for its confirmation any more, since it was to be rolled back."""
+        how = [dict(entry.detail).get("how", "") for entry in self.entries if entry.act == CONFIRM]
+        return self.outcome == "applied" and how[-1:] == ["rolled back"]
+
+    @property
     def recorded(self) -> bool:
         """Whether its outcome was recorded in the store."""
         return any(entry.act == RECORDED for entry in self.entries)

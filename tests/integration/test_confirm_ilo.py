@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from auditor.errors import RefusedError
+from auditor.errors import IncompleteError, RefusedError
 from auditor.plan.held import HeldDeadline, holder_lives
 from auditor.plan.journal import FileJournal, journal_path, read_entries, runs_of
 from auditor.plan.outcome import failure_of
@@ -138,6 +138,31 @@ def test_rolling_back_what_waits_ends_the_waiting(site: HeldIlo) -> None:
     assert site.kinds(plan) == ["applied", "rolled back"]
 
 
+def test_a_rollback_that_is_killed_before_it_begins_is_not_forgotten(
+    unheld: HeldIlo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, plan = unheld.location, unheld.plan(LOCATION)
+    unheld.apply(plan)
+    begin = FileJournal.begin
+
+    def ended(journal: FileJournal) -> None:
+        if journal.direction == "back":
+            raise Ended
+        begin(journal)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileJournal, "begin", ended)
+        with pytest.raises(Ended):
+            rolled_back(unheld, plan)
+    assert unheld.held(plan).state == "disarmed"
+    other = unheld.plan('web1/ilo:ilo.snmp["1"].contact=ops')
+    with pytest.raises(RefusedError, match=f"plan {plan[:8]} on web1/ilo was to be rolled back"):
+        unheld.apply(other, 0)
+    assert rolled_back(unheld, plan) == ["rolled back"]
+    assert unheld.location == before
+    assert outcomes(unheld.apply(other, 0)) == ["applied"]
+
+
 def test_of_two_who_confirm_at_once_one_does(unheld: HeldIlo) -> None:
     plan = unheld.plan(LOCATION)
     unheld.apply(plan)
@@ -188,6 +213,8 @@ def test_somebody_elses_change_since_is_left_and_needs_a_person(unheld: HeldIlo)
     assert failure is not None
     assert failure.exit_code == 6
     assert unheld.kinds(plan) == ["applied", "incomplete"]
+    with pytest.raises(IncompleteError, match="cannot be taken back"):
+        unheld.apply(unheld.plan(LOCATION), 0)
 
 
 def _killed_at(site: HeldIlo, plan: str, point: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -131,10 +132,15 @@ class PlanRun:
             if runs and runs[-1].awaits:
                 settled = await self._settle(asked, plan_id, target, runs[-1])
                 self._refuse_waiting(settled, plan_id, runs[-1], concerned)
+                if settled.outcome == "incomplete" and target in concerned and self._carries_out:
+                    raise _cannot_be_taken_back(plan_id, settled, path)
                 if plan_id == asked.id and (self.confirming or settled.outcome != "applied"):
                     recovered.append(settled)
                 continue
             if not runs or not runs[-1].unfinished:
+                if runs and runs[-1].given_up:
+                    self._refuse_given_up(plan_id, target, concerned)
+                    continue
                 await self._reconcile(plan_id, target, runs)
                 continue
             stored = asked if plan_id == asked.id else self._plan_of(plan_id, target)
@@ -149,12 +155,7 @@ class PlanRun:
             if outcome is None:
                 continue
             if outcome.outcome == "incomplete":
-                error = IncompleteError(
-                    f"an earlier run of plan {plan_id[:8]} on {target} was ended and cannot be taken back: "
-                    f"{outcome.text}.",
-                    untouched="Nothing else was changed.",
-                    next_step=f"Put {target} right by hand, then run this again. The journal: {path}",
-                )
+                error = _cannot_be_taken_back(plan_id, outcome, path)
                 if target in concerned and self.direction == "forward":
                     raise error
                 if target in concerned:
@@ -204,6 +205,21 @@ class PlanRun:
                 untouched="Nothing was changed.",
                 next_step=f"Confirm it:  auditor confirm {plan_id[:8]}      Or:  auditor rollback {plan_id[:8]}",
             )
+
+    @property
+    def _carries_out(self) -> bool:
+        """Whether the plan is to be carried out, rather than confirmed or taken back."""
+        return self.direction == "forward" and not self.confirming
+
+    def _refuse_given_up(self, plan_id: str, target: str, concerned: set[str]) -> None:
+        """A rollback that was ended before it began is not forgotten: nobody confirmed what it was to take back."""
+        why = f"plan {plan_id[:8]} on {target} was to be rolled back, and that was ended before it began."
+        if target not in concerned or not self._carries_out:
+            self.desk.observe(why)
+            return
+        raise RefusedError(
+            why, untouched="Nothing was changed.", next_step=f"Roll it back:  auditor rollback {plan_id[:8]}"
+        )
 
     def _plan_of(self, plan_id: str, target: str) -> StoredPlan:
         try:
@@ -402,6 +418,14 @@ class PlanRun:
                 next_step="The next apply or rollback records it; the journals hold it until then.",
             )
         return report
+
+
+def _cannot_be_taken_back(plan_id: str, outcome: OutcomeOf, journal: Path) -> IncompleteError:
+    return IncompleteError(
+        f"an earlier run of plan {plan_id[:8]} on {outcome.target} was ended and cannot be taken back: {outcome.text}.",
+        untouched="Nothing else was changed.",
+        next_step=f"Put {outcome.target} right by hand, then run this again. The journal: {journal}",
+    )
 
 
 def _standing(outcomes: Mapping[str, Sequence[str]]) -> bool:
