@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from auditor.errors import StoreError
-from auditor.store.failures import failure
+from auditor.store.failures import cannot_write, failure
 
 NOBODY: Final = "0" * 40
 """The id of no commit."""
@@ -23,6 +24,20 @@ def end_process(process: Any) -> None:
         with contextlib.suppress(OSError, ValueError):
             stream.close()
     process.proc.wait()  # its own wait() reads the pipes first
+
+
+def sync_folders(folder: Path) -> None:
+    """Returns once all names in a folder and the folders below it are on disk: git syncs what it writes, no names.
+
+    Errors:
+        OSError: the system cannot.
+    """
+    for path, _, _ in os.walk(folder):
+        file = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
 
 
 class Importer:
@@ -86,6 +101,10 @@ class Importer:
         del out
         if self._process.returncode != 0:
             raise failure(self._store, "fast-import", error)
+        try:
+            sync_folders(self._store / "objects")
+        except OSError as failed:
+            raise cannot_write(self._store, failed) from failed
 
     def abort(self) -> None:
         """Ends the import at once; what it wrote is swept away later."""

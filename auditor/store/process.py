@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from auditor.errors import StoreError
 from auditor.store.failures import cannot_write, failure
-from auditor.store.importer import NOBODY, Importer, end_process
+from auditor.store.importer import NOBODY, Importer, end_process, sync_folders
 from auditor.store.objects import Entry, parse_tree
 
 OLDEST_GIT: Final = (2, 20)
@@ -69,7 +69,7 @@ def git_version() -> tuple[int, ...]:
 def durable() -> tuple[str, ...]:
     """Settings with which a power cut loses nothing that was reported as written.
 
-    git below 2.36 cannot flush references; :meth:`Repository.move` does it for it.
+    git below 2.36 cannot flush references, and none flushes names; :meth:`Repository.move` does it for it.
     """
     return ("core.fsync=all",) if git_version() >= (2, 36) else ("core.fsyncObjectFiles=true",)
 
@@ -278,18 +278,25 @@ class Repository:
         """
         script = "".join(f"update {name} {new} {old}\n" for name, new, old in moves)
         self.run("update_ref", "--stdin", "-m", "auditor", "--create-reflog", input=script.encode("ascii"))
-        if git_version() < (2, 36):
-            self._flush(name for name, _, _ in moves)
+        try:
+            self._flush([name for name, _, _ in moves])
+        except OSError as error:
+            raise StoreError(
+                f"the store {self.path} was written to, and whether that is on disk is not certain: {error.strerror}",
+                next_step="Look at the disk, then run the same command again.",
+            ) from error
 
-    def _flush(self, names: Iterator[str] | Any) -> None:
-        for name in names:
-            for path in (self.path / name, (self.path / name).parent):
-                with contextlib.suppress(OSError):
-                    file = os.open(path, os.O_RDONLY)
-                    try:
-                        os.fsync(file)
-                    finally:
-                        os.close(file)
+    def _flush(self, names: Sequence[str]) -> None:
+        """What git below 2.36 leaves to the system, and every git of the names."""
+        if git_version() < (2, 36):
+            for name in names:
+                file = os.open(self.path / name, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fsync(file)
+                finally:
+                    os.close(file)
+        for folder in ("refs", "logs"):
+            sync_folders(self.path / folder)
 
     # Processes
 

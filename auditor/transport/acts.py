@@ -64,11 +64,19 @@ class Acts:
     def sync_directory(self, path: Path) -> None:
         """Returns once the directory's entries are on disk."""
         self.reached("sync directory", str(path))
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync_directory(path)
+
+    def sync_names(self, path: Path) -> None:
+        """Returns once the names of a directory and of all above it are on disk, whoever made them, and whenever.
+
+        Those above that may not be read are not this user's to make.
+        """
+        for folder in path.parents[:2]:
+            self.sync_directory(folder)
+        self.reached("sync directory", str(path.parents[2]))
+        for folder in path.parents[2:]:
+            with contextlib.suppress(PermissionError):
+                _sync_directory(folder)
 
     def chown(self, descriptor: int, uid: int, gid: int, path: Path) -> None:
         """Sets the owner."""
@@ -141,6 +149,14 @@ class Acts:
         finally:
             os.close(descriptor)
         self.replace(temporary, path)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_xattrs(descriptor: int) -> dict[str, bytes]:

@@ -127,6 +127,12 @@ class PowerCutAt(KilledAt):
         super().sync_directory(path)
         self._list(path)
 
+    def sync_names(self, path: Path) -> None:
+        super().sync_names(path)
+        for folder in path.parents:
+            if folder.is_relative_to(self.root):
+                self._list(folder)
+
     def _node(self, path: Path) -> _Node:
         status = path.lstat()
         node = self._nodes.get(status.st_ino)

@@ -177,6 +177,7 @@ def probe(file: LiveFile, wanted: LiveFile, plan_id: str, acts: Acts) -> None:
         finally:
             os.close(descriptor)
             acts.unlink(temporary)
+        acts.sync_directory(temporary.parent)  # a power cut must not bring the name back
     except OSError as error:
         raise _refused(file.name, f"it cannot be replaced: {error.strerror}") from error
 

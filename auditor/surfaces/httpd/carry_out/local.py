@@ -105,6 +105,12 @@ class LocalMachine:
             await asyncio.sleep(0.2)
         self._locked = True
         backup.own_directory(self.folder, self.acts)
+        try:
+            self.acts.sync_names(self.folder)  # a run that was ended may have made them
+        except OSError as error:
+            raise RefusedError(
+                f"backups cannot be kept: {error.strerror}.", where=str(self.folder), untouched="Nothing was changed."
+            ) from error
 
     async def read(
         self, names: Mapping[str, tuple[str, ...]], *, kept: bool = False, entries: frozenset[str] = frozenset()
@@ -193,6 +199,7 @@ class LocalMachine:
                 temporary = files.temporary_for(real, self.options.plan_id)
                 if temporary.is_file() or temporary.is_symlink():
                     self.acts.unlink(temporary)
+                    self.acts.sync_directory(real.parent)
 
     async def release(self) -> None:
         """Gives the lock back."""

@@ -92,6 +92,7 @@ case $when in
 *) sleep "$when" ;;
 esac
 [ -e "$here/reverting" ] || mv -T -- "$here/pending" "$here/reverting" 2>/dev/null || exit 0
+sync "$here" 2>/dev/null # else a confirmation could win after a power cut, with half of the files put back
 [ "$when" = now ] || [ "$when" = boot ] || locked
 tries=0
 until files; do

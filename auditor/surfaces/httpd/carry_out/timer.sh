@@ -89,7 +89,10 @@ at_boot() {
     case $here in *[!A-Za-z0-9/._@+-]*) return 1 ;; esac
     try put "$boot" "[Unit]\\nDescription=Take back an unconfirmed change of httpd\\nConditionPathExists=|$here/pending\\nConditionPathExists=|$here/reverting\\nRequiresMountsFor=$here\\nBefore=httpd.service apache2.service\\n\\n[Service]\\nType=oneshot\\nExecStart=/bin/sh $here/revert.sh $here boot\\n\\n[Install]\\nWantedBy=multi-user.target\\n" || return 1
     chmod 644 "$boot"
-    try sync "$boot" /etc/systemd/system && try systemctl daemon-reload && try systemctl enable "$unit-boot.service"
+    try sync "$boot" /etc/systemd/system && try systemctl daemon-reload && try systemctl enable "$unit-boot.service" ||
+        return 1
+    sync /etc/systemd/system/multi-user.target.wants 2>/dev/null
+    return 0
 }
 
 by_itself() { # SECONDS: a process of its own session, that no end of a connection ends

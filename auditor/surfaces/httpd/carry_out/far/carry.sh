@@ -103,7 +103,7 @@ makeable() { # whether the entry $p can become what is wanted: tried beside it
         }
         case $new in - | l*) ;; *) owned "$t" || e="it cannot be given its owner: $e" ;; esac
         case $new in - | l*) ;; *) [ "$(stat -c %u:%g -- "$t")" = "$uid:$gid" ] || { rm -f -- "$t"; return 1; } ;; esac
-        try rm -f -- "$t"
+        try rm -f -- "$t" && try sync "$d"
         ;;
     *)
         m=$mode u=$uid g=$gid
@@ -193,7 +193,7 @@ replaceable() {
         rm -f -- "$t"
         return 1
     }
-    try rm -f -- "$t"
+    try rm -f -- "$t" && try sync "$d"
 }
 
 case $verb in
@@ -223,8 +223,15 @@ open) # NAME TREE: the state folder, where none is named one for this target; th
         *) result "no backups hold secrets, and others may look into $one: make it yours alone (chmod 700)" ;;
         esac
     done
-    sync "$here" "$state/plans" "$state" 2>/dev/null
-    printf 'open\0%s\0%s\0%s\0end\0' "$state" "$r" "$me"
+    try sync "$here" "$state/plans" "$state" || result "no backups cannot be kept in $here: $e"
+    w=${state%/*}
+    set -- "$r"
+    while [ -n "$w" ]; do # the names of the folders above, where they were made just now; not all may be read
+        set -- "$@" "$w"
+        w=${w%/*}
+    done
+    sync "$@" / 2>/dev/null
+    printf 'open\0%s\0%s\0%s\0end\0' "$state" "$1" "$me"
     ;;
 
 read) # ROOT MOST: each file that is named, and where the links that are named lead
@@ -503,7 +510,9 @@ clear) # ROOT: what was staged, and new bytes that never took the place of the f
         *) continue ;;
         esac
         place "$r"
-        if [ -f "$t" ] && [ ! -L "$t" ] || { [ "$key" = entry ] && [ -L "$t" ]; }; then rm -f -- "$t"; fi
+        if [ -f "$t" ] && [ ! -L "$t" ] || { [ "$key" = entry ] && [ -L "$t" ]; }; then
+            rm -f -- "$t" && sync "$d" 2>/dev/null
+        fi
     done
     result "clear"
     ;;
