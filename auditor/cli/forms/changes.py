@@ -331,6 +331,8 @@ def _change(step: Step, words: Words) -> Iterable[str]:
         case LinkChange():
             yield from (f"      - → {one_line(text)}" for text in (change.before,) if text is not None)
             yield from (f"      + → {one_line(text)}" for text in (change.after,) if text is not None)
+        case PackageVersions():
+            yield paragraph(words("plan.packages"), 6)
         case RedfishPatch():
             yield from (f"      {one_line(pointer)} = {one_line(value)}" for pointer, value in change.members)
             yield from _secrets(change, words, "")

@@ -117,6 +117,15 @@ class PackageManager:
         if failed or not lines or lines[-1] != "end":
             raise ApplyError(f"of the tree {', '.join(failed[:5]) or 'not all'} could not be put back.")
 
+    async def set_aside(self, direction: Direction, names: Sequence[str]) -> str:
+        """Moves entries out of the tree, into the plan's folder, which it gives. Errors: ApplyError: one is left."""
+        given = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
+        lines = (await self._text("aside", self._of(direction), self.root, given=given)).splitlines()
+        failed = [line[3:] for line in lines if line.startswith("no ")]
+        if failed or not lines or lines[-1] != "end":
+            raise ApplyError(f"of the tree {', '.join(failed[:5]) or 'not all'} could not be set aside.")
+        return f"{self._of(direction)}/aside"
+
     def _of(self, direction: Direction) -> str:
         return f"{self.folder}/packages/{direction}"
 

@@ -43,6 +43,8 @@ class PackageTransaction:
     machine: Machine
     _running: Running | None = None
     _tool: str = ""
+    _marked: bool = False
+    _later: frozenset[str] = frozenset()
 
     async def prepare(self) -> tuple[str, ...]:
         """Looks at versions, offers, a trial of the transaction, the server; keeps the tree. Nothing is changed."""
@@ -180,6 +182,7 @@ class PackageTransaction:
         since = await manager.since()
         if since is None:
             raise self._refused("how the packages had left the tree was not remembered", None)
+        self._marked, self._later = True, frozenset(since.new)
         if names := (*since.changed, *since.gone):
             raise self._refused(
                 f"{_listed(names)} changed since the packages did; rolling back would overwrite that",
@@ -234,7 +237,7 @@ class PackageTransaction:
         return [f"{tool}: {_versions(todo)}"]
 
     async def _tree_back(self, manager: PackageManager, found: Direction) -> list[str]:
-        """The tree as a direction found it; what came new since is left, and told."""
+        """The tree as a direction found it. What came new is taken out of it where it came with the packages."""
         changes = await manager.changes(found)
         if changes is None:
             raise ApplyError("the tree as it was before is not there any more.", where=manager.folder)
@@ -247,7 +250,16 @@ class PackageTransaction:
                 raise ApplyError("the tree is not as it was before.", where=manager.folder)
             self.options.journal.done("", TREE)
         said = [f"put back as before: {_listed(names)}"] if names else ["the tree is as before"]
-        return said + ([Caveat(f"left beside, from the packages: {_listed(changes.new)}")] if changes.new else [])
+        # What came with the packages goes; of what somebody else put there meanwhile nothing is known but its name.
+        ours = [one for one in changes.new if (self._marked or one.endswith(LEFTOVERS)) and one not in self._later]
+        if ours:
+            folder = await manager.set_aside(found, ours)
+            said.append(f"taken out of the tree, since it came with the packages: {_listed(ours)} (kept in {folder})")
+        others = [one for one in changes.new if one not in ours]
+        if not others:
+            return said
+        told = f"not there before, and left: {_listed(others)}"
+        return [*said, told if set(others) <= self._later else Caveat(told)]
 
     async def _serve(self, before: Running | None, *, anew: bool = True) -> str:
         """The server with what is installed now. Who did not run is not started."""
@@ -266,14 +278,14 @@ class PackageTransaction:
             await server.stop(now)
             journal.done("", STOP)
             now = None
-        how = "started anew by the packages' own scripts"
+        how = "by the packages' own scripts"
         if now is None:
             journal.intent("", START, pid_file=await server.pid_file())
             self.machine.reached(START)
             await server.start(before.unit)
-            how = "stopped and started"
+            how = "stopped"
         proof = await server.prove(before, anew=True)
-        if how == "stopped and started":
+        if how == "stopped":
             journal.done("", START, proof=proof)
         return f"{how}; {proof}"
 

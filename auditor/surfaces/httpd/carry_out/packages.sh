@@ -176,7 +176,17 @@ put_back() { # FOLDER TREE, names on standard input: each as it was kept, in one
     echo end
 }
 
+put_aside() { # FOLDER TREE, names on standard input: out of the tree, and kept
+    while IFS= read -r name; do
+        to=$1/aside/$name
+        if mkdir -p "${to%/*}" && mv -fT "$2/$name" "$to"; then echo "aside $name"; else echo "no $name"; fi
+    done
+    sync
+    echo end
+}
+
 case $verb in
+aside) put_aside "$@" ;;
 look) look "$@" ;;
 try) try "$@" ;;
 start) start "$@" ;;
