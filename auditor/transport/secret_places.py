@@ -5,6 +5,7 @@ No error holds a secret, nor a part or the length of one.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Mapping
@@ -65,9 +66,7 @@ def _content(path: str) -> str:
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise _refused(
-            f"file:{path} cannot be read ({error.strerror}), and the plan takes a secret from it", ""
-        ) from error
+        raise _unreadable(path, error) from error
     try:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
@@ -79,9 +78,7 @@ def _content(path: str) -> str:
             raise _refused(f"file:{path} belongs to another user: not used", "")
         content = os.read(file, _LIMIT + 1)
     except OSError as error:
-        raise _refused(
-            f"file:{path} cannot be read ({error.strerror}), and the plan takes a secret from it", ""
-        ) from error
+        raise _unreadable(path, error) from error
     finally:
         os.close(file)
     if len(content) > _LIMIT:
@@ -91,6 +88,11 @@ def _content(path: str) -> str:
     except UnicodeDecodeError:
         pass
     raise _refused(f"file:{path} is no text", "")  # on its own: the decoder's error holds the bytes
+
+
+def _unreadable(path: str, error: OSError) -> RefusedError:
+    why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
+    return _refused(f"file:{path} cannot be read ({why}), and the plan takes a secret from it", "")
 
 
 def _refused(what: str, next_step: str) -> RefusedError:

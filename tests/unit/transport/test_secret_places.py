@@ -54,7 +54,9 @@ def test_what_others_can_read_or_what_is_no_line_of_text_is_refused(tmp_path: Pa
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "secret")
     os.mkfifo(tmp_path / "pipe")
-    for name in ("link", "pipe", "nothing", ""):
+    with pytest.raises(RefusedError, match="it is a symbolic link"):
+        read_secret(f"file:{link}", {})
+    for name in ("pipe", "nothing", ""):
         with pytest.raises(RefusedError):
             read_secret(f"file:{tmp_path}/{name}", {})
     for environment in ({}, {"PHRASE": ""}):

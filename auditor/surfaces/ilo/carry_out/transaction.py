@@ -99,7 +99,8 @@ class IloTransaction:
             await self._bios.await_reset(announced[RESET])
         for one in forward:
             if _is_final(one) and not await self._never_happened(one):
-                raise ApplyError(f"{self.target.name}: a step without undo was begun and cannot be taken back.")
+                why = f"step {one.step} was begun, and nothing takes it back; look whether it took place."
+                raise ApplyError(f"{self.target.name}: {why}")
         back = [one.reverse() for one in reversed(forward) if not _is_final(one)]
         said: list[str] = []
         if bios := _bios(back):
