@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+_OF_BYTES: Final = frozenset({"security.ima", "security.evm"})
+"""Sums of a file's own bytes, which the system makes anew for others."""
 _NO_XATTR: Final = (errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA)
 
 
@@ -160,7 +162,10 @@ def _sync_directory(path: Path) -> None:
 
 
 def read_xattrs(descriptor: int) -> dict[str, bytes]:
-    """The file's extended attributes; none where the file system has none or does not show them."""
+    """The file's extended attributes; none where the file system has none or does not show them.
+
+    Those that are sums of its bytes are left out.
+    """
     try:
         names = os.listxattr(descriptor)
     except OSError as error:
@@ -168,7 +173,7 @@ def read_xattrs(descriptor: int) -> dict[str, bytes]:
             return {}
         raise
     found: dict[str, bytes] = {}
-    for name in names:
+    for name in set(names) - _OF_BYTES:
         try:
             found[name] = os.getxattr(descriptor, name)
         except OSError as error:

@@ -7,13 +7,14 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from auditor.errors import RefusedError
+from auditor.surfaces.httpd.carry_out.backup import own_directory
 from auditor.surfaces.httpd.carry_out.files import LiveFile, become, probe, read_live
 from auditor.transport.acts import Acts
 from tests import servers
@@ -172,3 +173,36 @@ def test_what_cannot_be_given_to_the_new_file_is_found_beforehand(tree: Path, ac
         probe(live, live, PLAN, fault)
     assert fault.struck
     assert os.listdir(tree) == ["httpd.conf"]
+
+
+def test_sums_of_a_files_bytes_are_not_carried_over_to_others(tree: Path) -> None:
+    _as_root()
+    path = tree / "httpd.conf"
+    try:
+        os.setxattr(path, "security.ima", b"\x01" + b"x" * 20)
+    except OSError:
+        servers.missing("the right to set security.ima")
+    live = _replaced(tree, b"Timeout 30\n")
+    assert live.xattrs == ()
+    assert _attributes(path) == {}
+
+
+@pytest.mark.parametrize(("mode", "refused"), [(0o777, True), (0o1777, False), (0o755, False)])
+def test_backups_are_not_kept_where_others_could_put_another_folder(tmp_path: Path, mode: int, refused: bool) -> None:
+    above = tmp_path / "above"
+    (above / "mine").mkdir(parents=True)
+    above.chmod(mode)
+    with pytest.raises(RefusedError, match="is open to them") if refused else nullcontext():
+        own_directory(above / "mine/state", Acts())
+
+
+def test_backups_are_not_kept_below_somebody_elses_folder(tmp_path: Path) -> None:
+    _as_root()
+    above = tmp_path / "above"
+    above.mkdir()
+    os.chown(above, 1234, 1234)
+    with pytest.raises(RefusedError, match="is open to them"):
+        own_directory(above / "state", Acts())
+    (tmp_path / "link").symlink_to("above")
+    with pytest.raises(RefusedError, match="is open to them"):
+        own_directory(tmp_path / "link/state", Acts())

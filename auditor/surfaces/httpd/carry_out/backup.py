@@ -104,7 +104,32 @@ def own_directory(path: Path, acts: Acts) -> Path:
             untouched="Nothing was changed.",
             next_step=f"Make it yours alone:  chown {os.geteuid()} {path} && chmod 700 {path}",
         )
+    if place := _open_above(path):
+        raise RefusedError(
+            f"backups hold secrets, and others could put another folder in this place: {place} is open to them.",
+            where=str(path),
+            untouched="Nothing was changed.",
+            next_step="Name another  state_dir  in the inventory, below folders that are root's or your own.",
+        )
     return path
+
+
+def _open_above(path: Path) -> str:
+    """The folder on the way there that somebody else owns, or in which everybody may rename; empty: none."""
+    for place in dict.fromkeys((*path.absolute().parents, *path.resolve().parents)):
+        status = place.lstat()
+        free = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX and not stat.S_ISLNK(status.st_mode)
+        if free or (status.st_uid not in (0, os.geteuid()) and _sees_root()):
+            return str(place)
+    return ""
+
+
+def _sees_root() -> bool:
+    """Whether root's folders are shown as root's: in a user namespace of one's own they are nobody's."""
+    try:
+        return Path("/proc/self/uid_map").read_text("ascii").split()[:2] == ["0", "0"]
+    except OSError:
+        return True
 
 
 def write_backup(

@@ -11,6 +11,7 @@ set -f
 verb=$1 state=$2 plan=$3
 shift 3
 here=$state/plans/$plan/revert
+selinux=/sys/fs/selinux/enforce
 unit=auditor-revert-$(printf %.16s "$plan")
 boot=/etc/systemd/system/$unit-boot.service
 
@@ -34,6 +35,20 @@ text() {
 put() { printf %b "$2" >"$1"; }
 
 note() { printf '%s\n' "$2" >>"$1"; }
+
+labelled() { # gives the file $2 the SELinux label of $1, where there are labels; whether it has it then
+    [ -e "$selinux" ] || return 0
+    l=$(stat -c %C -- "$1")
+    [ -n "$l" ] || {
+        e='its SELinux label cannot be read'
+        return 1
+    }
+    [ "$(stat -c %C -- "$2")" != "$l" ] || return 0
+    try chcon -- "$l" "$2"
+    [ "$(stat -c %C -- "$2")" != "$l" ] || return 0
+    e="it cannot be given its SELinux label $l"
+    return 1
+}
 
 standing() { # what stands at $1, in $s: the sum of a file's bytes, "l" and that of a link's text, or "-"
     if [ -L "$1" ]; then
@@ -127,7 +142,7 @@ arm() { # SECONDS HOLDER, with the script, the server's command and environment,
                 [ "$s" = - ] || result "changed $n"
                 try put "$here/$n" "" || result "no $n $e"
             else
-                try cp -a -- "$p" "$here/$n" || result "no $n $e"
+                try cp -a -- "$p" "$here/$n" && { [ -L "$p" ] || labelled "$p" "$here/$n"; } || result "no $n $e"
                 standing "$here/$n"
                 [ "$s" = "$old" ] || result "changed $n"
             fi

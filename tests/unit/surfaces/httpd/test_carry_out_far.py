@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ import pytest
 
 from auditor.errors import ApplyError, AuditorError, RefusedError
 from auditor.model.plan import Direction
+from auditor.surfaces.httpd.carry_out.far import machine
 from auditor.surfaces.httpd.carry_out.far.answers import MOST_BYTES
 from auditor.transport.ssh.script import COMMAND, SCRIPT, START, encoded
 from tests import servers
@@ -452,3 +454,71 @@ def test_a_controller_that_ends_at_any_line_of_its_journal_is_followed_by_one_th
             carry_out(world, other)
         at += 1
     assert tried > 15
+
+
+def labelled_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, may_label: bool) -> FarWorld:
+    """A far side whose SELinux labels are kept by ``user.label`` and are no copy's to take along."""
+    world = make_far_world(tmp_path, make=make_whole_world)
+    for path in world.root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            os.setxattr(path, "user.label", b"httpd_config_t")
+    tools = tmp_path / "far/there"
+    put = f"{sys.executable} -c 'import os, sys; os.setxattr(sys.argv[2], \"user.label\", sys.argv[1].encode())'"
+    get = (
+        f"{sys.executable} -c 'import os, sys; path = sys.argv[1]; "
+        'print(os.getxattr(path, "user.label").decode() if "user.label" in os.listxattr(path) else "etc_t")\''
+    )
+    real = {name: os.readlink(tools / name) for name in ("stat", "cp")}
+    copied = f'{real["cp"]} "$@" || exit; for one; do :; done; [ -L "$one" ] || {put} var_lib_t "$one"'
+    for name, text in {
+        "stat": f'case $2 in %C) exec {get} "$4" ;; esac; exec {real["stat"]} "$@"',
+        "cp": copied,
+        "chcon": f'{put} "$2" "$3"' if may_label else "echo chcon: Permission denied >&2; exit 1",
+    }.items():
+        (tools / name).unlink(missing_ok=True)
+        (tools / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tools / name).chmod(0o755)
+    (tmp_path / "enforce").touch()
+    found = machine.script().replace("/sys/fs/selinux/enforce", str(tmp_path / "enforce"))
+    monkeypatch.setattr(machine, "script", lambda: found)
+    return world
+
+
+def labels(world: FarWorld) -> dict[str, bytes]:
+    files = (path for path in world.root.rglob("*") if path.is_file() and not path.is_symlink())
+    return {path.name: os.getxattr(path, "user.label") for path in files if "user.label" in os.listxattr(path)}
+
+
+def test_a_label_that_no_copy_takes_along_is_given_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = labelled_world(tmp_path, monkeypatch, may_label=True)
+    before, state = labels(world), world.state()
+    carry_out(world)
+    kept = labels(world)
+    assert kept.items() <= before.items()
+    assert "httpd.conf" in kept
+    carry_out(world, "back")
+    assert labels(world) == before  # what was deleted too
+    assert world.state() == state
+
+
+def test_a_label_that_cannot_be_given_is_refused_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = labelled_world(tmp_path, monkeypatch, may_label=False)
+    state = world.state()
+    with pytest.raises(RefusedError, match="it cannot be given its SELinux label httpd_config_t"):
+        carry_out(world)
+    assert world.state() == state
+    assert labels(world)
+    assert set(labels(world).values()) == {b"httpd_config_t"}
+
+
+@pytest.mark.parametrize("kind", ["dash", "busybox"])
+def test_backups_are_not_kept_where_others_could_put_another_folder(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    world = make_far_world(tmp_path / "open/mine", kind)
+    before = world.state()
+    with pytest.raises(RefusedError, match="others could put another folder in the place of"):
+        carry_out(world)
+    (tmp_path / "open").chmod(0o1777)  # there nobody may rename what is another's
+    carry_out(world)
+    assert world.state() != before

@@ -13,6 +13,7 @@ set -f
 verb=$1 state=$2 plan=$3
 shift 3
 here=$state/plans/$plan
+selinux=/sys/fs/selinux/enforce
 
 result() {
     printf '%s\n' "$*"
@@ -58,6 +59,20 @@ standing() { # what stands at $1, in $s: the sum of a file's bytes, "l" and that
 
 access() { # whether the file $1 has the mode and owner $2, if any
     [ "$2" = - ] || [ "$(stat -c %a:%u:%g -- "$1" 2>/dev/null)" = "$2" ]
+}
+
+labelled() { # gives the file $2 the SELinux label of $1, where there are labels; whether it has it then
+    [ -e "$selinux" ] || return 0
+    l=$(stat -c %C -- "$1")
+    [ -n "$l" ] || {
+        e='its SELinux label cannot be read'
+        return 1
+    }
+    [ "$(stat -c %C -- "$2")" != "$l" ] || return 0
+    try chcon -- "$l" "$2"
+    [ "$(stat -c %C -- "$2")" != "$l" ] || return 0
+    e="it cannot be given its SELinux label $l"
+    return 1
 }
 
 owned() { [ "$(stat -c %u:%g -- "$1" 2>/dev/null)" = "$uid:$gid" ] || try chown "$uid:$gid" -- "$1"; }
@@ -145,9 +160,12 @@ becomes() { # makes the entry $p what is wanted; $1 holds the bytes of a file
     *)
         try rm -f -- "$t" || return 1
         case $old in
-        - | l*) if as_kept; then try cp -a -- "$c" "$t"; else try blank "$t" && plain "$t"; fi ;;
-        *) try cp -a -- "$p" "$t" ;;
-        esac && try chmod u+w -- "$t" && try pour "$1" "$t" && owned "$t" && try chmod "$mode" -- "$t" && try sync "$t" || return 1
+        - | l*) as_kept || c= ;;
+        *) c=$p ;;
+        esac
+        if [ -n "$c" ]; then try cp -a -- "$c" "$t"; else try blank "$t" && plain "$t"; fi &&
+            try chmod u+w -- "$t" && try pour "$1" "$t" && owned "$t" && try chmod "$mode" -- "$t" &&
+            { [ -z "$c" ] || labelled "$c" "$t"; } && try sync "$t" || return 1
         e='its new bytes, mode or owner were not written'
         sum "$t" && [ "$s" = "$new" ] && same "$t" && try mv -fT -- "$t" "$p"
         ;;
@@ -193,7 +211,32 @@ replaceable() {
         rm -f -- "$t"
         return 1
     }
+    labelled "$p" "$t" || {
+        rm -f -- "$t"
+        return 1
+    }
     try rm -f -- "$t" && try sync "$d"
+}
+
+guarded() { # whether nobody else can put another folder in the place of $1
+    read -r w q _ </proc/self/uid_map || w=
+    d=$(readlink -f -- "$1")
+    set --
+    while [ "$d" != / ] && [ -n "$d" ]; do
+        d=${d%/*}
+        set -- "$@" "${d:-/}"
+        d=${d:-/}
+    done
+    stat -c '%a %u' -- "$@" | {
+        f=
+        while read -r m u; do
+            case $m in [1357]???) ;; *[2367]) exit 1 ;; esac
+            # In a user namespace of one's own, root's folders are nobody's.
+            case $u in 0 | "$me") ;; *) [ "$w $q" != '0 0' ] || exit 1 ;; esac
+            f=1
+        done
+        [ -n "$f" ]
+    }
 }
 
 case $verb in
@@ -223,6 +266,7 @@ open) # NAME TREE: the state folder, where none is named one for this target; th
         *) result "no backups hold secrets, and others may look into $one: make it yours alone (chmod 700)" ;;
         esac
     done
+    guarded "$state" || result "no backups hold secrets, and others could put another folder in the place of $state"
     try sync "$here" "$state/plans" "$state" || result "no backups cannot be kept in $here: $e"
     w=${state%/*}
     set -- "$r"
@@ -286,7 +330,7 @@ read) # ROOT MOST: each file that is named, and where the links that are named l
             fi
             acl= more=
             case $(ls -ld -- "$r" 2>/dev/null) in ??????????+*) acl="+ $(getfacl -cnp -- "$r" 2>/dev/null)" ;; esac
-            if [ -e /sys/fs/selinux/enforce ]; then more=$(stat -c %C -- "$r"); fi
+            if [ -e "$selinux" ]; then more=$(stat -c %C -- "$r"); fi
             printf 'file\0%s\0%s\0%s\0%s\0' "$r" "$w" "$s" "$more $acl"
             cat -- "$r"
             ;;
@@ -365,7 +409,7 @@ keep) # DIR: each live file as it is, with what this request says of them; whole
     set -- "$1" "$new" "$new/list" "$new/manifest.json"
     while IFS=' ' read -r key word mode uid gid old after was link; do
         text "$word"
-        if [ "$old" = - ]; then try blank "$new/$n"; else try cp -a -- "$p" "$new/$n"; fi || result "failed $n $e"
+        if [ "$old" = - ]; then try blank "$new/$n"; else try cp -a -- "$p" "$new/$n" && { [ -L "$p" ] || labelled "$p" "$new/$n"; }; fi || result "failed $n $e"
         if [ "$key" = file ]; then
             sum "$new/$n" && [ "$s" = "$old" ] && same "$new/$n" || result "changed $n"
         elif [ "$old" = - ]; then
@@ -443,7 +487,7 @@ replace) # the staged bytes in the place of each file that is as it was when it 
         else
             said=replaced
             try rm -f -- "$t" && try cp -a -- "$p" "$t" && try chmod u+w -- "$t" && try pour "$here/stage/$n" "$t" &&
-                try chmod "$mode" -- "$t" && try sync "$t" || {
+                try chmod "$mode" -- "$t" && labelled "$p" "$t" && try sync "$t" || {
                 rm -f -- "$t"
                 result "failed $n $e"
             }
@@ -481,7 +525,7 @@ back) # DIR NUMBERS: these files as they were kept; of the others only the names
                 try rm -f -- "$p" || result "failed $n $e"
             elif [ -L "$here/$1/$n" ] && try cp -a -- "$here/$1/$n" "$t"; then
                 try mv -fT -- "$t" "$p" || result "failed $n $e"
-            elif try cp -a -- "$here/$1/$n" "$t" && try sync "$t" && unchanged "$t"; then
+            elif try cp -a -- "$here/$1/$n" "$t" && labelled "$here/$1/$n" "$t" && try sync "$t" && unchanged "$t"; then
                 try mv -fT -- "$t" "$p" || result "failed $n $e"
             else # a full disk: what was kept takes the place itself
                 rm -f -- "$t"
