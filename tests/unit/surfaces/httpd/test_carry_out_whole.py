@@ -163,7 +163,7 @@ def test_one_file_named_twice_is_refused(tmp_path: Path) -> None:
     [
         (lambda root: (root / "conf.d/new.conf").write_bytes(b"by hand\n"), "its bytes were"),
         (lambda root: (root / "conf.d/old.conf").write_bytes(b"by hand\n"), "its bytes were"),
-        (lambda root: (root / "sites-enabled/new.conf").unlink(), "its bytes were"),
+        (lambda root: (root / "sites-enabled/new.conf").unlink(), "it was removed"),
         (lambda root: (root / "conf.d/page.html").chmod(0o600), "its mode or owner was"),
     ],
 )
