@@ -116,9 +116,6 @@ def appended(site: Site) -> None:
 
 def removed(site: Site) -> None:
     (site.root / EDITED).unlink()
-
-
-def removed_made(site: Site) -> None:
     (site.root / MADE).unlink()
 
 
@@ -132,7 +129,6 @@ def removed_made(site: Site) -> None:
             "its bytes were changed since the plan was applied; rolling back would overwrite that",
         ),
         ("here", removed, EDITED, "it was removed since the plan was applied"),
-        ("over SSH", removed_made, MADE, "it was removed since the plan was applied"),
     ],
     indirect=["site"],
 )

@@ -22,6 +22,7 @@ from auditor.plan.build import cohort_of
 from auditor.plan.folder import StoredPlan, read_plan
 from auditor.plan.held import HeldDeadline, deadlines_below, hold_deadlines
 from auditor.plan.journal import JournalBusyError
+from auditor.plan.machine import Reach
 from auditor.services.changes.desk import Desk, open_desk
 from auditor.services.changes.reaching import holder_of, journal_of, reach_of
 from auditor.services.fleet import load_fleet
@@ -43,6 +44,21 @@ class Holder:
     pause_s: float = 0.5
     tried_for_s: float = TRIED_FOR_S
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    def load(self) -> None:
+        """Loads all that taking back needs, so that an update of the auditor in between changes nothing.
+
+        Errors:
+            AuditorError: a target of the plan cannot be changed from here.
+        """
+        for cohort in self.stored.plan.cohorts:
+            for name in cohort.targets:
+                journal = journal_of(self.desk, self.stored.id, name, "forward")
+                if self.desk.target(name).surface != "httpd":
+                    self._reach(name).begin(cohort.steps, "forward", journal)
+
+    def _reach(self, target: str) -> Reach:
+        return reach_of(self.desk, self.stored.id, self.stored.plan, self.desk.target(target), "forward")
 
     async def watch(self, let_go: Callable[[Callable[[], bool]], bool]) -> None:
         """Takes back whatever is not confirmed in time; returns once nothing waits any more."""
@@ -92,8 +108,7 @@ class Holder:
             if not runs or not (runs[-1].awaits or runs[-1].unfinished):
                 held.close()
                 return
-            reach = reach_of(self.desk, self.stored.id, plan, self.desk.target(target), "forward")
-            transaction = reach.begin(cohort_of(plan, target).steps, "forward", journal)
+            transaction = self._reach(target).begin(cohort_of(plan, target).steps, "forward", journal)
             try:
                 if isinstance(transaction, Confirmable):
                     await transaction.deadline("finish")
@@ -109,6 +124,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         desk = open_desk(load_fleet(Path(folder)), environment, cafile="".join(cafile))
         holder = Holder(desk, read_plan(desk.fleet.plans_path, plan_id))
+        holder.load()
     except AuditorError as error:
         sys.stderr.write(f"{error}\n")
         return 1
