@@ -33,7 +33,9 @@ from auditor.surfaces.httpd.collect import collect
 from auditor.surfaces.interface import Caveat, CollectOptions
 from auditor.transport.local_shell import LocalShell
 from tests import servers
+from tests.fakes.far_sites import FarSite
 from tests.fakes.sites import Site, planned_line
+from tests.ssh_server import SshServer
 
 pytestmark = pytest.mark.integration
 _START = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -145,6 +147,30 @@ CASES = {
     "session cache in memory": ("SSLSessionCache shmcb:/nonexistent/x/c(65536)", "/nonexistent/x of SSLSessionCache"),
     "lock of WebDAV": ("DavLockDB /nonexistent/x/lock", "the folder /nonexistent/x of DavLockDB"),
     "mutex": ("Mutex file:/nonexistent/x default", "nonexistent/x"),
+    "ciphers of which there is none": (_tls("ec.crt", "ec.key", "SSLCipherSuite NONSENSE"), "takes no cipher of it"),
+    "ciphers that mod_ssl takes away": (_tls("ec.crt", "ec.key", "SSLCipherSuite aNULL"), "takes no cipher of it"),
+    "suites of which there is none": (_tls("ec.crt", "ec.key", "SSLCipherSuite TLSv1.3 X"), "takes no cipher of it"),
+    "ciphers of a proxy": (_host("SSLProxyEngine on", "SSLProxyCipherSuite NONSENSE"), "takes no cipher of it"),
+    "no protocol": (_tls("ec.crt", "ec.key", "SSLProtocol all -TLSv1 -TLSv1.1 -TLSv1.2 -TLSv1.3"), "no version of TLS"),
+    "no protocol of a proxy": (_host("SSLProxyEngine on", "SSLProxyProtocol -all"), "leaves no version of TLS"),
+    "revocation without a list": (
+        _tls("ec.crt", "ec.key", "SSLCARevocationCheck chain"),
+        "needs SSLCARevocationFile or SSLCARevocationPath, and none is there",
+    ),
+    "revocation of a proxy": (
+        _host("SSLProxyEngine on", "SSLProxyCARevocationCheck leaf"),
+        "needs SSLProxyCARevocationFile or",
+    ),
+    "key of tickets": (_tls("ec.crt", "ec.key", "SSLSessionTicketKeyFile {folder}/short"), "has 47 bytes, and 48 are"),
+    "module that needs another": (servers.load_modules("proxy_balancer"), "slotmem_shm_module, which is not loaded"),
+    "balancer without its method": (
+        servers.load_modules("slotmem_shm", "proxy_balancer")
+        + "<Proxy balancer://b>\nBalancerMember http://127.0.0.1:9\n</Proxy>",
+        "balancer://b ends the server without lbmethod_byrequests_module",
+    ),
+    "types of files": (servers.load_modules("mime") + "TypesConfig /nonexistent/types", "of TypesConfig is not there"),
+    "types that are a folder": (servers.load_modules("mime") + "TypesConfig {folder}", "of TypesConfig is a folder"),
+    "facility of syslog": ("ErrorLog syslog:nonsense", "syslog has no facility nonsense"),
     "another PidFile": ("PidFile {folder}/other.pid", "needs a stop and start"),
     "capacity above the limit": ("ServerLimit 4\nMaxRequestWorkers 8", "stop and start|cut down to 4"),
     "more than the limit alone": ("MaxRequestWorkers 300", "would be cut down to 256 by ServerLimit 256"),
@@ -157,10 +183,10 @@ _NEED = {
 }
 
 
-def _text(site: Site, text: str, taken: int = 0) -> str:
+def _text(site: Site, text: str, taken: int = 0, folder: str = "") -> str:
     names = [name for word, names in _NEED.items() if word in text for name in names.split()]
     names += ["macro"] if "<Macro" in text else []
-    lines = text.format(folder=site.folder, port=site.port, taken=taken)
+    lines = text.format(folder=folder or site.folder, port=site.port, taken=taken)
     return f"{servers.load_modules(*names)}{lines}"
 
 
@@ -200,6 +226,44 @@ def test_what_would_end_the_server_is_found_before_anything_is_touched(site: Sit
     assert site.generation() == generation
 
 
+FAR = (
+    "garbage certificate",
+    "key of another (EC)",
+    "key of tickets",
+    "ciphers of which there is none",
+    "types of files",
+)
+
+
+def test_it_is_found_on_another_machine_by_what_stands_there(
+    ssh_server: SshServer, tmp_path: Path, httpd: Path, ssh_keygen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SETTLE_S", 0.3)
+    keys = ssh_server.here("/etc/keys")
+    keys.mkdir()
+    _write_keys(keys)
+    (keys / "short").write_bytes(bytes(47))
+    with FarSite(ssh_server, tmp_path / "site") as site:
+        files, generation = site.files(), site.generation()
+        for name in FAR:
+            text, why = CASES[name]
+            made = planned_line(site, _text(site, text, folder="/etc/keys"))
+            site.approve(made)
+            outcome = site.apply(made).outcomes[0]
+            assert (outcome.outcome, bool(re.search(why, outcome.text))) == ("refused", True), (name, outcome.text)
+        assert (site.files(), site.generation()) == (files, generation)
+
+
+def test_a_server_that_would_listen_nowhere_is_not_made(site: Site) -> None:
+    files, generation = site.files(), site.generation()
+    made = planned_line(site, "# listens nowhere", instead_of="Listen ")
+    site.approve(made)
+    outcome = site.apply(made).outcomes[0]
+    assert outcome.outcome == "refused"
+    assert "httpd.conf: no Listen is left, and a server that listens nowhere ends" in outcome.text
+    assert (site.files(), site.generation()) == (files, generation)
+
+
 def _looked(site: Site, text: str, way: Disruption = "reload") -> tuple[str, ...]:
     """What is said of a main file with these lines at its end, as it is looked at before an apply."""
     target = next(one for one in site.fleet.desk().targets.values() if one.name == "web1/httpd")
@@ -231,7 +295,13 @@ def test_it_is_found_by_what_is_looked_at_beside_the_servers_own_check(site: Sit
 
 def test_what_is_whole_passes_and_what_bodes_ill_is_said(site: Site) -> None:
     pair = ("SSLCertificateFile {folder}/rsa.crt", "SSLCertificateKeyFile {folder}/rsa.key")
-    more = ('CustomLog "|/bin/cat" common', 'CustomLog "|$cat >/dev/null" common', "ErrorLog {folder}/vhost.log")
+    settings = ("SSLCipherSuite HIGH", "SSLCipherSuite TLSv1.3 TLS_AES_128_GCM_SHA256", "SSLProtocol all -TLSv1")
+    more = (
+        *settings,
+        'CustomLog "|/bin/cat" common',
+        'CustomLog "|$cat >/dev/null" common',
+        "ErrorLog {folder}/vhost.log",
+    )
     said = _looked(site, _text(site, _tls("expired.crt", "ec.key", *pair, *more)))
     assert [one for one in said if not isinstance(one, Caveat)] == [
         "the program of CustomLog /bin/cat is there",
@@ -249,6 +319,9 @@ def test_what_cannot_be_told_is_said_or_refused(site: Site) -> None:
     assert "cannot be told" in shell
     with pytest.raises(RefusedError, match="a variable without a value"):
         _looked(site, 'CustomLog "|${NO_SUCH_VARIABLE}" common')
+    told = _looked(site, _text(site, _tls("ec.crt", "ec.key", "SSLOpenSSLConfCmd Curves P-256")))
+    (shows,) = (one for one in told if isinstance(one, Caveat))
+    assert "what OpenSSL makes of SSLOpenSSLConfCmd Curves P-256 shows at the reload alone" in shows
     (undecided,) = _looked(site, '<If "true">\n</If>\n<IfFile /etc/hostname>\nErrorLog /nonexistent/x.log\n</IfFile>')
     assert "cannot be told" in undecided
     token = _looked(site, _text(site, _host("SSLEngine on", 'SSLCertificateFile "pkcs11:token=x"')))

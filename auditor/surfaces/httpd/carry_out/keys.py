@@ -2,13 +2,14 @@
 
 What ends a running server was tried on httpd 2.4.71: a certificate file of which any block is damaged, a key that is
 none or another's, a server with SSLEngine and no certificate, a file of authorities or of a chain with a damaged block,
-a list of authorities without any, stapling without its cache. An expired certificate does not.
+a list of authorities without any, stapling without its cache, ciphers of which OpenSSL knows none, no version of TLS,
+revocation that is checked without a list, a key of tickets that is too short. An expired certificate does not.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from auditor.surfaces.httpd.directive import Directive, Resolved
@@ -22,6 +23,19 @@ KEY: Final = "sslcertificatekeyfile"
 _CHAIN: Final = "sslcertificatechainfile"
 _AUTHORITIES: Final = {"sslcacertificatefile": "sslengine", "sslproxycacertificatefile": "sslproxyengine"}
 _LISTS: Final = {"sslcarevocationfile": "sslengine", "sslproxycarevocationfile": "sslproxyengine"}
+_CIPHERS: Final = {"sslciphersuite": "sslengine", "sslproxyciphersuite": "sslproxyengine"}
+_PROTOCOLS: Final = {"sslprotocol": "sslengine", "sslproxyprotocol": "sslproxyengine"}
+_CHECKED: Final = {
+    "sslcarevocationcheck": ("sslengine", ("SSLCARevocationFile", "SSLCARevocationPath")),
+    "sslproxycarevocationcheck": ("sslproxyengine", ("SSLProxyCARevocationFile", "SSLProxyCARevocationPath")),
+}
+_UNTOLD: Final = ("sslopensslconfcmd", "sslfips")
+TICKET_BYTES: Final = 48
+"""What is read of an SSLSessionTicketKeyFile."""
+_TLS: Final = frozenset({"tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3"})
+_OF_REQUESTS: Final = frozenset(
+    {"directory", "directorymatch", "location", "locationmatch", "files", "filesmatch", "if", "elseif", "else"}
+)
 _BEGIN: Final = tuple(b"-----BEGIN %sCERTIFICATE-----" % kind for kind in (b"", b"X509 ", b"TRUSTED "))
 
 
@@ -39,6 +53,9 @@ class Loaded(NamedTuple):
     chains: tuple[Directive, ...] = ()
     authorities: tuple[Directive, ...] = ()
     lists: tuple[Directive, ...] = ()
+    tickets: tuple[Directive, ...] = ()
+    ciphers: tuple[Directive, ...] = ()
+    untold: tuple[Directive, ...] = ()
     wrong: tuple[tuple[Directive, str], ...] = ()
 
 
@@ -63,11 +80,14 @@ def _loaded(own: list[Directive], main: list[Directive], managed: bool) -> Loade
         tuple(one for name, what in table.items() if on[what] for one in _named(own, name) or _named(main, name))
         for table in (_AUTHORITIES, _LISTS)
     )
+    ciphers = tuple(
+        one for name, what in _CIPHERS.items() if on[what] for one in _last_of_each(_lasting(own, main, name))
+    )
+    wrong = list(_unserved(own, main, on))
     if not on["sslengine"] or engine is None:
-        return Loaded(authorities=authorities, lists=lists)
+        return Loaded(authorities=authorities, lists=lists, ciphers=ciphers, wrong=tuple(wrong))
     certificates = _named(own, CERTIFICATE) or _named(main, CERTIFICATE)
     keys = _named(own, KEY) or _named(main, KEY)
-    wrong: list[tuple[Directive, str]] = []
     if not certificates and not managed:
         wrong.append((engine, "no certificate is configured for it"))
     stapling = _last(own, "sslusestapling") or _last(main, "sslusestapling")
@@ -75,7 +95,56 @@ def _loaded(own: list[Directive], main: list[Directive], managed: bool) -> Loade
         wrong.append((stapling, "stapling needs an SSLStaplingCache"))
     pairs = tuple(Pair(one, keys[at] if at < len(keys) else one) for at, one in enumerate(certificates))
     chains = _named(own, _CHAIN) or _named(main, _CHAIN)
-    return Loaded(pairs, chains, authorities, lists, tuple(wrong))
+    tickets = _lasting(own, main, "sslsessionticketkeyfile")[-1:]
+    untold = tuple(
+        one for name in _UNTOLD for one in (*_named(own, name), *_named(main, name)) if not _says(one, "off")
+    )
+    return Loaded(pairs, chains, authorities, lists, tickets, ciphers, untold, tuple(wrong))
+
+
+def _unserved(own: list[Directive], main: list[Directive], on: Mapping[str, bool]) -> Iterator[tuple[Directive, str]]:
+    """Settings with which no connection could be served at all, so that the server ends."""
+    for name, what in _PROTOCOLS.items():
+        found = _lasting(own, main, name)[-1:] if on[what] else ()
+        if found and not found[0].doubts and not _versions(found[0]):
+            yield found[0], f"{found[0].name} {found[0].arguments} leaves no version of TLS"
+    for name, (what, lists) in _CHECKED.items():
+        found = _lasting(own, main, name)[-1:] if on[what] else ()
+        checks = found and not found[0].doubts and split_words(found[0].arguments.lower())[:1] != ("none",)
+        if checks and not any(_named(server, one.lower()) for one in lists for server in (own, main)):
+            yield found[0], f"{found[0].name} {found[0].arguments} needs {' or '.join(lists)}, and none is there"
+
+
+def _versions(directive: Directive) -> frozenset[str]:
+    """The versions of TLS that SSLProtocol leaves; each word adds, takes away, or stands for itself alone."""
+    left: frozenset[str] = frozenset()
+    for word in split_words(directive.arguments.lower()):
+        name = word.lstrip("+-")
+        named = _TLS if name == "all" else frozenset({name}) & _TLS
+        if not named and name not in ("sslv2", "sslv3"):
+            return _TLS  # nothing that this knows
+        left = left - named if word.startswith("-") else left | named if word.startswith("+") else named
+    return left
+
+
+def _lasting(own: list[Directive], main: list[Directive], name: str) -> tuple[Directive, ...]:
+    """What a server has of a setting, its own before the main server's; what counts per request alone left out."""
+    for server in (own, main):
+        found = (one for one in _named(server, name) if not any(s.name.lower() in _OF_REQUESTS for s in one.within))
+        if kept := tuple(found):
+            return kept
+    return ()
+
+
+def _last_of_each(found: tuple[Directive, ...]) -> tuple[Directive, ...]:
+    """The last list of ciphers, and the last of suites of TLS 1.3."""
+    return tuple({ciphers_of(one)[1]: one for one in found if not one.doubts}.values())
+
+
+def ciphers_of(directive: Directive) -> tuple[str, bool]:
+    """What SSLCipherSuite or its like gives to OpenSSL, and whether as suites of TLS 1.3."""
+    words = split_words(directive.arguments)
+    return (words[-1] if words else ""), len(words) > 1 and words[0].lower() == "tlsv1.3"
 
 
 def certificates_of(content: bytes, *, least: int = 1) -> list[x509.Certificate]:

@@ -14,13 +14,13 @@ from typing import Final, Literal, NamedTuple
 from auditor.surfaces.httpd.directive import Directive
 from auditor.surfaces.httpd.words import as_path, split_words
 
-Wanted = Literal["program", "file in a folder", "folder"]
+Wanted = Literal["program", "file", "file in a folder", "folder"]
 
 _LOGS: Final = frozenset({"customlog", "errorlog", "transferlog", "globallog", "forensiclog"})
 _CACHES: Final = frozenset({"sslsessioncache", "sslstaplingcache"})
 _FILES: Final = frozenset({"pidfile", "scoreboardfile", "davlockdb", "scriptsock", "cgidscriptsock"})
 _FOLDERS: Final = frozenset({"cacheroot", "coredumpdirectory", "defaultruntimedir"})
-FATAL: Final = _LOGS | {"rewritemap"}
+FATAL: Final = _LOGS | {"rewritemap", "typesconfig"}
 """Directives whose place ends the server where it is missing, so that it counts although the plan does not touch it."""
 
 _SHELL: Final = re.compile(r"[$`(){}&;<>|*?\[\]~]")
@@ -54,6 +54,8 @@ def places(directive: Directive, server_root: str) -> Iterator[Place]:
         kind, colon, path = words[0].partition(":")
         if colon and kind.lower() in ("shmcb", "dbm", "shm", "shmht") and path.startswith("/"):
             yield _place(directive, "file in a folder", as_path(_SIZE.sub("", path)))
+    elif name == "typesconfig":
+        yield _place(directive, "file", posixpath.join(server_root, as_path(words[0])))
     elif name == "mutex":
         kind, colon, path = words[0].partition(":")
         if colon and kind.lower() in ("default", "file", "flock", "fcntl"):

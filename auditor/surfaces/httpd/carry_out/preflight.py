@@ -17,6 +17,7 @@ from auditor.model.plan import DISRUPTIONS, Disruption
 from auditor.surfaces.httpd.activation import Endpoint, added, endpoint, listened, needed, sentence
 from auditor.surfaces.httpd.capacity import MPMS, capacity
 from auditor.surfaces.httpd.carry_out import keys
+from auditor.surfaces.httpd.carry_out.needs import endings
 from auditor.surfaces.httpd.carry_out.places import FATAL, Place, places
 from auditor.surfaces.httpd.carry_out.surroundings import Standing, Surroundings
 from auditor.surfaces.httpd.directive import Directive, Resolved
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 _HIDDEN: Final = "it may not be looked at"
+_SHOWN: Final = "{0.source}: what OpenSSL makes of {0.name} {0.arguments} shows at the reload alone"
 _TOGETHER: Final = "{} certificates and their keys belong together"
 
 
@@ -49,6 +51,7 @@ async def preflight(before: Resolved, after: Resolved, machine: Surroundings, no
     new = added(before.directives, after.directives)
     _refuse_unread(before, after)
     return (
+        *_endings(new, after),
         *_activated(before, after, now.way),
         *_capacity(new, after),
         *await _ports(new, before, after, machine, now),
@@ -62,6 +65,20 @@ def _refuse_unread(before: Resolved, after: Resolved) -> None:
     for gap in after.gaps:
         if gap not in before.gaps:
             raise RefusedError(f"{gap.detail or gap.cause}.", where=gap.what, untouched="Nothing was changed.")
+
+
+def _endings(new: Sequence[Directive], after: Resolved) -> list[str]:
+    """What ends the server by its configuration alone."""
+    fresh = set(map(id, new))
+    said: list[str] = []
+    for one in endings(after):
+        if one.directive is None:
+            raise RefusedError(f"{one.why}.", where=after.main_file, untouched="Nothing was changed.")
+        if one.certain:
+            raise _refused(one.directive, one.why)
+        if id(one.directive) in fresh:
+            said.append(Caveat(f"{one.directive.source}: {one.why}, unless it is compiled in"))
+    return said
 
 
 def _activated(before: Resolved, after: Resolved, way: Disruption) -> list[str]:
@@ -123,10 +140,12 @@ def _shown(one: Endpoint) -> str:
 async def _places(new: Sequence[Directive], after: Resolved, machine: Surroundings) -> list[str]:
     """Programs and folders: those that end the server wherever they stand, others where the plan brings them."""
     fresh = set(map(id, new))
+    types = next((one for one in reversed(after.directives) if one.name.lower() == "typesconfig"), None)
     found = [
         one
         for directive in after.directives
-        if directive.name.lower() in FATAL or id(directive) in fresh
+        if (directive.name.lower() in FATAL or id(directive) in fresh)
+        and (directive is types or directive.name.lower() != "typesconfig")  # the last one alone is read
         for one in places(directive, after.server_root)
     ]
     paths = sorted({path for one in found for path in _looked_at(one)})
@@ -170,6 +189,10 @@ def _objection(place: Place, standing: dict[str, Standing]) -> str:
             return ""
         what = "is no program that may be started" if found in ("file", "folder") else "is not there"
         return _HIDDEN if found == "hidden" else f"the program {place.path} of {place.directive.name} {what}"
+    if place.wanted == "file":
+        if found in ("file", "program", "hidden"):
+            return _HIDDEN if found == "hidden" else ""
+        return f"{place.path} of {place.directive.name} {'is a folder' if found == 'folder' else 'is not there'}"
     folder = place.path if place.wanted == "folder" else _parent(place.path)
     if standing[folder] == "hidden":
         return _HIDDEN
@@ -201,6 +224,13 @@ class _Certificates:
                 await self._certificates(directive, 0 if directive in server.chains else 1)
             for directive in server.lists:
                 await self._list(directive)
+            for directive in server.tickets:
+                await self._ticket(directive)
+            for directive in server.ciphers:
+                await self._ciphers(directive)
+            for directive in server.untold:
+                if id(directive) in self._new:
+                    self._said[Caveat(_SHOWN.format(directive))] = None
         if self._pairs:
             one = len(self._pairs) == 1
             self._said["the certificate and its key belong together" if one else _TOGETHER.format(len(self._pairs))] = (
@@ -241,6 +271,29 @@ class _Certificates:
             keys.check_list(await self._content(directive))
         except ValueError as error:
             raise _refused(directive, str(error)) from error
+
+    async def _ticket(self, directive: Directive) -> None:
+        path = self._path(directive)
+        try:
+            size = await self._machine.size(path)
+        except ValueError as error:
+            raise _refused(directive, str(error)) from error
+        if size < keys.TICKET_BYTES:
+            raise _refused(directive, f"{path} has {size} bytes, and {keys.TICKET_BYTES} are read of it")
+
+    async def _ciphers(self, directive: Directive) -> None:
+        """A list that OpenSSL takes none of; another OpenSSL than the server's may think otherwise of older ones."""
+        text, tls13 = keys.ciphers_of(directive)
+        try:
+            why = await self._machine.ciphers(text, tls13=tls13)
+        except ValueError as error:
+            if id(directive) in self._new:
+                self._said[Caveat(f"{directive.source}: whether it has any cipher cannot be told: {error}")] = None
+            return
+        if why and id(directive) in self._new:
+            raise _refused(directive, f"{directive.name} {directive.arguments}: {why}")
+        if why:
+            self._said[Caveat(f"{directive.source}: {directive.name} {directive.arguments}: {why}")] = None
 
     async def _content(self, directive: Directive) -> bytes:
         path = self._path(directive)
