@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from auditor.errors import RefusedError
 from auditor.model.plan import (
@@ -22,7 +22,10 @@ from auditor.model.plan import (
 )
 from auditor.surfaces.ilo.carry_out import members
 from auditor.surfaces.ilo.carry_out.members import Members
+from auditor.surfaces.ilo.members import MEMBERS
 
+_SECRET: Final = frozenset(one.pointer for one in MEMBERS if one.type == "secret" and one.made)
+_NOTHING: Final = ("null", '""')
 Secrets: TypeAlias = tuple[SecretFrom, ...]
 
 
@@ -135,8 +138,24 @@ def act_of(step: Step, direction: Direction) -> Act:
     """
     if direction == "back" and isinstance(step.undo, NoUndo):
         raise RefusedError(f"step {step.id} cannot be taken back.", untouched="Nothing was changed.")
+    for part in (step.change, step.undo):
+        if isinstance(part, RedfishPatch | RedfishCreate):
+            _check_secrets(step, part)
     made = _forward(step)
     return made if direction == "forward" else made.reverse()
+
+
+def _check_secrets(step: Step, part: RedfishPatch | RedfishCreate) -> None:
+    """A secret goes only where it is one to us too, and nothing else goes there.
+
+    Errors:
+        RefusedError: it would stand in clear, in the plan or in what is read of the iLO afterwards.
+    """
+    stray = [one.pointer for one in part.secrets if one.pointer not in _SECRET]
+    clear = [pointer for pointer, value in part.members if pointer in _SECRET and value not in _NOTHING]
+    if stray or clear:
+        why = "takes no secret" if stray else "holds a secret, which stands in no plan"
+        raise RefusedError(f"step {step.id}: {(stray or clear)[0]} {why}.", untouched="Nothing was changed.")
 
 
 def _forward(step: Step) -> Act:

@@ -256,3 +256,20 @@ def test_what_is_shown_is_compared_with_what_was_sent_but_for_how_an_engine_id_i
         ({"TrapCommunity": "Word", "UserEngineID": "0x80AC"}, "/TrapCommunity, /UserEngineID"),
     ):
         assert contradicted(body, sent) == says  # type: ignore[arg-type]
+
+
+def test_a_step_that_would_put_a_secret_where_it_is_read_in_clear_is_refused() -> None:
+    from auditor.errors import RefusedError
+    from auditor.surfaces.ilo.carry_out.setting import act_of
+
+    (step,) = proposed(*MADE).steps
+    assert isinstance(step.change, RedfishCreate)
+    assert isinstance(step.undo, RedfishDelete)
+    act_of(step, "forward")
+    stray = msgspec.structs.replace(step.change, secrets=(SecretFrom("/Name", "env:AUTH"),))
+    members = (*step.change.members, ("/AuthPassphrase", '"correct horse"'))
+    clear = RedfishCreate(step.change.collection, members)
+    for change, undo in ((stray, step.undo), (clear, RedfishDelete(clear.collection, members))):
+        with pytest.raises(RefusedError, match=r"takes no secret|stands in no plan") as caught:
+            act_of(msgspec.structs.replace(step, change=change, undo=undo), "forward")
+        assert "horse" not in str(caught.value)
