@@ -73,6 +73,11 @@ class HeldIlo:
         other.write_text(json.dumps({**due, "at": 0.0}))
         other.replace(file)
 
+    def end_post(self) -> None:
+        """The POST that is under way is over."""
+        self.ilo.state.post_s = 0.01
+        self.ilo.state.start_post()
+
     def watch(self, plan: str) -> None:
         """Does in this process what the holder does in its own, until nothing waits any more."""
         desk = self.fleet.desk()

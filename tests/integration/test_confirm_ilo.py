@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +17,13 @@ import pytest
 
 from auditor.errors import IncompleteError, RefusedError
 from auditor.plan.held import HeldDeadline, holder_lives
-from auditor.plan.journal import FileJournal, journal_path, read_entries, runs_of
+from auditor.plan.journal import FileJournal, is_busy, journal_path, read_entries, runs_of
 from auditor.plan.outcome import failure_of
 from auditor.services.changes import apply_plan, confirm_plan, reaching, rollback_plan, show_plan
 from auditor.surfaces.httpd.carry_out import server
 from auditor.surfaces.ilo.carry_out.transaction import IloTransaction
 from auditor.transport import outliving
+from auditor.transport.lock import hold
 from tests.fakes.held_ilos import LOCATION, POWER, HeldIlo, held_ilo
 from tests.fakes.sites import ROUTE, Site
 from tests.running import until
@@ -82,8 +84,9 @@ def test_what_nobody_confirms_is_taken_back_and_the_next_command_tells(site: Hel
     before = site.location
     plan = site.plan(LOCATION)
     site.apply(plan)
-    site.let_time_pass(plan)
-    until(lambda: site.held(plan).state == "reverted")
+    with hold(site.fleet.desk().fleet.state_path / "lock", "the fleet", "a plan of other targets, for hours"):
+        site.let_time_pass(plan)
+        until(lambda: site.held(plan).state == "reverted")
     assert site.location == before
     until(lambda: not holder_lives(site.held(plan).folder.parent))
     report = site.confirm(plan)
@@ -329,6 +332,31 @@ def test_a_holder_that_is_killed_at_any_line_of_the_journal_is_finished_by_the_n
         if passed < point:
             break
     assert passed >= 2
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_confirmation_that_comes_while_it_is_taken_back_waits_for_the_end(site: HeldIlo, killed: bool) -> None:
+    plan, before = site.plan(POWER), site.ilo.state.bios()["AutoPowerOn"]
+    site.apply(plan)
+    path = journal_path(site.fleet.desk().journals, plan, "web1/ilo")
+    lines = len(read_entries(path))
+    site.ilo.state.post_s = 600.0  # the POST that taking back causes does not end by itself
+    site.let_time_pass(plan)
+    until(lambda: any(one.act == "reset system" for one in read_entries(path)[lines:]))
+    assert site.held(plan).state == "reverting"
+    assert is_busy(path)
+    if killed:
+        site.end_holder(plan)
+        assert not is_busy(path)
+    ended = threading.Timer(0.5, site.end_post)
+    ended.start()
+    report = site.confirm(plan)
+    ended.join()
+    assert outcomes(report) == ["taken back"], report
+    assert site.ilo.state.bios()["AutoPowerOn"] == before
+    waited = "web1/ilo is being taken back by this controller; waiting for that to end"
+    assert (waited in site.fleet.told) == (not killed)
+    assert site.kinds(plan) == ["applied", "taken back"]
 
 
 class Ended(BaseException):
