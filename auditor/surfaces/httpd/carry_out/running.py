@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
@@ -29,6 +29,10 @@ class Running:
     pid_file: str = ""
     unit: str = ""
     """The service that it runs as, where it is the main process of one."""
+    written: str = ""
+    """The number and time of its PidFile, which each start of a generation writes anew and nothing else does."""
+    restless: bool = False
+    """Whether all its children were replaced by others between two looks, without anybody's reload."""
 
     def serves_the_same_as(self, other: Running) -> bool:
         """Whether it cannot have read its files between the two looks: nobody started or reloaded it."""
@@ -36,7 +40,27 @@ class Running:
             return False
         if self.generation is not None and other.generation is not None:
             return self.generation == other.generation
+        if self.written and other.written:
+            return self.written == other.written
         return self.children == other.children
+
+    def looked_at_again(self, now: Running | None) -> Running:
+        """How it stands right before it is told something, with what was seen of it earlier: what counts from then."""
+        if now is None or (now.pid, now.started) != (self.pid, self.started):
+            return self
+        restless = not self.children & now.children and self.serves_the_same_as(now)
+        return replace(now, answering=self.answering | now.answering, unprobed=self.unprobed, restless=restless)
+
+    def has_read_again_since(self, other: Running) -> bool:
+        """Whether the same parent is at another generation.
+
+        New children do not show that: a server replaces those that end at any time.
+        """
+        if self.generation is not None and other.generation is not None:
+            return self.generation > other.generation
+        if self.written and other.written:
+            return self.written != other.written
+        return not self.children & other.children
 
 
 @dataclass(frozen=True)
@@ -47,6 +71,7 @@ class Process:
     started: str
     children: frozenset[tuple[int, str]]
     addresses: tuple[Address, ...]
+    written: str = ""
 
 
 PROCESSES: Final = r"""
@@ -55,7 +80,7 @@ read -r p 2>/dev/null <"$1"
 case $p in '' | *[!0-9]*) p=$3 ;; esac
 [ -n "$p" ] || exit 0
 w=$(command -v "$2") && readlink -f "$w" || echo
-echo "$p"
+echo "$p $(stat -L -c '%i %y' -- "$1" 2>/dev/null)"
 cat /proc/[0-9]*/stat 2>/dev/null
 echo fd; ls -l "/proc/$p/fd" 2>/dev/null
 echo tcp; cat "/proc/$p/net/tcp" "/proc/$p/net/tcp6" 2>/dev/null
@@ -76,7 +101,8 @@ def process_of(said: bytes) -> Process | None:
         return None
     if lines[-2:] != ["end", ""]:
         raise ValueError("the machine's answer about its processes is not whole")
-    program, pid = lines[0].rpartition("/")[2][:15], int(lines[1])
+    told, _, written = lines[1].partition(" ")
+    program, pid = lines[0].rpartition("/")[2][:15], int(told)
     fd, tcp = lines.index("fd"), len(lines) - 1 - lines[::-1].index("tcp")
     known = {one: fields for one, fields in map(_stat, lines[2:fd]) if fields}
     parent = known.get(pid)
@@ -89,7 +115,7 @@ def process_of(said: bytes) -> Process | None:
     )
     inodes = {match[1] for line in lines[fd + 1 : tcp] if (match := _SOCKET.search(line))}
     addresses = {_asked_at(one) for one in listening_of(lines[tcp + 1 : -2], inodes)}
-    return Process(pid, parent[20], children, tuple(sorted(addresses)))
+    return Process(pid, parent[20], children, tuple(sorted(addresses)), written)
 
 
 _UNIT: Final = re.compile(r"^\d+:(?:name=systemd)?:.*/([^/]+\.service)$", re.MULTILINE)

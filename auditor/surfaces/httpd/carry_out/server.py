@@ -237,6 +237,7 @@ class HttpdServer:
             generation,
             pid_file=pid_file or self._pid_file,
             unit=await self._unit_of(process.pid),
+            written=process.written,
         )
 
     async def pid_file(self) -> str:
@@ -288,10 +289,10 @@ class HttpdServer:
         later = await self.running()
         if later is None or (later.pid, later.started) != (now.pid, now.started):
             raise ApplyError(f"the server ended within {self.settle_s:g} s after the {'start' if anew else 'reload'}.")
-        still = (before.answering & frozenset(later.addresses)) - later.answering if before else frozenset()
-        if still:
-            listed = ", ".join(f"{host}:{port}" for host, port in sorted(still))
-            raise ApplyError(f"the server does not answer on {listed} any more.")
+        born = now.children - before.children if before else now.children
+        if not born & later.children and not (before and before.restless):
+            raise ApplyError(f"every new child of the server ended within {self.settle_s:g} s.")
+        _refuse_silent(before, later)
         answer, why = await aside(self._probe)
         if why and not (before and before.unprobed):
             raise ApplyError(f"{why}.")
@@ -309,25 +310,31 @@ class HttpdServer:
             return f"started{answers}"
         if before.generation is not None and now.generation is not None:
             return f"reloaded: generation {before.generation} → {now.generation}{answers}"
-        return f"reloaded: {len(now.children - before.children)} new children of the same parent{answers}"
+        new = len(now.children - before.children)
+        return f"reloaded: its PidFile was written anew, {new} new children of the same parent{answers}"
 
     async def _renewed(self, before: Running | None) -> Running:
         """The server once children that were not there before serve, under the same parent."""
         deadline = time.monotonic() + _APPEAR_S
         while True:
+            read_again = False
             now = await self.running()
             if now is not None and before is None and now.children:
                 return now
             if now is not None and before is not None:
                 if (now.pid, now.started) != (before.pid, before.started):
                     raise ApplyError("the server was replaced by another process; a graceful reload keeps its parent.")
-                newer = now.generation is None or before.generation is None or now.generation > before.generation
-                if now.children - before.children and newer:
+                read_again = now.has_read_again_since(before)
+                if read_again and now.children - before.children:
                     return now
             if now is None and before is not None:
                 raise ApplyError("the server ended at the reload.")
             if time.monotonic() > deadline:
-                raise ApplyError("the server shows no new generation: the reload did not take place.")
+                raise ApplyError(
+                    "the server has read the new files, and no child of it lives by them."
+                    if read_again
+                    else "the server shows no new generation: the reload did not take place."
+                )
             await asyncio.sleep(0.1)
 
     def _probe(self) -> tuple[str, str]:
@@ -396,6 +403,19 @@ class HttpdServer:
             if error.cause == "timed out":
                 raise ApplyError(f"{what} did not end within {_DEADLINE_S} s.") from error
             raise ApplyError(f"{error.what}.", next_step=error.next_step) from error
+
+
+def _refuse_silent(before: Running | None, later: Running) -> None:
+    """Where no address answered before, nothing can be told of them: the machine may lack what asks them."""
+    if before is None or not before.answering:
+        return
+    here = frozenset(later.addresses)
+    silent = {"any more": (before.answering & here) - later.answering}
+    silent["though it listens there now"] = here - frozenset(before.addresses) - later.answering
+    for how, addresses in silent.items():
+        if addresses:
+            listed = ", ".join(f"{host}:{port}" for host, port in sorted(addresses))
+            raise ApplyError(f"the server does not answer on {listed} {how}.")
 
 
 def _pid_file_in(said: str) -> str:

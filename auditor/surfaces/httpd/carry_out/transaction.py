@@ -310,8 +310,9 @@ class HttpdTransaction:
         journal.done("", START, proof=proof)
         return proof
 
-    async def _reload(self, before: Running) -> str:
+    async def _reload(self, seen: Running) -> str:
         journal = self.options.journal
+        before = seen.looked_at_again(await self.server.running())
         if self.way == "restart":
             journal.intent("", RESTART, pid=str(before.pid), started=before.started)
             self.machine.reached(RESTART)
