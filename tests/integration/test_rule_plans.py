@@ -12,6 +12,7 @@ import pytest
 from auditor.cli import main
 from auditor.plan.folder import read_plan
 from auditor.surfaces.ilo.simulator.server import VirtualIlo, run_in_thread
+from tests import servers
 from tests.fakes.fleets import TestFleet
 from tests.virtual_ilo import PASSWORD, PROTOCOL, SNMP, USERNAME
 
@@ -181,3 +182,13 @@ def test_what_somebody_removed_comes_back_as_it_was_by_the_secrets_that_the_flee
     world.run("apply", plan)
     assert state.get(f"{DESTINATIONS}/1")["TrapCommunity"] == "PLANTED-word"
     assert list(state.kept(f"{USERS}/1").values()) == list(PHRASES.values())
+
+
+def test_the_trap_of_a_user_that_a_plan_made_arrives_and_is_read_by_its_pass_phrases(world: World) -> None:
+    world.agree(RECEIVERS.replace("10.9.0.7", "127.0.0.1").replace("SHA256", "SHA"))
+    made = world.plan("ILO-ALERT-001")
+    world.run("apply", made["id"])
+    port = servers.free_port()
+    world.ilo.state.set(PROTOCOL, "/Oem/Hpe/SNMPTrapPort", port)
+    text = world.run("alerts", "test", "web1", "--listen", "127.0.0.1", "--port", f"snmp={port}", "--yes")
+    assert "1 arrived, 0 did not arrive" in " ".join(text.split())
