@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from auditor.cli import main
+from auditor.plan.held import holder_lives
 from tests.fakes.held_ilos import LOCATION, held_ilo
 from tests.running import until
 
@@ -31,8 +36,16 @@ def test_apply_show_and_confirm_tell_who_takes_it_back_and_that_it_was(
         inventory.write_text(inventory.read_text().replace(f", cafile: {site.ilo.cafile}", ""))
         site.fleet.commit("a plan, approved, and an iLO whose authority only the command line names")
 
-        code, said = run("apply", plan, "--confirm-within", "10m", "--cafile", site.ilo.cafile)
-        assert code == 0, said
+        words = ["apply", plan, "--confirm-within", "10m", "--cafile", site.ilo.cafile]
+        command = [sys.executable, "-m", "auditor", *words]
+        # Its process group is what a terminal hangs up on.
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+            said, _ = process.communicate(timeout=60)
+        said = " ".join(said.split())
+        assert process.returncode == 0, said
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGHUP)
+        assert holder_lives(site.held(plan).folder.parent), "it outlives the command"
         assert "taken back by this controller in 600 s unless it is confirmed" in said
         assert f"Keep it: auditor confirm {plan[:8]}" in said
         code, said = run("show", plan)

@@ -102,6 +102,22 @@ def test_what_nobody_confirms_is_taken_back_and_the_next_command_tells(site: Hel
     assert site.held(plan).state == "disarmed"
 
 
+def test_a_plan_that_is_applied_again_is_held_by_the_process_that_still_lives(site: HeldIlo) -> None:
+    before, plan = site.location, site.plan(LOCATION)
+    other = site.held(plan, "web9/ilo")
+    for _ in range(2):
+        assert outcomes(site.apply(plan)) == ["applied"]
+        if other.state == "none":
+            other.arm(600)
+        site.let_time_pass(plan)
+        until(lambda: site.held(plan).state == "reverted")
+        assert site.location == before
+        assert outcomes(site.confirm(plan)) == ["taken back"]
+        assert holder_lives(other.folder.parent), "another of its targets waits"
+    other.decide("confirm")
+    until(lambda: not holder_lives(other.folder.parent))
+
+
 def test_a_bios_change_says_that_it_reboots_twice_and_needs_time_for_that(site: HeldIlo) -> None:
     plan = site.plan(POWER)
     before = site.ilo.state.bios()["AutoPowerOn"]

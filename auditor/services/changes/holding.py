@@ -65,13 +65,18 @@ class Holder:
         room = asyncio.Semaphore(_AT_ONCE)
         while True:
             for held in self._deadlines():
-                if held.is_over:
-                    held.begin()
+                if held.is_over and held.begin():
+                    self._forget_ended(held.target)
                 if held.state == "reverting" and held.target not in self._tasks:
                     self._tasks[held.target] = asyncio.ensure_future(self._taken_back(held, room))
             if all(task.done() for task in self._tasks.values()) and let_go(self._waits):
                 return
             await asyncio.sleep(self.pause_s)
+
+    def _forget_ended(self, target: str) -> None:
+        """A plan may be applied again, and be armed again, while this process still holds others of its targets."""
+        if (task := self._tasks.get(target)) is not None and task.done():
+            del self._tasks[target]
 
     def _deadlines(self) -> tuple[HeldDeadline, ...]:
         folder = self.desk.deadlines / self.stored.id
