@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from auditor.errors import AuditorError, IncompleteError, InputError, RefusedError, StoreError
 from auditor.model.event import EventKind
-from auditor.model.plan import ApplyReport, Direction, OutcomeOf, Plan
+from auditor.model.plan import ApplyReport, Direction, OutcomeOf, Plan, TargetOutcome
 from auditor.plan.approvals import Verdict
 from auditor.plan.build import check_plan, cohort_of
 from auditor.plan.conditions import changed, unlisted, values_of
@@ -46,6 +46,8 @@ _KINDS: Mapping[str, EventKind] = {
     "refused": "refused",
     "incomplete": "incomplete",
 }
+_STAYING: Mapping[str, TargetOutcome] = {"applied": "applied", "rolled back": "rolled back", "taken back": "taken back"}
+"""Outcomes that the ledger is told of by the next run, where this one could not tell it any more."""
 
 
 @dataclass
@@ -323,23 +325,30 @@ class PlanRun:
             time = _time(ended.time)
             event = target_event(_KINDS[outcome.outcome], plan_id, plan, time, outcome, self.desk.login)
             self._write(lambda: self.desk.append(event))
+            if outcome.outcome == "taken back" and not self._unwritten:
+                self._recorded(plan_id, outcome.target, "forward")
 
     async def _reconcile(self, plan_id: str, target: str, runs: Sequence[Run]) -> None:
         """Records an outcome that a run had no more time to record: ledger first, then snapshot and agreed state."""
         last = runs[-1] if runs else None
-        if last is None or last.ended is None or last.outcome not in ("applied", "rolled back") or last.recorded:
+        if last is None or last.ended is None or last.outcome not in _STAYING or last.recorded:
             return
-        text = dict(last.ended.detail).get("text", "")
-        outcome = OutcomeOf(target, "applied" if last.outcome == "applied" else "rolled back", text)
+        if (last.direction, last.outcome) == ("back", "taken back"):  # it stands, as the ledger says
+            return
+        outcome = OutcomeOf(target, _STAYING[last.outcome], dict(last.ended.detail).get("text", ""))
         try:
             stored = self._plan_of(plan_id, target)
         except IncompleteError as error:
             self.desk.observe(told(error))
             return
-        kinds = [event.kind for event in self.desk.events(plan_id) if target in event.targets]
-        if [kind for kind in kinds if kind in ("applied", "rolled back")][-1:] != [last.outcome]:
+        events = [event for event in self.desk.events(plan_id) if target in event.targets and event.kind in _STAYING]
+        if last.outcome == "taken back":  # which may happen more than once
+            events = [event for event in events if event.time == _time(last.ended.time)]
+        if [event.kind for event in events][-1:] != [last.outcome]:
             self._ledger(plan_id, stored.plan, outcome)
-        if target in self.desk.targets:
+        elif last.outcome == "taken back":
+            self._recorded(plan_id, target, "forward")
+        if target in self.desk.targets and last.outcome != "taken back":
             await self._agree(stored, ApplyReport(plan_id, last.direction, (outcome,)))
 
     async def _agree(self, stored: StoredPlan, report: ApplyReport) -> None:
@@ -374,11 +383,14 @@ class PlanRun:
                 f"(auditor drift {one.target.name})"
             )
         for one in (*agreed, *other) if not self._unwritten else ():
-            journal = self._journal(stored.id, one.target.name, report.direction).open()
-            try:
-                journal.record()
-            finally:
-                journal.close()
+            self._recorded(stored.id, one.target.name, report.direction)
+
+    def _recorded(self, plan_id: str, target: str, direction: Direction) -> None:
+        journal = self._journal(plan_id, target, direction).open()
+        try:
+            journal.record()
+        finally:
+            journal.close()
 
     def _only_ours(self, plan: Plan, direction: Direction, seen: Observed) -> bool:
         """Whether the target differs from its agreed state in nothing but what the plan brought."""

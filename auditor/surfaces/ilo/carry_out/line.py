@@ -223,6 +223,15 @@ class Line:
         ]
         return marks[-1:] == ["failed"]
 
+    def held_off(self, step: str) -> bool:
+        """Whether what the present run sent of a step met somebody else's change, so that the iLO took none of it."""
+        details = [
+            {**detail, "mark": mark}
+            for of, _, mark, detail in self.options.journal.entries()
+            if (of, detail.get("run", "")) == (step, self.run)
+        ]
+        return [one["mark"] for one in details] == ["intent", "failed"] and "held" in details[-1]
+
     def begun(self) -> Begun:
         """What the present run has announced."""
         entries, run = self.options.journal.entries(), self.run

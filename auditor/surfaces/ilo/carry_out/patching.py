@@ -44,7 +44,8 @@ class Patching:
         write = client.patch(setting.uri, nest((*setting.sent, *values)), etag=etag_of(answer))
         refusal, answered = await self.line.answered(write, setting.uri)
         if refusal:
-            journal.failed(setting.step, PATCH, why=refusal)
+            held = {"held": "nothing was set"} if answered is not None and answered.status == 412 else {}
+            journal.failed(setting.step, PATCH, why=refusal, **held)
             raise ApplyError(refusal, where=setting.uri)
         if answered is None and secrets.never_shown(setting.secrets):  # no reading can settle what became of it
             raise ApplyError(

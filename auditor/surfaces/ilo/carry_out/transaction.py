@@ -90,7 +90,7 @@ class IloTransaction:
     async def take_back(self) -> tuple[str, ...]:
         """Sets back, in reverse, what was begun; waits first for a reset that is under way."""
         begun = self._line.begun()
-        forward = [one for one in self._acts() if one.step in begun]
+        forward = [one for one in self._acts() if one.step in begun and not self._line.held_off(one.step)]
         if not forward:
             return ("nothing had been set",)
         await self._line.reached()
