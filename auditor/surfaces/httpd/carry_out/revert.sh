@@ -80,6 +80,13 @@ served() { # has the server read them again; never where its own check fails, si
     done <"$here/server"
     if ! said=$("$@" -t 2>&1 </dev/null 9>&-); then
         echo "not reloaded: the server's own check fails: $said"
+    elif [ -n "$unit" ] && ! systemctl is-active "$unit" >/dev/null 2>&1 </dev/null 9>&-; then
+        # A service that has ended: started by -k it would run outside of it, and none would look after it.
+        if said=$(systemctl start "$unit" 2>&1 </dev/null 9>&-); then
+            echo "the server had ended and was started as $unit"
+        else
+            echo "not started: systemctl start $unit: $said"
+        fi
     elif said=$("$@" -k "$tell" 2>&1 </dev/null 9>&-); then
         echo 'reloaded'
     else
@@ -101,7 +108,8 @@ until files; do
     sleep 30 9>&-
 done
 running=
-while read -r key one two; do [ "$key" != running ] || running=$one tell=$two; done <"$here/server"
+unit=
+while read -r key one two three; do [ "$key" != running ] || running=$one tell=$two unit=$three; done <"$here/server"
 if [ "$when" = boot ] || [ "$running" != 1 ]; then how='the server was not told'; else how=$(served); fi
 decided && exit 0
 # In place of the spaces that were written when it was armed: a full disk has room for that.

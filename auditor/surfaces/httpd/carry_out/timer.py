@@ -32,13 +32,14 @@ def _script(name: str) -> str:
 class StartedBy:
     """How a server is started: command and environment, and whether it ran when it was looked at last.
 
-    ``verb`` is what it is told (``-k``) once its files are as before.
+    ``verb`` is what it is told (``-k``) once its files are as before, ``unit`` the service that it runs as.
     """
 
     command: Sequence[str]
     environment: Mapping[str, str]
     running: bool
     verb: str = "graceful"
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Timer:
         rows: list[tuple[str, ...]] = [("script", encoded(_script("revert.sh").encode()))]
         rows += [("env", name, _word(value)) for name, value in server.environment.items()]
         rows += [("word", _word(word)) for word in server.command]
-        rows.append(("running", "1" if server.running else "0", server.verb))
+        rows.append(("running", "1" if server.running else "0", server.verb, *([server.unit] if server.unit else [])))
         rows += [row_of(live, wanted) for live, wanted in pairs]
         answer = await self._run("arm", str(seconds), self.holder, given=lines(*rows))
         word = said(answer) if not answer.startswith(b"armed ") else None

@@ -132,7 +132,7 @@ arm() { # SECONDS HOLDER, with the script, the server's command and environment,
     while IFS=' ' read -r key word mode uid gid old new _; do
         case $key in
         script) try put "$here/revert.sh" "$word" || result "no 0 $e" ;;
-        env | word | running) try note "$here/server" "$key $word $mode" || result "no 0 $e" ;;
+        env | word | running) try note "$here/server" "$key $word $mode${uid:+ $uid}" || result "no 0 $e" ;;
         file | entry)
             text "$word"
             d=${p%/*}

@@ -245,7 +245,8 @@ class HttpdTransaction:
         journal, seconds = self.options.journal, self.options.confirm_within_s
         verb = "restart" if self.way == "restart" else "graceful"
         command, environment = self.server.command, await self.server.environment()
-        started = StartedBy(command, environment, self._running is not None, verb)
+        unit = self._running.unit if self._running else ""
+        started = StartedBy(command, environment, self._running is not None, verb, unit)
         if self._armed_unheard():
             await self.machine.timer.decide("disarm")
         journal.intent("", ARM, seconds=str(seconds))
