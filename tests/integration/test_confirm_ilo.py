@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from auditor.errors import IncompleteError, RefusedError
+from auditor.errors import ApplyError, CollectError, IncompleteError, RefusedError
 from auditor.plan.held import HeldDeadline, holder_lives
 from auditor.plan.journal import FileJournal, is_busy, journal_path, read_entries, runs_of
 from auditor.plan.outcome import failure_of
@@ -215,6 +215,33 @@ def test_time_that_runs_out_during_the_change_takes_it_back_at_once(
     assert outcomes(report) == ["taken back"], report
     assert "the time to confirm it was over before it was done" in report.outcomes[0].text
     assert (unheld.location, unheld.held(plan).state) == (before, "disarmed")
+
+
+def test_what_a_failed_apply_could_not_take_back_is_taken_back_when_the_time_is_over(
+    unheld: HeldIlo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, plan = unheld.location, unheld.plan(LOCATION)
+    perform = IloTransaction.perform
+
+    async def failing(self: IloTransaction) -> tuple[str, ...]:
+        await perform(self)
+        raise ApplyError("it broke.")
+
+    async def unreachable(_: IloTransaction) -> tuple[str, ...]:
+        raise CollectError("it does not answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IloTransaction, "perform", failing)
+        patch.setattr(IloTransaction, "take_back", unreachable)
+        assert outcomes(unheld.apply(plan)) == ["incomplete"]
+    assert (unheld.location, unheld.held(plan).state) == ("rack 7", "pending")
+    unheld.let_time_pass(plan)
+    unheld.watch(plan)
+    assert (unheld.location, unheld.held(plan).state) == (before, "reverted")
+    report = unheld.confirm(plan)
+    assert outcomes(report) == ["taken back"], report
+    assert any("this controller took it back at 20" in text for text, _ in report.outcomes[0].checks)
+    assert unheld.kinds(plan) == ["incomplete", "taken back"]
 
 
 def test_somebody_elses_change_since_is_left_and_needs_a_person(unheld: HeldIlo) -> None:
