@@ -96,15 +96,30 @@ def _lines_since(steps: Sequence[Step], document: Document, was: Document | None
         if isinstance(step.change, FileChange) and step.change.file == name and step.change.before is not None:
             before = step.change.before.content.encode("latin-1", "replace")
     if before is not None and before != document.content:
-        old, new = before.split(b"\n"), document.content.split(b"\n")
-        places = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-        lines = [min(start + 1, len(new)) for kind, _, _, start, _ in places if kind != "equal"]
-    else:
-        lines = _lines_changed(steps, name, document.content)
-    more = [f"{name} changed in {len(lines) - _PLACES} more places"] if len(lines) > _PLACES else []
+        return _places(name, before, document.content)
+    lines = _lines_changed(steps, name, document.content)
     if lines:
-        return [f"{name}:{line} changed" for line in lines[:_PLACES]] + more
+        return [f"{name}:{line} changed" for line in lines[:_PLACES]]
     return [f"{name} changed, though not in the lines of the plan"]
+
+
+def lines_since(document: Document, was: Document | None) -> list[str]:
+    """Where a file or link is another than it was, by the present numbers of its lines; nothing: it is the same."""
+    if was is None:
+        return [f"{document.name}:1 is new"]
+    if document.link or was.link:
+        return [] if document.link == was.link else [f"{document.name} leads to {document.link or 'nothing'}"]
+    if document.content != was.content:
+        return _places(document.name, was.content, document.content)
+    return [] if document.fingerprint == was.fingerprint else [f"a secret of {document.name} changed"]
+
+
+def _places(name: str, before: bytes, after: bytes) -> list[str]:
+    old, new = before.split(b"\n"), after.split(b"\n")
+    places = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    lines = [min(start + 1, len(new)) for kind, _, _, start, _ in places if kind != "equal"]
+    more = [f"{name} changed in {len(lines) - _PLACES} more places"] if len(lines) > _PLACES else []
+    return [f"{name}:{line} changed" for line in lines[:_PLACES]] + more
 
 
 def _waiting(condition: Condition, seen: Seen) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Sequence
 
-from auditor.model.plan import Cohort, Effect
+from auditor.model.plan import DISRUPTIONS, Cohort, Effect
+from auditor.model.resource import Address
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected
 from auditor.model.source import FileSource
-from auditor.model.value import Undetermined, Value, show
-from auditor.plan.conditions import Seen, alike, stale, value_at
+from auditor.model.value import Many, Text, Undetermined, Value, show
+from auditor.plan.conditions import Seen, alike, lines_since, stale, value_at
 
 Traces = frozenset[tuple[str, str, str]]
 """(kind, name, attribute) of what every change leaves by itself; an empty name means every resource of the kind."""
@@ -22,7 +24,33 @@ def outdated(
 
     ``then`` gives the target as the plan found it, for the lines that somebody changed since; None: not known.
     """
-    return stale(cohort.steps, seen, sealer, then) or _begun_elsewhere(cohort.effects, seen, traces)
+    return (
+        stale(cohort.steps, seen, sealer, then)
+        or _begun_elsewhere(cohort.effects, seen, traces)
+        or _loaded_along(cohort, seen, then)
+    )
+
+
+def _loaded_along(cohort: Cohort, seen: Seen, then: Callable[[], Collected | None]) -> tuple[str, ...]:
+    """What somebody changed since in other files of an httpd that runs, and that the plan's reload would load.
+
+    What its server has loaded by itself meanwhile is none of that, nor what was changed before the plan was made.
+    """
+    waiting = value_at(seen.interpretation, Address("", "httpd.server", "main", "changed_not_loaded"))
+    names = [one.value for one in waiting.items if isinstance(one, Text)] if isinstance(waiting, Many) else []
+    if not names or all(step.disruption == "none" for step in cohort.steps):
+        return ()
+    was = then()
+    if was is None:
+        return ()
+    how, found = max((step.disruption for step in cohort.steps), key=DISRUPTIONS.index), list[str]()
+    for name in names:
+        if name.endswith("/"):
+            inside = (one.name for one in was.documents if f"{posixpath.dirname(one.name) or '.'}/" == name)
+            found += [f"{one} is gone" for one in inside if seen.collected.document(one) is None]
+        elif (document := seen.collected.document(name)) is not None:
+            found += lines_since(document, was.document(name))
+    return tuple(f"{one}, and the plan's {how} would load that" for one in found)
 
 
 def _begun_elsewhere(effects: Sequence[Effect], seen: Seen, traces: Traces) -> tuple[str, ...]:

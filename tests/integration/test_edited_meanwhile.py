@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from auditor.services.changes.show import show_plan
 from auditor.surfaces.httpd.carry_out import server
 from tests.fakes.far_sites import FarSite
 from tests.fakes.sites import ROUTE, Site
+from tests.running import until
 
 pytestmark = pytest.mark.integration
 Plan = Callable[[Site], Proposed]
@@ -211,3 +213,24 @@ def test_after_a_rehearsal_too(site: Site) -> None:
     in_front(site.root / FILE)
     with pytest.raises(RefusedError, match=r"conf\.d/api\.conf:1 changed"):
         site.apply(made.id)
+
+
+@pytest.mark.parametrize("site", ["here"], indirect=True)
+def test_what_somebody_changed_in_another_file_is_not_loaded_along(site: Site) -> None:
+    other = site.root / "conf.d/plain.conf"
+    with site.server:
+        rewritten(other)  # before the plan was made: that is drift, and no conflict
+        made = site.propose(f"{ROUTE}=60s")
+        site.approve(made.id)
+        appended(other)
+        dropped(site, "Header set Z z\n")
+        before = entries(site)
+        with pytest.raises(RefusedError) as caught:
+            site.apply(made.id)
+        assert "conf.d/plain.conf:7 changed, and the plan's reload would load that" in caught.value.what
+        assert "conf.d/zz.conf:1 is new, and the plan's reload would load that" in caught.value.what
+        assert entries(site) == before
+        subprocess.run([*site.server.command, "-k", "graceful"], check=True)  # somebody stands by the edits
+        until(lambda: site.generation() == 2)
+        report = site.apply(made.id)
+    assert [one.outcome for one in report.outcomes] == ["applied"], report
