@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from auditor.services.changes import apply_plan, confirm_plan, reaching, rollbac
 from auditor.surfaces.httpd.carry_out import server
 from auditor.surfaces.ilo.carry_out.transaction import IloTransaction
 from auditor.transport import outliving
+from auditor.transport.acts import Acts
 from auditor.transport.lock import hold
 from tests.fakes.held_ilos import LOCATION, POWER, HeldIlo, held_ilo
 from tests.fakes.sites import ROUTE, Site
@@ -242,6 +244,23 @@ def test_what_a_failed_apply_could_not_take_back_is_taken_back_when_the_time_is_
     assert outcomes(report) == ["taken back"], report
     assert any("this controller took it back at 20" in text for text, _ in report.outcomes[0].checks)
     assert unheld.kinds(plan) == ["incomplete", "taken back"]
+
+
+def test_a_disk_that_is_full_for_a_while_ends_no_waiting(unheld: HeldIlo, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, plan = unheld.location, unheld.plan(LOCATION)
+    unheld.apply(plan)
+    unheld.let_time_pass(plan)
+    replace, failures = Acts.replace, iter((errno.ENOSPC, errno.EIO))
+
+    def full(acts: Acts, source: Path, destination: Path) -> None:
+        if destination.name == "reverting" and (code := next(failures, 0)):
+            raise OSError(code, os.strerror(code), str(destination))
+        replace(acts, source, destination)
+
+    monkeypatch.setattr(Acts, "replace", full)
+    unheld.watch(plan)
+    assert (unheld.location, unheld.held(plan).state) == (before, "reverted")
+    assert next(failures, 0) == 0
 
 
 def test_somebody_elses_change_since_is_left_and_needs_a_person(unheld: HeldIlo) -> None:

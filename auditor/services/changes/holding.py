@@ -9,6 +9,7 @@ shows only when the time is over, and goes on with what it has read.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from auditor.errors import AuditorError, CollectError, RefusedError
+from auditor.errors import AuditorError, CollectError, RefusedError, StoreError
 from auditor.plan.build import cohort_of
 from auditor.plan.folder import StoredPlan, read_plan
 from auditor.plan.held import HeldDeadline, deadlines_below, hold_deadlines
@@ -64,14 +65,19 @@ class Holder:
         """Takes back whatever is not confirmed in time; returns once nothing waits any more."""
         room = asyncio.Semaphore(_AT_ONCE)
         while True:
-            for held in self._deadlines():
-                if held.is_over and held.begin():
-                    self._forget_ended(held.target)
-                if held.state == "reverting" and held.target not in self._tasks:
-                    self._tasks[held.target] = asyncio.ensure_future(self._taken_back(held, room))
-            if all(task.done() for task in self._tasks.values()) and let_go(self._waits):
-                return
+            with contextlib.suppress(OSError, StoreError):  # a full disk ends no waiting; it is tried again
+                self._begin(room)
+                if all(task.done() for task in self._tasks.values()) and let_go(self._waits):
+                    return
             await asyncio.sleep(self.pause_s)
+
+    def _begin(self, room: asyncio.Semaphore) -> None:
+        """Decides of all whose time is over that they are taken back, and begins that."""
+        for held in self._deadlines():
+            if held.is_over and held.begin():
+                self._forget_ended(held.target)
+            if held.state == "reverting" and held.target not in self._tasks:
+                self._tasks[held.target] = asyncio.ensure_future(self._taken_back(held, room))
 
     def _forget_ended(self, target: str) -> None:
         """A plan may be applied again, and be armed again, while this process still holds others of its targets."""
@@ -94,7 +100,7 @@ class Holder:
                     await self._take_back(held)
             except JournalBusyError:  # the apply itself is still at it
                 until = time.monotonic() + self.tried_for_s
-            except (CollectError, RefusedError) as error:
+            except (CollectError, RefusedError, StoreError) as error:
                 held.note(str(error), failed=True)
                 if getattr(error, "cause", "") in _NEVER_AGAIN or time.monotonic() >= until:
                     return
