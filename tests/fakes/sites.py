@@ -99,15 +99,17 @@ class Site:
         return asyncio.run(take_snapshot(desk.fleet, desk.fleet.targets, desk.collect_options())).revision
 
 
-def planned_line(site: Site, text: str, way: Disruption = "reload", *, instead_of: str = "") -> str:
-    """A signed plan that puts lines at the end of the main file, or in the place of a line, whatever they do."""
+def planned_line(
+    site: Site, text: str, way: Disruption = "reload", *, instead_of: str = "", file: str = "httpd.conf"
+) -> str:
+    """A signed plan that puts lines at the end of a file, or in the place of a line, whatever they do."""
     desk = site.fleet.desk()
-    lines = (site.root / "httpd.conf").read_text("latin-1").splitlines(keepends=True)
+    lines = (site.root / file).read_text("latin-1").splitlines(keepends=True)
     before = "".join(line for line in lines if instead_of and line.startswith(instead_of))
     at = lines.index(before) + 1 if before else len(lines) + 1
     after = f"{text}\n"
-    change = DirectiveEdit("httpd.conf", at, at - 1 + before.count("\n"), before, after)
-    undo = DirectiveEdit("httpd.conf", at, at - 1 + after.count("\n"), after, before)
+    change = DirectiveEdit(file, at, at - 1 + before.count("\n"), before, after)
+    undo = DirectiveEdit(file, at, at - 1 + after.count("\n"), after, before)
     proposal = Proposal("web1/httpd", (Step("1", "why", change, undo, way, (), ()),), ())
     origin = Origin("diff", ("x",), key_id=desk.sealer.key_id)
     plan = build_plan([proposal], PlanRequest("why", "ops1", origin, desk.clock()))

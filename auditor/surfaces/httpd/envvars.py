@@ -10,6 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+ENVVARS: Final = "envvars"
+"""The file of Debian's tree that the start script reads."""
+ARGUMENTS: Final = "APACHE_ARGUMENTS"
+"""The variable of it that holds arguments for httpd."""
 _ASSIGNMENT: Final = re.compile(r"(?:export[ \t]+)?([A-Za-z_]\w*)=(.*)")
 _VALUE: Final = re.compile(r"'([^']*)'|\"((?:[^\"\\]|\\.)*)\"|((?:[^\s;#'\"\\]|\\.)+)")
 _REFERENCE: Final = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::?-([^}]*))?\})")

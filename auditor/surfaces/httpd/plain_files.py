@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterable, Iterator
-from typing import Final
 
 from auditor.errors import RefusedError
 from auditor.model.plan import FileChange, Step
@@ -12,12 +11,10 @@ from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected, Document
 from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.edited_files import links_to
+from auditor.surfaces.httpd.envvars import ENVVARS
 from auditor.surfaces.httpd.wanted import RefusedWish
 from auditor.surfaces.httpd.whole_files import whole_step
 from auditor.surfaces.httpd.words import as_path, split_words
-
-_STARTED_WITH: Final = ("envvars",)
-"""What Debian's start script reads: no directive names it."""
 
 
 def gone_file(document: Document, collected: Collected, sealer: Sealer | None) -> Step:
@@ -29,7 +26,7 @@ def gone_file(document: Document, collected: Collected, sealer: Sealer | None) -
     name = document.name
     if name == collected.fact("main_file"):
         raise RefusedWish("it is the main file: without it there is no configuration")
-    if name in _STARTED_WITH and collected.fact("layout") == "debian":
+    if name == ENVVARS and collected.fact("layout") == "debian":
         raise RefusedWish("the server is started with what it holds")
     return _step(document, None, collected, sealer, f"{name} goes")
 

@@ -11,7 +11,7 @@ from typing import Final
 from auditor.model.snapshot import Collected
 from auditor.surfaces.httpd.collected_files import CollectedFiles
 from auditor.surfaces.httpd.directive import Resolved
-from auditor.surfaces.httpd.envvars import command_line_defines, debian_start, shell_variables
+from auditor.surfaces.httpd.envvars import ARGUMENTS, ENVVARS, command_line_defines, debian_start, shell_variables
 from auditor.surfaces.httpd.fileset import FileSet
 from auditor.surfaces.httpd.includes import ResolveOptions, resolve
 from auditor.surfaces.httpd.modules import compiled_in
@@ -52,6 +52,12 @@ def resolve_options(collected: Collected, files: FileSet, options: InterpretOpti
     )
 
 
+def started_anew(now: Collected, after: Collected, options: InterpretOptions) -> tuple[str, ...]:
+    """The variables of the environment whose value only a start of the server changes, sorted by name."""
+    old, new = (dict(resolve_options(one, CollectedFiles(one), options).environment) for one in (now, after))
+    return tuple(sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)))
+
+
 def known_version(collected: Collected, options: InterpretOptions) -> str:
     """The version of httpd, as text of numbers: what the person says, else what the machine said; else empty."""
     fact = collected.fact("version")
@@ -90,10 +96,10 @@ def started_with(files: FileSet, root: str, environment: tuple[str, ...]) -> tup
     """The environment and the ``-D`` names that a distribution's own files start this httpd with."""
     variables: dict[str, str] = {}
     defines: tuple[str, ...] = ()
-    envvars = files.read(posixpath.join(root, "envvars"))
+    envvars = files.read(posixpath.join(root, ENVVARS))
     if envvars is not None:
         variables = shell_variables(envvars, debian_start(root))
-        defines = command_line_defines(variables.get("APACHE_ARGUMENTS", ""))
+        defines = command_line_defines(variables.get(ARGUMENTS, ""))
     else:
         for path in SYSCONFIG:
             if files.standing(path) == "file" and (content := files.read(path)) is not None:

@@ -24,8 +24,9 @@ from auditor.model.plan import (
 from auditor.model.secret import SEALED, Sealer
 from auditor.model.snapshot import Collected, Document, Fact
 from auditor.surfaces.httpd.activation import heaviest, needed, sentence, unknown
+from auditor.surfaces.httpd.envvars import ENVVARS
 from auditor.surfaces.httpd.fileset import NOT_READ
-from auditor.surfaces.httpd.resolving import resolve_collected
+from auditor.surfaces.httpd.resolving import resolve_collected, started_anew
 from auditor.surfaces.interface import InterpretOptions
 
 MOST_BYTES: Final = 1024 * 1024
@@ -102,10 +103,12 @@ def activated(
     """The steps, each with what makes it take effect, and notes on why that is more than a reload, or is not known."""
     before, later = resolve_collected(now, options), resolve_collected(after, options)
     found = needed(before, later)
-    files = {one.directive.source.file for one in found}
+    variables = started_anew(now, after, options)
+    files = {one.directive.source.file for one in found} | ({ENVVARS} if variables else set())
     fits = [step for step in steps if _place(step.change) in files] or list(steps)
-    way = heaviest(found)
+    way = "stop and start" if variables else heaviest(found)
     notes = [sentence(one) for one in found]
+    notes += [f"{ENVVARS}: a running server keeps the {', '.join(variables)} of its start"] if variables else []
     notes += [f"whether a reload is enough for {name}, its module's manual says" for name in unknown(before, later)]
     made = (msgspec.structs.replace(step, disruption=way) if step in fits else step for step in steps)
     return tuple(made), tuple(dict.fromkeys(notes))

@@ -142,6 +142,10 @@ class Server(Protocol):
         """What it is started with."""
         ...
 
+    def starts_with(self, envvars: bytes | None) -> None:
+        """Has it started from here on with what these bytes of ``envvars`` set; None: with what stands there then."""
+        ...
+
     @property
     def command(self) -> Sequence[str]:
         """The command that starts it."""
@@ -178,6 +182,7 @@ class HttpdServer:
     _pid: str = ""
     _unit: tuple[int, str] = (0, "")
     _environment: dict[str, str] | None = None
+    _envvars: bytes | None = None
 
     @property
     def command(self) -> list[str]:
@@ -188,9 +193,14 @@ class HttpdServer:
         """What the server is started with: the inventory's variables over those of the tree's own ``envvars``."""
         if self._environment is None:
             started = {"PATH": "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
-            started |= shell_variables(await self.envvars(f"{self.tree.path}/envvars"))
+            content = await self.envvars(f"{self.tree.path}/envvars") if self._envvars is None else self._envvars
+            started |= shell_variables(content)
             self._environment = started | dict(self.tree.environment)
         return self._environment
+
+    def starts_with(self, envvars: bytes | None) -> None:
+        """See :meth:`Server.starts_with`."""
+        self._environment, self._envvars = None, envvars
 
     async def check(
         self,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from auditor.errors import CollectError
+from auditor.errors import CollectError, RefusedError
 from auditor.model.plan import Disruption
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected, Document
@@ -20,9 +20,10 @@ from auditor.surfaces.httpd.carry_out.running import Running
 from auditor.surfaces.httpd.carry_out.surroundings import Surroundings
 from auditor.surfaces.httpd.collect import WHOLE_TARGET, collect
 from auditor.surfaces.httpd.collected_files import CollectedFiles
+from auditor.surfaces.httpd.envvars import ARGUMENTS, ENVVARS
 from auditor.surfaces.httpd.fileset import NOT_READ
 from auditor.surfaces.httpd.locate import MAIN_FILES
-from auditor.surfaces.httpd.resolving import resolve_collected
+from auditor.surfaces.httpd.resolving import resolve_collected, started_anew
 from auditor.surfaces.httpd.secrets import learn, seal_text
 from auditor.surfaces.httpd.whole_files import with_document
 from auditor.surfaces.interface import ActOptions, CollectOptions, InterpretOptions
@@ -65,6 +66,13 @@ class LiveSurvey:
         machine = AsPlanned.of(self._machine, self._collected, after, changed)
         ports = frozenset(port for _, port in running.addresses) if running else frozenset()
         now = Now(way, ports, running is not None, datetime.datetime.now(datetime.UTC))
+        variables = started_anew(self._collected, after, self._options)
+        if variables and way != "stop and start":
+            raise _refused(
+                f"a running server keeps the {', '.join(variables)} of its start, and the plan is for a {way}"
+            )
+        if ARGUMENTS in variables:
+            raise _refused(f"only httpd's start script uses {ARGUMENTS}, and the plan starts the server without that")
         before = resolve_collected(self._collected, self._options)
         return await preflight(before, resolve_collected(after, self._options), machine, now)
 
@@ -85,6 +93,10 @@ class LiveSurvey:
             defines=tuple((name, value) for name, _, value in (one.partition("=") for one in self._tree.defines)),
             environment=self._tree.environment,
         )
+
+
+def _refused(why: str) -> RefusedError:
+    return RefusedError(f"{why}.", where=ENVVARS, untouched="Nothing was changed.")
 
 
 def _document(name: str, wanted: LiveFile) -> Document | None:

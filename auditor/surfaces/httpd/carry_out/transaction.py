@@ -21,6 +21,7 @@ from auditor.surfaces.httpd.carry_out.running import Running
 from auditor.surfaces.httpd.carry_out.server import Server
 from auditor.surfaces.httpd.carry_out.stage import Checked
 from auditor.surfaces.httpd.carry_out.timer import StartedBy
+from auditor.surfaces.httpd.envvars import ENVVARS
 from auditor.surfaces.interface import ActOptions, Caveat, Deadline, DeadlineAct
 
 REPLACE: Final = "replace"
@@ -220,12 +221,19 @@ class HttpdTransaction:
             if now is not None and not now.passed:
                 self._broken_before = now.text
         try:
+            self.server.starts_with(self._envvars())
             self._checked = await self.machine.check()
         except RefusedError as refusal:
             if not self._broken_before:
                 raise
             return Caveat(f"going back although the server's own check fails before and after: {refusal.what}")
+        finally:
+            self.server.starts_with(None)
         return self._checked.text
+
+    def _envvars(self) -> bytes | None:
+        """What the start script will read, where the plan changes that."""
+        return next((one.content for _, one in self._pairs if one.name == ENVVARS and one.kind == "file"), None)
 
     async def _back_up(self) -> None:
         journal = self.options.journal
@@ -268,6 +276,7 @@ class HttpdTransaction:
         for detail in details:
             journal.intent("", REPLACE, **detail)
         await self.machine.replace(self._pairs)
+        self.server.starts_with(None)
         for detail in details:
             journal.done("", REPLACE, **detail)
 
@@ -360,6 +369,7 @@ class HttpdTransaction:
         for name in names:
             self.options.journal.intent("", "restore", file=name)
         await self.machine.put_back(self.direction, manifest, live, wrong)
+        self.server.starts_with(None)
         for name in names:
             self.options.journal.done("", "restore", file=name)
         if problems:
