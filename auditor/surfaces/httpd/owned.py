@@ -75,13 +75,13 @@ class _Reading:
         self._root = str(collected.fact("root") or resolved.server_root).rstrip("/") + "/"
 
     def own_file(self, edit: DirectiveEdit, name: str) -> tuple[str, Directive] | None:
-        """A file of one's own that is read after this one, in the server's own context; None where none would be."""
+        """A file of one's own, read after the changed lines, in the server's own context; None: there is none."""
         names = (name, *edit.links)
         mine = [(number, one) for number, one in enumerate(self._resolved.directives) if one.source.file in names]
-        changed = [one for _, one in mine if edit.line <= one.source.line <= max(edit.last_line, edit.line)]
-        if not changed or any(one.within or one.name.startswith("<") or one.macro for one in changed):
+        changed = [pair for pair in mine if edit.line <= pair[1].source.line <= max(edit.last_line, edit.line)]
+        if not changed or any(one.within or one.name.startswith("<") or one.macro for _, one in changed):
             return None
-        last, read_as = mine[-1][0], mine[-1][1].source.file
+        last, read_as = changed[-1][0], changed[-1][1].source.file
         found: list[tuple[str, Directive]] = []
         for number, one in enumerate(self._resolved.directives):
             folder, pattern = self._searched(one)
