@@ -31,8 +31,8 @@ pytestmark = pytest.mark.integration
 class Scene:
     """A fleet of one virtual iLO, and an approved plan for it."""
 
-    def __init__(self, folder: Path, ilo: VirtualIlo) -> None:
-        self.folder, self.ilo = folder, ilo
+    def __init__(self, folder: Path, ilo: VirtualIlo, *more: str) -> None:
+        self.folder, self.ilo, self.more = folder, ilo, more
         hosts = f"  web1:\n    ilo: {{url: '{ilo.url}', cafile: {ilo.cafile}}}\n"
         login = {"AUDITOR_ILO_USERNAME": USERNAME, "AUDITOR_ILO_PASSWORD": PASSWORD}
         self.fleet = TestFleet(folder / "fleet", hosts).make({**login, "XDG_STATE_HOME": str(folder / "state")})
@@ -43,7 +43,7 @@ class Scene:
     async def _planned(self) -> str:
         made = await propose_plan(
             self.fleet.desk(),
-            SetWay(('web1/ilo:ilo.snmp["1"].location=rack 7',)),
+            SetWay(('web1/ilo:ilo.snmp["1"].location=rack 7', *self.more)),
             reason="why",
             author="ops1",
             judged_by=Judged(default_policy(("ilo",))),
