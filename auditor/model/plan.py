@@ -291,6 +291,22 @@ class Commands(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deadline_s: int = 300
 
 
+class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A GET that is sent before and after the change of each target, from where the plan is applied.
+
+    ``{host}`` in ``url`` and ``host`` (sent as Host, where it is named) is filled in. The answer must have ``status``
+    afterwards; 0: the one that it had before.
+    """
+
+    url: str
+    host: str = ""
+    status: int = 0
+
+    def on(self, host: str) -> Probe:
+        """The probe of one host."""
+        return Probe(self.url.replace("{host}", host), self.host.replace("{host}", host), self.status)
+
+
 class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the plan came from: the way and its arguments, and the states it was made against.
 
@@ -332,12 +348,18 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     irreversible_consents: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     commands: Commands | msgspec.UnsetType = msgspec.UNSET  # left out where there are none
+    probes: tuple[Probe, ...] | msgspec.UnsetType = msgspec.UNSET
     format: Literal["auditor.plan/v1"] = "auditor.plan/v1"
 
     @property
     def around(self) -> Commands:
         """The commands around each change; empty ones where the plan has none."""
         return Commands() if self.commands is msgspec.UNSET else self.commands
+
+    @property
+    def asked(self) -> tuple[Probe, ...]:
+        """The probes; none where the plan has none."""
+        return () if self.probes is msgspec.UNSET else self.probes
 
 
 class SecretPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -21,11 +21,13 @@ from auditor.model.plan import (
     FindingRef,
     Origin,
     Plan,
+    Probe,
     Proposal,
     Step,
 )
 from auditor.plan.claims import check_claims
 from auditor.plan.consents import check_consents, one_way
+from auditor.plan.verification import check_probe
 from auditor.plan.waves import Waves
 
 
@@ -44,6 +46,7 @@ class PlanRequest:
     notes: tuple[str, ...] = ()
     waves: Waves = Waves()  # noqa: RUF009 - it holds no state
     commands: Commands = Commands()  # noqa: RUF009 - it holds no state
+    probes: tuple[Probe, ...] = ()
 
 
 def build_plan(proposals: Sequence[Proposal], request: PlanRequest) -> Plan:
@@ -82,6 +85,7 @@ def build_plan(proposals: Sequence[Proposal], request: PlanRequest) -> Plan:
         origin=request.origin,
         waves=request.waves.of(targets),
         commands=request.commands if request.commands != Commands() else msgspec.UNSET,
+        probes=request.probes or msgspec.UNSET,
         cohorts=cohorts,
         fixes=tuple(sorted(request.fixes, key=lambda ref: (ref.rule, ref.address))),
         introduces=tuple(sorted(request.introduces, key=lambda ref: (ref.rule, ref.address))),
@@ -150,7 +154,7 @@ def check_plan(plan: Plan) -> None:
 
     Errors:
         InputError: waves and cohorts name other targets, a target stands twice, steps share an id, times are no times,
-            a step says of itself what its change is not, a consent is to no step.
+            a step says of itself what its change is not, a consent is to no step, a probe is no request.
         RefusedError: a step that cannot be taken back, without a consent to it.
     """
     moment_of(plan.created)
@@ -161,6 +165,8 @@ def check_plan(plan: Plan) -> None:
         raise InputError("the plan's waves and cohorts do not name the same targets, each once")
     if any(wave.stop_after < 0 or wave.pause_s < 0 or wave.many < 1 for wave in plan.waves):
         raise InputError("a wave of the plan has a negative number")
+    for probe in plan.asked:
+        check_probe(probe)
     for step in (step for cohort in plan.cohorts for step in cohort.steps):
         check_claims(step)
     _check_steps(plan.cohorts, plan.irreversible_consents)

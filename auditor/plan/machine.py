@@ -7,9 +7,9 @@ begin was the guard's. It orders the calls, writes the journal, looks again, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence, Sized
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -25,10 +25,11 @@ from auditor.plan.confirming import seen_again, settled
 from auditor.plan.halt import Halt
 from auditor.plan.journal import FileJournal
 from auditor.plan.promises import missed, outdated, unkept
+from auditor.plan.verification import NothingMore, Verification
+from auditor.plan.whole import awaited, whole
 from auditor.surfaces.interface import Caveat, DeadlineAct, Journal, Observe, Transaction, ignore
 from auditor.transport.executor import run_bounded
 
-T = TypeVar("T")
 Checks = tuple[tuple[str, bool], ...]
 
 
@@ -47,6 +48,7 @@ class Reach:
     traces: frozenset[tuple[str, str, str]] = frozenset()
     command: RunCommand | None = None
     planned: Callable[[], Collected | None] = lambda: None
+    verification: Verification = field(default_factory=NothingMore)
 
 
 @dataclass
@@ -167,7 +169,7 @@ class Machine:
                     target, transaction, journal, None, "an earlier run was ended midway", runs[-1].direction
                 )
             finally:
-                await _whole(transaction.finish())
+                await whole(transaction.finish())
         finally:
             journal.close()
         self.ended(outcome)
@@ -182,9 +184,9 @@ class Machine:
         journal = self.journal(target, "forward").open()
         try:
             transaction = reach.begin(steps, "forward", journal)
-            outcome = await _whole(settled(target, transaction, act, until))
+            outcome = await whole(settled(target, transaction, act, until))
             if outcome.outcome == "taken back":
-                outcome = await _whole(seen_again(outcome, reach.look, steps, self.sealer))
+                outcome = await whole(seen_again(outcome, reach.look, steps, self.sealer))
             if outcome.outcome not in ("taken back", "incomplete"):
                 return outcome
             journal.end(outcome.outcome, outcome.text[:2000])
@@ -256,7 +258,7 @@ class Machine:
             try:
                 return await self._carry_out(target, transaction, journal, before)
             finally:
-                await _whole(transaction.finish())
+                await whole(transaction.finish())
         finally:
             journal.close()
 
@@ -265,6 +267,7 @@ class Machine:
     ) -> OutcomeOf:
         try:
             checks = _said(await run_before(self.reach[target].command, journal))
+            checks += _said(await self.reach[target].verification.begin(before))
             checks += _said(await transaction.prepare())
         except (Exception, asyncio.CancelledError, KeyboardInterrupt) as error:
             self._note_interruption(error)
@@ -298,7 +301,8 @@ class Machine:
                 seen = await reach.look()
             except AuditorError as error:
                 return ((f"read back: {_sentence(error)}", False),)
-            return _checks(self._examine(_preconditions(cohort.steps), seen))
+            worse = await reach.verification.wrong(seen)
+            return _checks(self._examine(_preconditions(cohort.steps), seen)) + tuple((one, False) for one in worse)
         after = await reach.look()
         held = self._examine(_postconditions(cohort.steps), after)
         wrong = [one.sentence for one in held if not one.holds]
@@ -310,9 +314,11 @@ class Machine:
                 "which the plan does not list"
                 for effect in unlisted(found, cohort.effects)
             ]
+        wrong += await reach.verification.wrong(after)
         if wrong:
             raise StoppedError("; ".join(wrong[:10]))
-        return _checks(held) + (missed(cohort.effects, after) or (("nothing else changed", True),))
+        told = missed(cohort.effects, after) or (("nothing else changed", True),)
+        return _checks(held) + told + _said(reach.verification.told())
 
     async def _take_back(
         self,
@@ -325,17 +331,18 @@ class Machine:
     ) -> OutcomeOf:
         """Takes back, looks again, and says whether everything is as before."""
         try:
-            done = await _whole(transaction.take_back())
+            done = await whole(transaction.take_back())
         except Exception as error:
             text = f"{why}; and taking back failed: {_sentence(error)}"
             return await self._end(journal, OutcomeOf(target, "incomplete", text))
         checks = _said(done)
         try:
-            seen = await _whole(_awaited(self.reach[target].look()))
+            seen = await whole(awaited(self.reach[target].look()))
         except Exception as error:
             text = f"{why}; taken back, but it cannot be read to verify that: {_sentence(error)}"
             return await self._end(journal, OutcomeOf(target, "incomplete", text, checks))
         wrong = self._not_as_before(target, before, seen, direction)
+        wrong += await whole(self.reach[target].verification.lost())
         if wrong:
             text = f"{why}; taken back, yet not as before: {'; '.join(wrong[:10])}"
             return await self._end(journal, OutcomeOf(target, "incomplete", text, checks))
@@ -361,7 +368,7 @@ class Machine:
         """
         text = outcome.text
         if outcome.outcome != "incomplete":
-            done, left = await _whole(run_after(self.reach[outcome.target].command, journal))
+            done, left = await whole(run_after(self.reach[outcome.target].command, journal))
             checks = ((done or left, not left),) if done or left else ()
             outcome = msgspec.structs.replace(outcome, checks=(*outcome.checks, *checks), left=left)
             text = f"{text}; {left}" if left else text
@@ -390,25 +397,6 @@ class Machine:
 
 class StoppedError(AuditorError):
     """What was seen after the change is not what the plan says; taking back comes next."""
-
-
-async def _whole(work: Coroutine[Any, Any, T]) -> T:
-    """Runs to its end whatever cancels the caller: what was begun is never left half."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise
-            current = asyncio.current_task()
-            if current is not None:
-                current.uncancel()
-    return task.result()
-
-
-async def _awaited(work: Awaitable[T]) -> T:
-    return await work
 
 
 def _preconditions(steps: Sequence[Step]) -> tuple[Condition, ...]:

@@ -236,6 +236,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "plan.effects": ("effects", "影響範囲"),
     "plan.consequence": ("a consequence", "付随"),
     "plan.before": ("before each target:", "各対象の変更前:"),
+    "plan.probe": ("asked before and after:", "変更の前後に確認:"),
     "plan.after": ("after each target:", "各対象の変更後:"),
     "plan.stop_after": ("stops after more than {n} failures", "失敗が {n} 件を超えたら停止"),
     "plan.at_once": ("{n} at once", "同時に {n} 件"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Annotated, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,6 +13,9 @@ from auditor.cli import options as option
 from auditor.cli.app import command_app
 from auditor.cli.run import Job
 from auditor.errors import InputError
+
+if TYPE_CHECKING:
+    from auditor.services.changes import Judged
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 _LEAST_S, _MOST_S = 30, 7 * 24 * 3600
@@ -46,10 +50,20 @@ def app(
         from auditor.cli.carrying_out import carry_out
         from auditor.services.changes import apply_plan
 
-        run = partial(apply_plan, confirm_within_s=seconds_of(confirm_within))
+        judged_by = _judged_by(fleet_folder)
+        run = partial(apply_plan, confirm_within_s=seconds_of(confirm_within), judged_by=judged_by)
         return carry_out(run, plan, formats, cafile, fleet_folder, lang, quiet, interrupt)
 
     return job
+
+
+def _judged_by(fleet_folder: Path | None) -> Judged:
+    """The fleet's own rules."""
+    from auditor.cli import rules, work
+    from auditor.services.changes import Judged
+
+    fleet = work.fleet_of(fleet_folder)
+    return Judged(rules.policy_for(None, fleet, ("httpd", "ilo")), rules.waivers_for(None, fleet))
 
 
 def seconds_of(text: str) -> int:

@@ -33,6 +33,7 @@ from auditor.model.plan import (
     Wave,
 )
 from auditor.plan.folder import SHORT
+from auditor.plan.verification import wanted
 from auditor.report.escape import one_line, visible
 from auditor.report.interface import Style
 from auditor.report.json import write
@@ -164,6 +165,7 @@ def _plan(identity: str, plan: Plan, in_sum: DisruptionSum, words: Words, style:
     for key, command in (("plan.before", plan.around.before), ("plan.after", plan.around.after)):
         if command:
             yield paragraph(f"{words(key)} {one_line(' '.join(command))}", 2, 4)
+    yield from (paragraph(f"{words('plan.probe')} {one_line(wanted(one))}", 2, 4) for one in plan.asked)
     for key, found in (("plan.fixes", plan.fixes), ("plan.introduces", plan.introduces)):
         if found:
             rules = ", ".join(dict.fromkeys(visible(one.rule) for one in found))

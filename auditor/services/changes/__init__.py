@@ -4,7 +4,8 @@ from auditor.services.changes.apply import apply_plan
 from auditor.services.changes.approve import Approved, approve_plan
 from auditor.services.changes.confirm import confirm_plan
 from auditor.services.changes.desk import Desk, open_desk
-from auditor.services.changes.propose import Judged, Proposed, propose_plan
+from auditor.services.changes.judging import Judged
+from auditor.services.changes.propose import Proposed, propose_plan
 from auditor.services.changes.rehearse import rehearse_plan
 from auditor.services.changes.rollback import lacking, rollback_plan
 from auditor.services.changes.show import ShownPlan, show_plan

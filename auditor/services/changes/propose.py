@@ -28,6 +28,7 @@ from auditor.services.changes.by_baseline import wishes_of_baselines
 from auditor.services.changes.by_rule import notes_on_what_stays, wishes_by_rule
 from auditor.services.changes.desk import Desk, moment, plan_event, told
 from auditor.services.changes.gone import last_held
+from auditor.services.changes.judging import Judged, findings_on
 from auditor.services.changes.restore import restore_files, restore_values
 from auditor.services.changes.secrets import at_hand, with_places
 from auditor.services.changes.ways import BaselineWay, DiffWay, RuleWay, SetWay, ToWay, Way
@@ -44,17 +45,8 @@ from auditor.surfaces.interface import InterpretOptions, WholeFiles
 from auditor.surfaces.registry import surface
 
 if TYPE_CHECKING:
-    from auditor.model.policy import Baseline, Waiver
-    from auditor.policy.rules import LoadedPolicy
+    from auditor.model.policy import Baseline
     from auditor.store import Store
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The rules, and the waivers of them, by which a plan's expected findings are told."""
-
-    policy: LoadedPolicy
-    waivers: tuple[Waiver, ...] = ()
 
 
 class Proposed(msgspec.Struct, frozen=True):
@@ -108,6 +100,7 @@ async def propose_plan(
         notes=notes_on_what_stays(made.asked, fixes),
         waves=waves or _waves_of(desk),
         commands=desk.fleet.apply.commands,
+        probes=desk.fleet.apply.probes,
     )
     plan = build_plan([proposal for _, proposal in made.proposals], request)
     identity = plan_id(plan)
@@ -196,25 +189,11 @@ def _expected(desk: Desk, made: _Made, judged_by: Judged) -> tuple[tuple[Finding
             continue
         later = foreseen(seen.interpretation, proposal.effects)
         now, then = (
-            _findings(desk, replace(seen, interpretation=one), judged_by) for one in (seen.interpretation, later)
+            findings_on(desk, replace(seen, interpretation=one), judged_by) for one in (seen.interpretation, later)
         )
         fixes += [ref for fingerprint, ref in now.items() if fingerprint not in then]
         introduces += [ref for fingerprint, ref in then.items() if fingerprint not in now]
     return tuple(fixes), tuple(introduces)
-
-
-def _findings(desk: Desk, seen: Observed, judged_by: Judged) -> dict[str, FindingRef]:
-    """What the rules find on one target, by fingerprint."""
-    from auditor.policy.evaluate import evaluate
-    from auditor.services.check import host_facts_of
-
-    today = desk.clock().date()
-    checked = evaluate(judged_by.policy, seen.interpretation, host_facts_of(seen), judged_by.waivers, today)
-    return {
-        finding.fingerprint: FindingRef(finding.rule, finding.address)
-        for result in checked.results
-        for finding in result.findings
-    }
 
 
 async def _proposals(desk: Desk, wishes: Sequence[Wish]) -> tuple[tuple[Observed, Proposal], ...]:

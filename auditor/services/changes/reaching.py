@@ -23,6 +23,8 @@ from auditor.plan.machine import Reach
 from auditor.services.catalogue import artefacts_of
 from auditor.services.changes.around import command_for
 from auditor.services.changes.desk import traces_of
+from auditor.services.changes.judging import Judged
+from auditor.services.changes.verifying import Verifying
 from auditor.surfaces.interface import ActOptions, Confirmable, Journal, Transaction
 from auditor.surfaces.registry import surface
 from auditor.transport.outliving import start_outliving
@@ -35,7 +37,13 @@ _COSTS: Final = (("iLO reset", "another reset of the iLO"), ("reboot", "another 
 
 
 def reach_of(
-    desk: Desk, plan_id: str, plan: Plan, target: Target, direction: Direction, confirm_within_s: int = 0
+    desk: Desk,
+    plan_id: str,
+    plan: Plan,
+    target: Target,
+    direction: Direction,
+    confirm_within_s: int = 0,
+    judged_by: Judged | None = None,
 ) -> Reach:
     """How a run of a plan reaches one target. A target without a timer of its own gets this controller's."""
 
@@ -61,7 +69,9 @@ def reach_of(
 
     command = command_for(desk, plan, plan_id, target, direction)
     look, planned = partial(desk.look, target), partial(planned_state, desk, plan, target.name)
-    return Reach(begin, look, traces_of(plan, target), command, planned)
+    traces = traces_of(plan, target)
+    verifying = Verifying(desk, plan, target, direction, traces, judged_by)
+    return Reach(begin, look, traces, command, planned, verification=verifying)
 
 
 def planned_state(desk: Desk, plan: Plan, target: str) -> Collected | None:

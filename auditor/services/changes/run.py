@@ -28,11 +28,12 @@ from auditor.plan.journal import (
     read_entries,
     runs_of,
 )
-from auditor.plan.machine import Machine
+from auditor.plan.machine import Machine, Reach
 from auditor.plan.rehearsal import objections
 from auditor.services.changes.approve import record_found
 from auditor.services.changes.confirm import refuse_unconfirmable
 from auditor.services.changes.desk import Desk, moment, plan_event, target_event, told, traces_of
+from auditor.services.changes.judging import Judged
 from auditor.services.changes.reaching import freed, journal_of, reach_of
 from auditor.services.changes.secrets import refuse_without_secrets
 from auditor.services.observe import Observed
@@ -63,6 +64,7 @@ class PlanRun:
     confirm_within_s: int = 0
     confirming: bool = False
     halt: Halt = field(default_factory=Halt)
+    judged_by: Judged | None = None
     _unwritten: list[AuditorError] = field(default_factory=list)
 
     async def run(self, words: str) -> ApplyReport:
@@ -301,16 +303,17 @@ class PlanRun:
             plan_id=plan_id,
             direction=direction,
             sealer=self.desk.sealer,
-            reach={
-                name: reach_of(self.desk, plan_id, plan, self.desk.target(name), self.direction, self.confirm_within_s)
-                for name in names
-            },
+            reach={name: self._reach(plan_id, plan, name) for name in names},
             journal=partial(self._journal, plan_id),
             ended=partial(self._ledger, plan_id, plan),
             observe=self.desk.observe,
             skip=skip,
             halt=self.halt,
         )
+
+    def _reach(self, plan_id: str, plan: Plan, name: str) -> Reach:
+        how = self.direction, self.confirm_within_s, self.judged_by
+        return reach_of(self.desk, plan_id, plan, self.desk.target(name), *how)
 
     def _journal(self, plan_id: str, target: str, direction: Direction) -> FileJournal:
         return journal_of(self.desk, plan_id, target, direction)
