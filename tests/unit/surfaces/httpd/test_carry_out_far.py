@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import pytest
 
 from auditor.errors import ApplyError, AuditorError, RefusedError
 from auditor.model.plan import Direction
+from auditor.surfaces.httpd.carry_out import timer
 from auditor.surfaces.httpd.carry_out.far import machine
 from auditor.surfaces.httpd.carry_out.far.answers import MOST_BYTES
 from auditor.transport.ssh.script import COMMAND, SCRIPT, START, encoded
@@ -522,3 +524,22 @@ def test_backups_are_not_kept_where_others_could_put_another_folder(tmp_path: Pa
     (tmp_path / "open").chmod(0o1777)  # there nobody may rename what is another's
     carry_out(world)
     assert world.state() != before
+
+
+def test_what_a_change_that_waits_would_put_back_keeps_its_label(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = labelled_world(tmp_path, monkeypatch, may_label=True)
+    world.confirm_within_s = 600
+    read = timer._script
+    enforce = str(tmp_path / "enforce")
+    monkeypatch.setattr(timer, "_script", lambda name: read(name).replace("/sys/fs/selinux/enforce", enforce))
+    carry_out(world)
+    folder = tmp_path / "state/plans" / PLAN / "revert"
+    try:
+        copies = [path for path in folder.iterdir() if path.name.isdigit() and not path.is_symlink()]
+        found = {os.getxattr(path, "user.label") for path in copies if path.stat().st_size}
+        assert found == {b"httpd_config_t"}
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(int((folder / "pid").read_text()), signal.SIGKILL)
