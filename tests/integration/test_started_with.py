@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,17 @@ def _word(site: Site) -> str:
             return str(answer.headers["X-Word"])
     except OSError:
         return ""
+
+
+@pytest.mark.parametrize("verb", ["graceful", "restart"])
+def test_neither_a_reload_nor_a_restart_changes_what_it_was_started_with(
+    site: Site, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORD", "two")
+    generation = site.generation()
+    subprocess.run([*site.server.command, "-k", verb], check=True, timeout=60, capture_output=True)
+    until(lambda: _word(site) != "" and site.generation() != generation)
+    assert _word(site) == "one"
 
 
 def test_variables_come_and_go_by_a_stop_and_start_and_are_checked_before_it(site: Site) -> None:
@@ -77,3 +89,26 @@ def test_what_would_not_take_effect_is_refused(site: Site, text: str, way: str, 
     assert outcome.outcome == "refused", outcome
     assert why in outcome.text
     assert (site.files(), site.generation(), _word(site)) == (before, generation, "one")
+
+
+@pytest.mark.parametrize(
+    ("more", "line", "why"),
+    [
+        ("defines: [TLS]", "<IfDefine TLS>\nTimeout 61\n</IfDefine>", "started with no -D TLS, and its own check"),
+        ("environment: {WORD: two}", "Timeout 61", "started with another WORD, and its own check"),
+        ("environment: {OTHER: x}", "Header always set X-Other ${OTHER}", "started with no OTHER, and its own check"),
+    ],
+)
+def test_a_server_that_was_started_otherwise_than_it_is_checked_is_not_reloaded(
+    site: Site, more: str, line: str, why: str
+) -> None:
+    file = site.fleet.root / "auditor.yaml"
+    kept = f"      state_dir: {site.folder}/state\n"
+    file.write_text(file.read_text().replace(kept, f"{kept}      {more}\n"))
+    before, generation = site.files(), site.generation()
+    made = planned_line(site, line)
+    site.approve(made)
+    outcome = site.apply(made).outcomes[0]
+    assert outcome.outcome == "refused", outcome
+    assert why in outcome.text
+    assert (site.files(), site.generation()) == (before, generation)

@@ -43,7 +43,7 @@ def begin(target: Target, steps: tuple[Step, ...], direction: Direction, options
         direction=direction,
         options=options,
         machine=machine,
-        survey=lambda: survey(target, tree, options, surroundings),
+        survey=lambda: survey(target, tree, options, surroundings, machine.server),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from auditor.model.snapshot import Collected
 from auditor.surfaces.httpd.carry_out.files import LiveFile
+from auditor.surfaces.httpd.carry_out.started import Started
 from auditor.surfaces.httpd.carry_out.surroundings import Standing, Surroundings, public_half
 from auditor.surfaces.httpd.collected_files import CollectedFiles
 
@@ -59,6 +60,10 @@ class AsPlanned:
         """Of the key to which the plan's links lead."""
         one = self._planned(path)
         return await self.machine.public_key(self._place(path)) if one is None else public_half(_content(path, one))
+
+    async def started(self, pid: int, names: Sequence[str]) -> Started | None:
+        """As the machine says."""
+        return await self.machine.started(pid, names)
 
     async def ciphers(self, text: str, *, tls13: bool) -> str:
         """As the machine says."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol, cast, get_args
 
 from auditor.surfaces.httpd.carry_out.running import is_own, listening_of
+from auditor.surfaces.httpd.carry_out.started import STARTED, Started, started_of
 from auditor.transport.interface import Shell
 from auditor.transport.local_shell import LocalShell
 from auditor.transport.ssh.script import encoded
@@ -49,6 +50,10 @@ class Surroundings(Protocol):
 
     async def public_key(self, path: str) -> bytes:
         """The public half (DER) of the private key in a file."""
+        ...
+
+    async def started(self, pid: int, names: Sequence[str]) -> Started | None:
+        """What a process was started with, of its variables these alone; None where it may not be looked at."""
         ...
 
     async def ciphers(self, text: str, *, tls13: bool) -> str:
@@ -92,6 +97,10 @@ class Here:
     async def public_key(self, path: str) -> bytes:
         """By the key itself, which stays here."""
         return public_half(await self.content(path))
+
+    async def started(self, pid: int, names: Sequence[str]) -> Started | None:
+        """As the system shows it."""
+        return await There(LocalShell()).started(pid, names)
 
     async def ciphers(self, text: str, *, tls13: bool) -> str:
         """By this machine's own ``openssl``."""
@@ -223,6 +232,10 @@ class There:
         if word != b"yes":
             raise ValueError(rest.decode("utf-8", "replace")[:300])
         return _der(load_pem_public_key(rest))
+
+    async def started(self, pid: int, names: Sequence[str]) -> Started | None:
+        """As the system over there shows it."""
+        return started_of(await self._said(STARTED, str(pid), *names), names)
 
     async def ciphers(self, text: str, *, tls13: bool) -> str:
         """As ``openssl ciphers`` tells it, with what mod_ssl adds to every list."""

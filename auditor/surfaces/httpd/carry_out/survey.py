@@ -17,16 +17,19 @@ from auditor.surfaces.httpd.carry_out.as_planned import AsPlanned
 from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.preflight import Now, preflight
 from auditor.surfaces.httpd.carry_out.running import Running
+from auditor.surfaces.httpd.carry_out.server import Server
+from auditor.surfaces.httpd.carry_out.started import unlike, used_defines, used_variables
 from auditor.surfaces.httpd.carry_out.surroundings import Surroundings
 from auditor.surfaces.httpd.collect import WHOLE_TARGET, collect
 from auditor.surfaces.httpd.collected_files import CollectedFiles
+from auditor.surfaces.httpd.directive import Resolved
 from auditor.surfaces.httpd.envvars import ARGUMENTS, ENVVARS
 from auditor.surfaces.httpd.fileset import NOT_READ
 from auditor.surfaces.httpd.locate import MAIN_FILES
 from auditor.surfaces.httpd.resolving import resolve_collected, started_anew
 from auditor.surfaces.httpd.secrets import learn, seal_text
 from auditor.surfaces.httpd.whole_files import with_document
-from auditor.surfaces.interface import ActOptions, CollectOptions, InterpretOptions
+from auditor.surfaces.interface import ActOptions, Caveat, CollectOptions, InterpretOptions
 
 Tree: TypeAlias = LocalTree | SshTree
 
@@ -34,8 +37,11 @@ Tree: TypeAlias = LocalTree | SshTree
 class LiveSurvey:
     """What was collected of the tree just now, and the machine that it stands on."""
 
-    def __init__(self, tree: Tree, collected: Collected, sealer: Sealer, machine: Surroundings) -> None:
+    def __init__(
+        self, tree: Tree, collected: Collected, sealer: Sealer, machine: Surroundings, server: Server | None = None
+    ) -> None:
         self._tree, self._collected, self._sealer, self._machine = tree, collected, sealer, machine
+        self._server = server
         self._known = learn(one.content for one in collected.documents if one.content != NOT_READ)
 
     def seal(self, _: str, content: bytes) -> bytes:
@@ -73,8 +79,32 @@ class LiveSurvey:
             )
         if ARGUMENTS in variables:
             raise _refused(f"only httpd's start script uses {ARGUMENTS}, and the plan starts the server without that")
-        before = resolve_collected(self._collected, self._options)
-        return await preflight(before, resolve_collected(after, self._options), machine, now)
+        before, later = (resolve_collected(one, self._options) for one in (self._collected, after))
+        said = await self._started(running, later, after) if running and way != "stop and start" else ()
+        return (*said, *await preflight(before, later, machine, now))
+
+    async def _started(self, running: Running, later: Resolved, after: Collected) -> tuple[str, ...]:
+        """Whether the server reads at a reload what its check read.
+
+        Errors:
+            RefusedError: it was started with other names or variables that the configuration uses.
+        """
+        names = used_variables(later)
+        defines = used_defines(one.content for one in after.documents)
+        if self._server is None or not (names or defines):
+            return ()
+        started = await self._machine.started(running.pid, names)
+        if started is None:
+            return (Caveat("what the running server was started with may not be looked at"),)
+        other = list(unlike(started, self._server.command, await self._server.environment(), defines))
+        if other:
+            raise RefusedError(
+                f"the running server was started with {', '.join(other)}, and its own check here is not: "
+                "a reload would read another configuration than was checked.",
+                untouched="Nothing was changed.",
+                next_step="Say in the inventory how it is started:  defines  and  environment.  Or restart the server.",
+            )
+        return ()
 
     def _after(self, new: Sequence[tuple[LiveFile, LiveFile]], root: str) -> tuple[Collected, dict[str, LiveFile]]:
         """The tree as it will be, and what is changed of it by the names of its documents."""
@@ -112,7 +142,9 @@ def _name_of(real: Path, root: str) -> str:
     return real.relative_to(root).as_posix() if real.is_relative_to(root) else str(real)
 
 
-async def survey(target: Target, tree: Tree, options: ActOptions, machine: Surroundings) -> LiveSurvey:
+async def survey(
+    target: Target, tree: Tree, options: ActOptions, machine: Surroundings, server: Server | None = None
+) -> LiveSurvey:
     """Collects the tree anew.
 
     Errors:
@@ -124,7 +156,7 @@ async def survey(target: Target, tree: Tree, options: ActOptions, machine: Surro
     for gap in collected.gaps:
         if gap.what == WHOLE_TARGET:
             raise CollectError(f"{target.name}: {gap.detail}", cause=gap.cause, next_step=gap.next_step or None)
-    return LiveSurvey(tree, collected, options.sealer, machine)
+    return LiveSurvey(tree, collected, options.sealer, machine, server)
 
 
 def main_file_of(tree: LocalTree) -> str:

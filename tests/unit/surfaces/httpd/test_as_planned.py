@@ -36,6 +36,9 @@ class Machine:
     async def public_key(self, path: str) -> bytes:
         return f"key {path}".encode()
 
+    async def started(self, pid: int, names: Sequence[str]) -> None:
+        return None
+
     async def ciphers(self, text: str, *, tls13: bool) -> str:
         return f"{text} is asked"
 
