@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 from urllib.parse import quote, unquote
 
 import msgspec
 
-from auditor.errors import RefusedError, StoreError
+from auditor.errors import EXIT_PERSON_NEEDED, RefusedError, StoreError
 from auditor.model.plan import Direction, JournalEntry
 from auditor.transport.acts import Acts
 
@@ -66,6 +66,12 @@ def journal_path(folder: Path, plan_id: str, target: str) -> Path:
     return folder / plan_id / f"{quote(target, safe='')}.jsonl"
 
 
+class DamagedJournalError(StoreError):
+    """What a run did cannot be told any more, so that a person has to look (exit 6)."""
+
+    exit_code: ClassVar[int] = EXIT_PERSON_NEEDED
+
+
 @dataclass(frozen=True)
 class Run:
     """One attempt in a journal: its direction, its entries, and how it ended (empty: it did not)."""
@@ -112,7 +118,8 @@ def read_entries(path: Path) -> tuple[JournalEntry, ...]:
     """The entries of a journal, in order; a last line that was not written to its end announces nothing.
 
     Errors:
-        StoreError: a line in the middle is damaged, the numbers have a gap, or lines of another journal stand in it.
+        DamagedJournalError: a line in the middle is damaged, the numbers have a gap, or lines of another journal stand
+            in it.
     """
     return _parse(_content(path), path)[0]
 
@@ -331,12 +338,13 @@ def _outcome(run: list[JournalEntry]) -> str:
     return dict(last.detail).get("outcome", "") if last else ""
 
 
-def _damaged(path: Path, line: int, why: str) -> StoreError:
-    return StoreError(
-        f"the journal of a change is damaged: {why}.",
+def _damaged(path: Path, line: int, why: str) -> DamagedJournalError:
+    target, plan = unquote(path.stem), path.parent.name[:8]
+    return DamagedJournalError(
+        f"the journal of a change to {target} is damaged: {why}.",
         where=f"{path}:{line}",
         untouched="Nothing was changed.",
-        next_step="Compare the target with its plan by hand, then move this file away.",
+        next_step=f"Compare {target} with its plan by hand (auditor show {plan}), then move this file away.",
     )
 
 

@@ -12,7 +12,8 @@ from typing import Final
 
 import pytest
 
-from auditor.errors import AuditorError, RefusedError
+from auditor.errors import EXIT_PERSON_NEEDED, AuditorError, RefusedError
+from auditor.plan.journal import journal_path
 from auditor.services.changes import apply_plan, rollback_plan
 from auditor.services.ledger_check import verify_ledger
 from auditor.surfaces.ilo.carry_out import line
@@ -153,3 +154,22 @@ def test_a_network_that_fails_at_any_request(scene: Scene) -> None:
         tried.rolled_back()
     assert "applied" in outcomes
     assert len(outcomes) > 1
+
+
+def test_a_journal_that_was_altered_stops_everything_and_one_that_breaks_off_does_not(scene: Scene) -> None:
+    """What a disk may leave is a last line that breaks off; anything else is no power cut's work, and a person's."""
+    tried = Tried(scene)
+    asyncio.run(apply_plan(scene.fleet.desk(), scene.plan))
+    path = journal_path(scene.fleet.desk().journals, scene.plan, "web1/ilo")
+    lines = path.read_bytes().splitlines(keepends=True)
+    end = next(number for number, line in enumerate(lines) if b'"act":"outcome"' in line)
+    for altered in (lines[:2] + lines[3:end], [*lines[:2], lines[2][:40], *lines[3:end]]):
+        path.write_bytes(b"".join(altered))
+        for act in (apply_plan, rollback_plan):
+            with pytest.raises(AuditorError, match="the journal of a change to web1/ilo is damaged") as caught:
+                asyncio.run(act(scene.fleet.desk(), scene.plan))
+            assert caught.value.exit_code == EXIT_PERSON_NEEDED
+        assert tried.held.state() == tried.after
+    path.write_bytes(b"".join(lines[:end]) + lines[end][:40])
+    assert asyncio.run(rollback_plan(scene.fleet.desk(), scene.plan)).outcomes[0].outcome == "taken back"
+    assert tried.held.state() == tried.before

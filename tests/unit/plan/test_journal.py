@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.errors import StoreError
+from auditor.errors import EXIT_PERSON_NEEDED, StoreError
 from auditor.plan.journal import (
     FileJournal,
     JournalBusyError,
@@ -112,6 +112,8 @@ def test_damage_in_the_middle_is_an_error(tmp_path: Path, spoil: bytes) -> None:
     with pytest.raises(StoreError, match="damaged") as caught:
         read_entries(opened.path)
     assert f"{opened.path}:1" in str(caught.value)
+    assert "Compare web1/httpd@blue with its plan by hand" in str(caught.value)
+    assert caught.value.exit_code == EXIT_PERSON_NEEDED
 
 
 def test_a_missing_line_is_noticed(tmp_path: Path) -> None:
