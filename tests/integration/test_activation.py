@@ -24,6 +24,7 @@ def site(tmp_path: Path, httpd: Path, ssh_keygen: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(server, "SETTLE_S", 0.3)
     made = Site(tmp_path)
     with made.server:
+        _pid(made)  # it listens before it writes its PidFile
         yield made
 
 
