@@ -109,6 +109,24 @@ def test_what_the_plan_changed_goes_back_and_what_somebody_broke_is_told(
         assert site.generation() == generation, "a server that would end of it is not reloaded"
 
 
+@pytest.mark.parametrize("site", ["here", "over SSH"], indirect=True)
+def test_a_server_that_would_end_of_what_somebody_did_is_not_reloaded(site: Site) -> None:
+    plan, before = applied(site)
+    damage = site.root / "conf.d/log.conf"
+    damage.write_text('CustomLog "|/nonexistent/rotate" common\n')
+    generation = site.generation()
+    report = site.rollback(plan)
+    assert [one.outcome for one in report.outcomes] == ["rolled back"], report
+    failure = failure_of(report)
+    assert failure is not None
+    assert failure.exit_code == EXIT_PERSON_NEEDED
+    assert "the server would end at the reload" in failure.what
+    assert "/nonexistent/rotate" in failure.what
+    assert site.generation() == generation, "it serves, and was not reloaded"
+    damage.unlink()
+    assert site.files() == before
+
+
 def appended(site: Site) -> None:
     with (site.root / EDITED).open("ab") as file:
         file.write(b"# by hand\n")

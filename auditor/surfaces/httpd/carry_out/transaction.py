@@ -37,7 +37,7 @@ _UNCHECKED: Final = Checked("nowhere", "")
 
 @dataclass
 class HttpdTransaction:
-    """The steps of a plan on one tree. ``survey`` reads the tree anew; going back needs it only without a backup."""
+    """The steps of a plan on one tree. ``survey`` reads the tree anew; going back by a backup can do without."""
 
     target: Target
     steps: tuple[Step, ...]
@@ -49,6 +49,7 @@ class HttpdTransaction:
     _checked: Checked = _UNCHECKED
     _running: Running | None = None
     _broken_before: str = ""
+    _deadly: str = ""
 
     @property
     def server(self) -> Server:
@@ -65,10 +66,27 @@ class HttpdTransaction:
         running = await self.server.running()
         if survey:
             said.extend(await survey.preflight(self._pairs, self.machine.root, self.way, running))
+        elif running is not None and not self._broken_before:
+            said.extend(await self._outlived(running))
         self._running = await self._probed(running)
         if self.options.confirm_within_s and self.direction == "forward":
             said.append(await self._arm())
         return tuple(said)
+
+    async def _outlived(self, running: Running) -> tuple[str, ...]:
+        """Going back: whether the server would outlive the reload, which somebody else's damage may hinder.
+
+        A tree that cannot be understood does not hinder going back.
+        """
+        try:
+            survey = await self.survey()
+        except AuditorError as error:
+            return (f"what the server's own check skips was not looked at: {error.what}",)
+        try:
+            return await survey.preflight(self._pairs, self.machine.root, self.way, running)
+        except RefusedError as refusal:
+            self._deadly = f"{refusal.where}: {refusal.what}" if refusal.where else refusal.what
+            return (Caveat(f"the server would end at the reload: {self._deadly}"),)
 
     async def _probed(self, running: Running | None) -> Running | None:
         """The running server with how its probe stands: one that fails beforehand could prove nothing afterwards.
@@ -294,6 +312,8 @@ class HttpdTransaction:
         if self._running is None:
             name = await self.server.pid_file()
             return f"the server does not run (no process by {name or 'its PidFile'}): there is nothing to reload"
+        if self._deadly:
+            return Caveat("not reloaded, since the server would end: it serves what it read last until that is mended")
         if self.way == "stop and start":
             return await self._start_anew(self._running)
         return await self._reload(self._running)
