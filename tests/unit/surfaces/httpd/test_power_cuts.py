@@ -67,7 +67,7 @@ def test_whatever_was_lost_the_next_command_makes_it_whole(tmp_path: Path, make:
     states = states_of(world, lambda: carry_out(world, direction), tmp_path, 1)
     after = world.state()
     assert len(states) > 90
-    for when, state in some(states, 20, make, direction):
+    for when, state in some(states, 12, make, direction):
         leave(world, state)
         recover(world)
         assert_whole(world, before, after, when)
@@ -79,10 +79,10 @@ def test_the_power_may_go_off_again_while_it_is_made_whole(tmp_path: Path, make:
     before = world.state()
     states = states_of(world, lambda: carry_out(world), tmp_path, 2)
     after = world.state()
-    for when, state in some(states[len(states) // 2 :], 5, make):
+    for when, state in some(states[len(states) // 2 :], 3, make):
         leave(world, state)
         again = states_of(world, lambda: recover(world), tmp_path, 3)
-        for then, second in some(again, 5):
+        for then, second in some(again, 4):
             leave(world, second)
             recover(world)
             assert_whole(world, before, after, f"{when}; then {then}")
@@ -123,7 +123,7 @@ def test_whatever_a_far_side_lost_the_next_command_makes_it_whole(
     after = world.state()
     states = list(cut.states())
     assert len(states) > 100
-    for when, state, journal in some(states, 4, kind, make, direction):
+    for when, state, journal in some(states, 3, kind, make, direction):
         cut.leave(state, journal)
         recover(world)
         assert_whole(world, before, after, when)
@@ -141,7 +141,7 @@ def test_the_power_of_a_far_side_may_go_off_again_while_it_is_made_whole(tmp_pat
     for when, state, journal in some(states[len(states) // 2 :], 2, make):
         cut.leave(state, journal)
         again = FarCut(world, lambda cut: recover(world, cut.acts))
-        for then, second, later in some(again.states(3, 1), 4):
+        for then, second, later in some(again.states(3, 1), 3):
             again.leave(second, later)
             recover(world)
             assert_whole(world, before, after, f"{when}; then {then}")
