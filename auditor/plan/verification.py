@@ -17,8 +17,18 @@ from auditor.model.snapshot import Interpretation
 from auditor.plan.conditions import Seen
 
 Traces = frozenset[tuple[str, str, str]]
-Found = Mapping[str, FindingRef]
-"""What rules find on one target, by fingerprint."""
+
+
+class Judgement(NamedTuple):
+    """What rules say of one target: findings by fingerprint, and where a rule, or which, could not be evaluated."""
+
+    findings: Mapping[str, FindingRef]
+    places: frozenset[FindingRef] = frozenset()
+    rules: frozenset[str] = frozenset()
+
+    def is_open(self, one: FindingRef) -> bool:
+        """Whether it cannot be told if there is such a finding."""
+        return one in self.places or one.rule in self.rules
 
 
 class Verification(Protocol):
@@ -63,14 +73,19 @@ class NothingMore:
         return []
 
 
-def unforeseen(plan: Plan, target: str, before: Found, after: Found) -> list[str]:
-    """The findings that the plan does not foresee: still there although it was to fix them, or new."""
+def unforeseen(plan: Plan, target: str, before: Judgement, after: Judgement) -> list[str]:
+    """The findings that the plan does not foresee: still there although it was to fix them, or new.
+
+    One that was to go and of which nothing can be told any more is not known to be gone.
+    """
     introduced = frozenset(plan.introduces)
     fixed = frozenset(one for one in plan.fixes if one.address.target == target) - introduced
-    still = sorted(fixed & frozenset(after.values()), key=lambda one: (one.rule, one.address))
-    new = {ref for mark, ref in after.items() if mark not in before and ref not in introduced}
+    still = sorted(fixed & frozenset(after.findings.values()), key=lambda one: (one.rule, one.address))
+    untold = sorted((one for one in fixed - {*still} if after.is_open(one)), key=lambda one: (one.rule, one.address))
+    new = {ref for mark, ref in after.findings.items() if mark not in before.findings and ref not in introduced}
     return [
         *(f"{one.rule} is still found at {one.address}, which the plan was to fix" for one in still),
+        *(f"{one.rule} cannot be evaluated at {one.address} any more, which the plan was to fix" for one in untold),
         *(
             f"{one.rule} is found at {one.address} now, which the plan does not foresee"
             for one in sorted(new, key=lambda one: (one.rule, one.address))
@@ -127,7 +142,7 @@ def check_probe(probe: Probe) -> None:
 def objection(probe: Probe, before: Answer, after: Answer) -> str:
     """Why a probe counts as failed after a change; empty where it does not.
 
-    With a status of its own it must have that; else what it had before, and no error of the server in any case.
+    With a status of its own it must have that; else what it had before.
     """
     if probe.status:
         return "" if after.status == probe.status else f"{asked(probe)}: {after}, not {probe.status}"

@@ -28,7 +28,7 @@ from auditor.services.changes.by_baseline import wishes_of_baselines
 from auditor.services.changes.by_rule import notes_on_what_stays, wishes_by_rule
 from auditor.services.changes.desk import Desk, moment, plan_event, told
 from auditor.services.changes.gone import last_held
-from auditor.services.changes.judging import Judged, findings_on
+from auditor.services.changes.judging import Judged, judgement_of
 from auditor.services.changes.restore import restore_files, restore_values
 from auditor.services.changes.secrets import at_hand, with_places
 from auditor.services.changes.ways import BaselineWay, DiffWay, RuleWay, SetWay, ToWay, Way
@@ -189,10 +189,11 @@ def _expected(desk: Desk, made: _Made, judged_by: Judged) -> tuple[tuple[Finding
             continue
         later = foreseen(seen.interpretation, proposal.effects)
         now, then = (
-            findings_on(desk, replace(seen, interpretation=one), judged_by) for one in (seen.interpretation, later)
+            judgement_of(desk, replace(seen, interpretation=one), judged_by) for one in (seen.interpretation, later)
         )
-        fixes += [ref for fingerprint, ref in now.items() if fingerprint not in then]
-        introduces += [ref for fingerprint, ref in then.items() if fingerprint not in now]
+        gone = [ref for fingerprint, ref in now.findings.items() if fingerprint not in then.findings]
+        fixes += [ref for ref in gone if not then.is_open(ref)]
+        introduces += [ref for fingerprint, ref in then.findings.items() if fingerprint not in now.findings]
     return tuple(fixes), tuple(introduces)
 
 

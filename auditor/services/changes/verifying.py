@@ -11,7 +11,7 @@ from auditor.model.target import Target
 from auditor.plan.conditions import Seen
 from auditor.plan.verification import Answer, Traces, asked, objection, unforeseen, with_traces_of
 from auditor.services.changes.desk import Desk
-from auditor.services.changes.judging import Judged, findings_on
+from auditor.services.changes.judging import Judged, judgement_of
 from auditor.services.observe import Observed
 from auditor.surfaces.interface import Caveat
 from auditor.transport.probing import status_of
@@ -44,7 +44,7 @@ class Verifying:
         """Asks every probe once; says which rules cannot be put."""
         self._before = before if self.direction == "forward" else None
         self._answers = await self._ask()
-        said = [f"{asked(one)}: {got}" for one, got in zip(self._probes, self._answers, strict=True)]
+        said = [_beforehand(one, got) for one, got in zip(self._probes, self._answers, strict=True)]
         if self._before and self.judged_by and self._judged is None and self.plan.origin.policy:
             said.append(Caveat("the rules are others than those that the plan was made with; no finding is compared"))
         return said
@@ -56,7 +56,8 @@ class Verifying:
 
     def told(self) -> tuple[str, ...]:
         """Of the probes, and of the rules where they were put."""
-        probes = [f"{asked(one)} answers as it must" for one in self._probes]
+        shown = (one for one, got in zip(self._probes, self._answers, strict=True) if one.status or got.status)
+        probes = [f"{asked(one)} answers as it must" for one in shown]
         return (*probes, *(("the rules find what the plan foresees",) if self._judged else ()))
 
     async def lost(self) -> list[str]:
@@ -80,6 +81,12 @@ class Verifying:
         then = with_traces_of(after.interpretation, before.interpretation, self.traces)
         looks = Seen(before.collected, before.interpretation), Seen(after.collected, then)
         old, new = (
-            findings_on(self.desk, Observed(self.target, one.collected, one.interpretation), rules) for one in looks
+            judgement_of(self.desk, Observed(self.target, one.collected, one.interpretation), rules) for one in looks
         )
         return unforeseen(self.plan, self.target.name, old, new)
+
+
+def _beforehand(probe: Probe, answer: Answer) -> str:
+    """How a probe is answered before the change; one that is not, and need not be, can show nothing afterwards."""
+    said = f"{asked(probe)}: {answer}"
+    return said if probe.status or answer.status else Caveat(f"{said}, so it shows nothing of this change")
