@@ -171,10 +171,10 @@ def test_an_emergency_signed_elsewhere_is_recorded_before_anything_rests_on_it(t
     desk = fleet.desk()
     signature = desk.keygen.sign(plan, fleet.key("duty1"), "auditor-emergency")
     write_signature(desk.fleet.plans_path / plan, "x", signature, emergency=True)
-    assert unreviewed(desk.fleet) == ()
+    assert unreviewed(desk.fleet, fleet.environment) == ()
     with suppress(AuditorError):
         asyncio.run(apply_plan(desk, plan))  # there is no such tree: what counts is what is known by then
-    assert 'was approved by "duty1" alone' in unreviewed(desk.fleet)[0]
+    assert 'was approved by "duty1" alone' in unreviewed(desk.fleet, fleet.environment)[0]
     found = verify_ledger(fleet.desk())
     assert (found.altered, found.signatures) == ((), 2)
 
@@ -219,7 +219,7 @@ def test_whoever_approved_alone_does_not_review_it_once_the_signature_is_taken_a
     Path(made.file).unlink()
     with pytest.raises(RefusedError, match="cannot review"):
         approve_plan(fleet.desk(), plan, fleet.key("duty1"))
-    assert len(unreviewed(fleet.desk().fleet)) == 1
+    assert len(unreviewed(fleet.desk().fleet, fleet.environment)) == 1
     assert "signature is gone" in verify_ledger(fleet.desk()).altered[0]
 
 
@@ -231,10 +231,10 @@ def test_an_emergency_is_reviewed_when_it_has_what_it_would_have_needed(tmp_path
     plan = planned(fleet)
     approve_plan(fleet.desk(), plan, fleet.key("duty1"), emergency=True, reason="fire")
     approve_plan(fleet.desk(), plan, fleet.key("lead1"), review=True)
-    assert len(unreviewed(fleet.desk().fleet)) == 1, "the group has not"
+    assert len(unreviewed(fleet.desk().fleet, fleet.environment)) == 1, "the group has not"
     reviewed = approve_plan(later(fleet, 24 * 30), plan, fleet.key("hw1"), review=True)
     assert (reviewed.reviewed, reviewed.missing) == (True, ())
-    assert unreviewed(fleet.desk().fleet) == ()
+    assert unreviewed(fleet.desk().fleet, fleet.environment) == ()
     assert verify_ledger(fleet.desk()).altered == ()
 
 
