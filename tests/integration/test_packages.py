@@ -249,6 +249,7 @@ def test_without_a_way_back_it_takes_a_consent(host: Host) -> None:
     assert host.versions() == {f"{NEW} installed"}
 
 
+@by_apt
 def test_what_is_not_offered_or_not_as_planned_is_refused(host: Host) -> None:
     outcome = host.apply(host.approved("9.9.9-1"))
     assert outcome.outcome == "refused", outcome
@@ -295,6 +296,7 @@ def test_as_it_was_brings_the_versions_back_and_it_is_shown(host: Host) -> None:
     assert host.versions() == {f"{OLD} installed"}
 
 
+@by_apt
 def test_a_run_that_is_killed_in_the_midst_is_taken_back_by_the_next(host: Host) -> None:
     """The package manager is not killed with it: it is waited for, then the versions of before are brought back."""
     before = host.entries()

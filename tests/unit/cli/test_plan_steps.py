@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from auditor.cli.forms import changes
+from auditor.cli.forms.steps import step_lines
 from auditor.report.messages import Words
 from tests.fakes.trees import file_step, link_step, whole
 
 
 def shown(step: object, lang: str = "en") -> str:
-    return "\n".join(changes._step(step, Words(lang)))  # type: ignore[arg-type]
+    return "\n".join(step_lines(step, Words(lang)))  # type: ignore[arg-type]
 
 
 def test_a_whole_file_is_shown_as_what_differs() -> None:

@@ -234,8 +234,16 @@ verify_with() {
 }
 
 have_dpkg() { have dpkg-query && [ -r /var/lib/dpkg/status ]; }
-# The applet of busybox keeps no list of what is installed.
-have_rpm() { have rpm && case $(readlink -f "$(command -v rpm)" 2>/dev/null) in */busybox*) false ;; esac; }
+# The applet of busybox keeps no list of what is installed, and rpm as a mere tool on a machine of another kind has none.
+have_rpm() {
+    have rpm && case $(readlink -f "$(command -v rpm)" 2>/dev/null) in */busybox*) false ;; esac && has_rpm_list
+}
+
+has_rpm_list() {
+    below=$(rpm --eval '%{_dbpath}' 2>/dev/null) || return 0
+    [ -e "$below/Packages" ] || [ -e "$below/Packages.db" ] || [ -e "$below/rpmdb.sqlite" ] || rpm -q rpm >/dev/null 2>&1 ||
+        rpm -qa >/dev/null 2>&1
+}
 
 list_packages() {
     if have_dpkg; then

@@ -88,27 +88,21 @@ class Survey:
 
     async def after(self, gathered: Gathered) -> list[Fact]:
         """What the running server has loaded of what was gathered, the packages, and whose files are. Takes seconds."""
-        found = await asyncio.gather(self._state_of(gathered), self._packages(), self._owners(gathered))
-        return [fact for some in found for fact in some]
+        state, packages = await asyncio.gather(self._state_of(gathered), self._packages(gathered))
+        return state + packages
 
-    async def _owners(self, gathered: Gathered) -> list[Fact]:
+    async def _packages(self, gathered: Gathered) -> list[Fact]:
         asked = tuple(sorted((*gathered.files, *gathered.links)))
         try:
-            answer = await ask(self._shell, ("owners",), self._tree, Paths(owned=asked))
-        except CollectError as error:
-            return owner_facts(Owners({}, error.what), gathered.name)
-        return owner_facts(owners_of(answer, asked), gathered.name)
-
-    async def _packages(self) -> list[Fact]:
-        try:
-            answer = await ask(self._shell, ("packages",), self._tree)
+            answer = await ask(self._shell, ("packages", "owners"), self._tree, Paths(owned=asked))
         except CollectError as error:
             self._failed("installed packages", error, ("httpd.package",))
-            return []
+            return owner_facts(Owners({}, error.what), gathered.name)
         if reason := failure(answer):
             self.gaps.append(Gap("installed packages", "undetermined", reason, kinds=("httpd.package",)))
         found = packages_of(answer)
-        return [] if found is None else package_facts(found)
+        facts = [] if found is None else package_facts(found)
+        return facts + owner_facts(owners_of(answer, asked), gathered.name)
 
     async def _state_of(self, gathered: Gathered) -> list[Fact]:
         resolved = gathered.resolved
