@@ -37,7 +37,7 @@ def no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("auditor.surfaces.httpd.machine.survey.Survey._packages", nothing)
 
 
-async def nothing(_: object) -> list[Fact]:
+async def nothing(*_: object) -> list[Fact]:
     return []
 
 
