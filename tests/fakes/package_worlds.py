@@ -161,7 +161,13 @@ class RpmWorld(World):
             f"[r]\nname=r\nbaseurl=file://{self.repository}\n"
         )
         self.wrap("dnf", f"/usr/bin/dnf -c {configuration} --installroot={self.root} --releasever=9")
-        self.wrap("rpm", f"/usr/bin/rpm --root={self.root}")
+        self.bin.mkdir(parents=True, exist_ok=True)
+        (self.bin / "rpm").write_text(
+            "#!/bin/sh\ncase $* in *%{_dbpath}*)\n"
+            f"    echo \"{self.root}$(/usr/bin/rpm --eval '%{{_dbpath}}')\"; exit ;;\nesac\n"
+            f'exec /usr/bin/rpm --root={self.root} "$@"\n'
+        )
+        (self.bin / "rpm").chmod(0o755)
         return self
 
     def publish(self, name: str, version: str, files: Mapping[str, str], depends: str = "", script: str = "") -> None:

@@ -239,10 +239,13 @@ have_rpm() {
     have rpm && case $(readlink -f "$(command -v rpm)" 2>/dev/null) in */busybox*) false ;; esac && has_rpm_list
 }
 
+# Asking for packages where there is no list would make one. A folder that may not be looked into may hold one.
 has_rpm_list() {
     below=$(rpm --eval '%{_dbpath}' 2>/dev/null) || return 0
-    [ -e "$below/Packages" ] || [ -e "$below/Packages.db" ] || [ -e "$below/rpmdb.sqlite" ] || rpm -q rpm >/dev/null 2>&1 ||
-        rpm -qa >/dev/null 2>&1
+    case $below in /*) ;; *) return 0 ;; esac
+    [ -d "$below" ] || return 1
+    [ -r "$below" ] && [ -x "$below" ] || return 0
+    [ -e "$below/Packages" ] || [ -e "$below/Packages.db" ] || [ -e "$below/rpmdb.sqlite" ]
 }
 
 list_packages() {

@@ -13,7 +13,7 @@ from auditor.errors import CollectError
 from auditor.model.snapshot import Cause, Fact, Gap
 from auditor.surfaces.httpd.gather import Gathered
 from auditor.surfaces.httpd.machine.answer import Answer
-from auditor.surfaces.httpd.machine.asking import Paths, Tree, ask
+from auditor.surfaces.httpd.machine.asking import DEADLINE_S, Paths, Tree, ask
 from auditor.surfaces.httpd.machine.facts import (
     Reading,
     command_line_directives,
@@ -94,7 +94,8 @@ class Survey:
     async def _packages(self, gathered: Gathered) -> list[Fact]:
         asked = tuple(sorted((*gathered.files, *gathered.links)))
         try:
-            answer = await ask(self._shell, ("packages", "owners"), self._tree, Paths(owned=asked))
+            paths = Paths(owned=asked)
+            answer = await ask(self._shell, ("packages", "owners"), self._tree, paths, 2 * DEADLINE_S)
         except CollectError as error:
             self._failed("installed packages", error, ("httpd.package",))
             return owner_facts(Owners({}, error.what), gathered.name)

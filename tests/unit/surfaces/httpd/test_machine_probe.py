@@ -330,3 +330,16 @@ def test_whose_files_are_stays_unknown_where_it_is_not_told(machine: Machine, to
     if tool is not None:
         machine.tool("rpm", f"#!/bin/sh\n{tool}\n")
     assert owners_of(machine.ask("owners", paths=Paths(owned=("/etc/httpd/x",))), ("/etc/httpd/x",)).unknown == why
+
+
+def test_a_tool_without_a_list_is_not_asked_and_one_that_may_not_be_read_is(machine: Machine, tmp_path: Path) -> None:
+    """Asking rpm where it keeps no list would make one; a folder that is closed to the account may hold one."""
+    lists, asked = tmp_path / "list", tmp_path / "asked"
+    machine.tool("rpm", f'#!/bin/sh\ncase "$*" in *_dbpath*) echo {lists} ;; *) : >> {asked}; exit 1 ;; esac\n')
+    assert failure(machine.ask("packages")) == ""
+    lists.mkdir()
+    assert failure(machine.ask("packages")) == ""
+    assert not asked.exists()
+    (lists / "rpmdb.sqlite").touch()
+    assert failure(machine.ask("packages")) == "rpm failed (1)"
+    assert asked.exists()
