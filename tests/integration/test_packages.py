@@ -320,6 +320,23 @@ def test_a_run_that_is_killed_in_the_midst_is_taken_back_by_the_next(host: Host)
 
 
 @by_apt
+def test_a_second_run_of_a_plan_keeps_the_tree_as_that_run_finds_it(host: Host) -> None:
+    """What somebody changed after the first one was taken back is not lost by a rollback of the second."""
+    host.publish("2.4.3-1", extra="NoSuchDirective on\n")
+    plan = host.approved("2.4.3-1")
+    assert host.apply(plan).outcome == "taken back"
+    host.publish("2.4.3-1")
+    (host.tree / "httpd.conf").write_text(host.main(OLD) + "# ours, and later\n")
+    subprocess.run([*host.server.command, "-k", "graceful"], check=True, timeout=30)  # else it would be loaded along
+    pid_file, edited = host.folder / "httpd.pid", (host.tree / "httpd.conf").stat().st_mtime_ns
+    until(lambda: pid_file.exists() and pid_file.stat().st_mtime_ns > edited and host.server.alive())
+    before = host.entries()
+    assert host.apply(plan).outcome == "applied"
+    assert host.rollback(plan).outcome == "rolled back"
+    assert host.entries() == before
+
+
+@by_apt
 def test_a_package_manager_that_is_killed_in_the_midst_is_mended_and_taken_back(host: Host) -> None:
     once = host.folder / "once"
     host.publish("2.4.3-1", script=f"[ -e {once} ] || {{ : > {once}; kill -9 $PPID; }}")

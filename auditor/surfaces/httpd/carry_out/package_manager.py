@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from auditor.errors import ApplyError, CollectError
-from auditor.model.plan import Direction, PackageVersions
+from auditor.model.plan import PackageVersions
 from auditor.surfaces.httpd.carry_out.package_answers import Offers, Trial, offers_of, rpm_order, trial_of
 from auditor.transport.interface import Shell
 
@@ -44,7 +44,10 @@ class TreeChanges(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class PackageManager:
-    """``folder`` is the plan's own on that machine; ``environment`` gives what the tools are looked for with."""
+    """``folder`` is the plan's own on that machine, with a part for each run by its label.
+
+    ``environment`` gives what the tools are looked for with.
+    """
 
     shell: Shell
     folder: str
@@ -60,9 +63,9 @@ class PackageManager:
         """What the transaction would do, by the manager itself; nothing is done. Errors: CollectError."""
         return trial_of(await self._ask("try", *_words(tool, change)))
 
-    async def keep_tree(self, direction: Direction) -> str:
-        """Keeps a copy of the tree as a direction finds it, once; empty, or why it cannot be kept."""
-        said = (await self._text("keep", self._of(direction), self.root)).strip()
+    async def keep_tree(self, label: str) -> str:
+        """Keeps a copy of the tree as a run finds it, once; empty, or why it cannot be kept."""
+        said = (await self._text("keep", self._at(label), self.root)).strip()
         return "" if said == "kept" else said.removeprefix("no ") or "no answer"
 
     async def start(self, label: str, tool: str, change: PackageVersions) -> str:
@@ -87,20 +90,20 @@ class PackageManager:
         """Brings to its end what the manager was killed in, where it knows how."""
         await self._text("mend")
 
-    async def mark(self) -> None:
-        """Remembers the tree as the packages left it."""
-        await self._text("mark", self._of("forward"), self.root)
+    async def mark(self, label: str) -> None:
+        """Remembers the tree as the packages of a run left it."""
+        await self._text("mark", self._at(label), self.root)
 
-    async def since(self) -> TreeChanges | None:
-        """What of the tree is not as the packages left it; None where that was not remembered."""
-        return await self._compared("since", "forward")
+    async def since(self, label: str) -> TreeChanges | None:
+        """What of the tree is not as the packages of a run left it; None where that was not remembered."""
+        return await self._compared("since", label)
 
-    async def changes(self, direction: Direction) -> TreeChanges | None:
-        """What of the tree is not as a direction found it; None where nothing was kept."""
-        return await self._compared("compare", direction)
+    async def changes(self, label: str) -> TreeChanges | None:
+        """What of the tree is not as a run found it; None where nothing was kept."""
+        return await self._compared("compare", label)
 
-    async def _compared(self, verb: str, direction: Direction) -> TreeChanges | None:
-        lines = (await self._text(verb, self._of(direction), self.root)).splitlines()
+    async def _compared(self, verb: str, label: str) -> TreeChanges | None:
+        lines = (await self._text(verb, self._at(label), self.root)).splitlines()
         if not lines or lines[0] != "compared":
             return None
         found: dict[str, list[str]] = {"changed": [], "gone": [], "new": []}
@@ -109,25 +112,22 @@ class PackageManager:
             found.setdefault(what, []).append(name)
         return TreeChanges(tuple(found["changed"]), tuple(found["gone"]), tuple(found["new"]))
 
-    async def put_back(self, direction: Direction, names: Sequence[str]) -> None:
-        """Puts entries of the tree back as a direction found them. Errors: ApplyError: one could not be."""
+    async def put_back(self, label: str, names: Sequence[str]) -> None:
+        """Puts entries of the tree back as a run found them. Errors: ApplyError: one could not be."""
         given = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
-        lines = (await self._text("back", self._of(direction), self.root, given=given)).splitlines()
+        lines = (await self._text("back", self._at(label), self.root, given=given)).splitlines()
         failed = [line[3:] for line in lines if line.startswith("no ")]
         if failed or not lines or lines[-1] != "end":
             raise ApplyError(f"of the tree {', '.join(failed[:5]) or 'not all'} could not be put back.")
 
-    async def set_aside(self, direction: Direction, names: Sequence[str]) -> str:
+    async def set_aside(self, label: str, names: Sequence[str]) -> str:
         """Moves entries out of the tree, into the plan's folder, which it gives. Errors: ApplyError: one is left."""
         given = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
-        lines = (await self._text("aside", self._of(direction), self.root, given=given)).splitlines()
+        lines = (await self._text("aside", self._at(label), self.root, given=given)).splitlines()
         failed = [line[3:] for line in lines if line.startswith("no ")]
         if failed or not lines or lines[-1] != "end":
             raise ApplyError(f"of the tree {', '.join(failed[:5]) or 'not all'} could not be set aside.")
-        return f"{self._of(direction)}/aside"
-
-    def _of(self, direction: Direction) -> str:
-        return f"{self.folder}/packages/{direction}"
+        return f"{self._at(label)}/aside"
 
     def _at(self, label: str) -> str:
         return f"{self.folder}/packages/{label}"

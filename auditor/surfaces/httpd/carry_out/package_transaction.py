@@ -64,31 +64,29 @@ class PackageTransaction:
             why = verdict.text if verdict else "no answer"
             raise self._refused(f"the server's own check fails before anything is changed: {why}", None)
         self._running = await self.machine.server.running()
-        return (
-            *said,
-            "the server's own check passes before" if verdict and verdict.passed else "the tree is broken now",
-        )
+        passes = verdict is not None and verdict.passed
+        return (*said, "the server's own check passes" if passes else Caveat("the server's own check fails before"))
 
     async def perform(self) -> tuple[str, ...]:
         """Keeps the tree, runs the transaction, looks at what it did, and sees that the server runs anew."""
         change, manager, journal = self._change(), self._manager(), self.options.journal
-        journal.intent("", KEEP, server=_written(self._running))
-        if why := await manager.keep_tree(self.direction):
-            raise ApplyError(f"the tree cannot be kept before its packages change: {why}.")
-        journal.done("", KEEP)
         label = f"{self.direction}-{self._run()}"
+        journal.intent("", KEEP, server=_written(self._running), label=label)
+        if why := await manager.keep_tree(label):
+            raise ApplyError(f"the tree cannot be kept before its packages change: {why}.")
+        journal.done("", KEEP, label=label)
         journal.intent("", PACKAGES, label=label, tool=self._tool)
         self.machine.reached(PACKAGES)
         await self._transact(manager, label, change)
         journal.done("", PACKAGES)
         said = [f"{self._tool}: {_versions(change)}"]
         if self.direction == "back":
-            said += await self._tree_back(manager, "forward")
+            said += await self._tree_back(manager, self._applied())
         else:
-            said += _told(await manager.changes("forward"))
+            said += _told(await manager.changes(label))
         said.append(await self._serve(self._running))
         if self.direction == "forward":
-            await manager.mark()
+            await manager.mark(label)
         return tuple(said)
 
     async def take_back(self) -> tuple[str, ...]:
@@ -103,7 +101,7 @@ class PackageTransaction:
             raise ApplyError("the package manager still runs; wait for its end, then take it back again.")
         await manager.mend()
         said = await self._back(manager, detail["tool"])
-        said += await self._tree_back(manager, self.direction)
+        said += await self._tree_back(manager, detail["label"])
         before = _read(begun.get(KEEP, {}).get("server", ""))
         said.append(await self._serve(before, anew=ended.state != "none"))
         return tuple(said)
@@ -179,7 +177,7 @@ class PackageTransaction:
 
     async def _refuse_edited(self, manager: PackageManager) -> None:
         """What somebody has changed in the tree since is not overwritten."""
-        since = await manager.since()
+        since = await manager.since(self._applied())
         if since is None:
             raise self._refused("how the packages had left the tree was not remembered", None)
         self._marked, self._later = True, frozenset(since.new)
@@ -236,8 +234,8 @@ class PackageTransaction:
         journal.done("", BACK)
         return [f"{tool}: {_versions(todo)}"]
 
-    async def _tree_back(self, manager: PackageManager, found: Direction) -> list[str]:
-        """The tree as a direction found it. What came new is taken out of it where it came with the packages."""
+    async def _tree_back(self, manager: PackageManager, found: str) -> list[str]:
+        """The tree as that run found it. What came new is taken out of it where it came with the packages."""
         changes = await manager.changes(found)
         if changes is None:
             raise ApplyError("the tree as it was before is not there any more.", where=manager.folder)
@@ -292,6 +290,17 @@ class PackageTransaction:
     def _run(self) -> str:
         entries = self.options.journal.entries()
         return entries[-1][3]["run"] if entries else "0"
+
+    def _applied(self) -> str:
+        """The label of the run that applied the plan: by it the tree of before was kept, and the tree of after."""
+        return next(
+            (
+                detail.get("label", "")
+                for _, act, mark, detail in reversed(self.options.journal.entries())
+                if act == KEEP and mark == "done" and detail["direction"] == "forward"
+            ),
+            "",
+        )
 
     def _acts_of_run(self) -> Mapping[str, Mapping[str, str]]:
         entries = self.options.journal.entries()
