@@ -117,6 +117,11 @@ class RunningHttpd:
         done = subprocess.run([*self.command, "-k", "start"], capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 0, done.stderr
         self._wait(listening=True)
+        # It listens before it has written its PidFile, and who finds none would not stop it.
+        deadline = time.monotonic() + 10
+        while not (self.pid_file.exists() and self.pid_file.read_text().strip()):
+            assert time.monotonic() < deadline, f"httpd wrote no {self.pid_file}"
+            time.sleep(0.01)
         return self
 
     def __exit__(self, *_: object) -> None:
