@@ -61,20 +61,12 @@ class Site:
         path.write_text(text.replace(old, new))
 
     def _do(self, what: str) -> None:
-        # A reload takes less time than a tick of the clock that dates files: what was written before is dated before.
-        written = self._moment()
-        until(lambda: self._moment() > written)
+        next_tick(self.root.parent)
         before = self._loads()
         done = subprocess.run([*self.command, "-k", what], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         # Said after the pid file was written, which is written in two steps.
         until(lambda: self._loads() > before)
-
-    def _moment(self) -> int:
-        """What the clock that dates files says."""
-        tick = self.root.parent / "tick"
-        tick.touch()
-        return tick.stat().st_mtime_ns
 
     def _loads(self) -> int:
         log = self.root / "logs" / "error.log"
@@ -87,3 +79,19 @@ def until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it did not come"
         time.sleep(0.02)
+
+
+def next_tick(folder: Path) -> None:
+    """Waits until what is written now is dated later than what is written already.
+
+    A reload takes less time than a tick of the clock that dates files, and what bears the same time as the PidFile
+    may not have been loaded with it.
+    """
+    tick = folder / "tick"
+
+    def moment() -> int:
+        tick.touch()
+        return tick.stat().st_mtime_ns
+
+    written = moment()
+    until(lambda: moment() > written)
