@@ -9,6 +9,7 @@ from typing import Final
 
 from auditor.model.plan import (
     AttributeIs,
+    BiosAttributes,
     Condition,
     DirectiveEdit,
     DocumentIs,
@@ -87,6 +88,32 @@ def stale(
             was = then()
             found += _lines_since(steps, document, was.document(document.name) if was is not None else None)
     return tuple(dict.fromkeys(found))
+
+
+def as_found(steps: Sequence[Step], seen: Seen, sealer: Sealer) -> tuple[Held, ...]:
+    """Each precondition, of steps that were taken back.
+
+    BIOS settings that wait for the next boot and that no step sets are somebody else's, and were left waiting.
+    """
+    ours = frozenset(
+        name
+        for step in steps
+        for change in (step.change, step.undo)
+        if isinstance(change, BiosAttributes)
+        for name, _ in change.attributes
+    )
+    conditions = dict.fromkeys(one for step in steps for one in step.preconditions)
+    return tuple(_left_waiting(one, seen, ours) or _held(one, seen, sealer) for one in conditions)
+
+
+def _left_waiting(condition: Condition, seen: Seen, ours: frozenset[str]) -> Held | None:
+    """What waits by somebody else's hand, where that alone is in the way of a condition."""
+    waits = _waiting(condition, seen)
+    if not waits or not isinstance(condition, AttributeIs):
+        return None
+    found = value_at(seen.interpretation, condition.address)
+    names = {show(one) for one in found.items} if isinstance(found, Many) else ours
+    return Held("; ".join(waits), True) if names and ours.isdisjoint(names) else None
 
 
 def _lines_since(steps: Sequence[Step], document: Document, was: Document | None) -> list[str]:

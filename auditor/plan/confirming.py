@@ -10,7 +10,7 @@ import msgspec
 from auditor.errors import ApplyError, AuditorError
 from auditor.model.plan import OutcomeOf, Step
 from auditor.model.secret import Sealer
-from auditor.plan.conditions import Seen, examine
+from auditor.plan.conditions import Seen, as_found
 from auditor.surfaces.interface import Confirmable, Deadline, DeadlineAct, Transaction
 
 _WAITS: Final[Mapping[str, str]] = {
@@ -65,8 +65,7 @@ async def seen_again(
     except AuditorError as error:
         text = f"{outcome.text}; it cannot be read to verify that: {error.what}"
         return msgspec.structs.replace(outcome, outcome="incomplete", text=text)
-    conditions = tuple(dict.fromkeys(condition for step in steps for condition in step.preconditions))
-    wrong = [held.sentence for held in examine(conditions, seen, sealer) if not held.holds]
+    wrong = [held.sentence for held in as_found(steps, seen, sealer) if not held.holds]
     if wrong:
         text = f"{outcome.text}; yet not as before: {'; '.join(wrong[:10])}"
         return msgspec.structs.replace(outcome, outcome="incomplete", text=text)

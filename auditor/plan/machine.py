@@ -20,7 +20,7 @@ from auditor.model.snapshot import Collected
 from auditor.model.value import show
 from auditor.plan.around import RunCommand, run_after, run_before
 from auditor.plan.build import cohort_of
-from auditor.plan.conditions import Held, Seen, changed, examine, unlisted, values_of
+from auditor.plan.conditions import Held, Seen, as_found, changed, examine, unlisted, values_of
 from auditor.plan.confirming import seen_again, settled
 from auditor.plan.halt import Halt
 from auditor.plan.journal import FileJournal
@@ -302,7 +302,7 @@ class Machine:
             except AuditorError as error:
                 return ((f"read back: {_sentence(error)}", False),)
             worse = await reach.verification.wrong(seen)
-            return _checks(self._examine(_preconditions(cohort.steps), seen)) + tuple((one, False) for one in worse)
+            return _checks(as_found(cohort.steps, seen, self.sealer)) + tuple((one, False) for one in worse)
         after = await reach.look()
         held = self._examine(_postconditions(cohort.steps), after)
         wrong = [one.sentence for one in held if not one.holds]
@@ -356,7 +356,7 @@ class Machine:
         # Without a look from before, the plan says how it was; going back, other edits since are not ours to judge.
         if direction == "back":
             return []
-        return [held.sentence for held in self._examine(_preconditions(cohort.steps), seen) if not held.holds]
+        return [held.sentence for held in as_found(cohort.steps, seen, self.sealer) if not held.holds]
 
     def _examine(self, conditions: Sequence[Condition], seen: Seen) -> tuple[Held, ...]:
         return examine(conditions, seen, self.sealer)
@@ -397,10 +397,6 @@ class Machine:
 
 class StoppedError(AuditorError):
     """What was seen after the change is not what the plan says; taking back comes next."""
-
-
-def _preconditions(steps: Sequence[Step]) -> tuple[Condition, ...]:
-    return tuple(dict.fromkeys(condition for step in steps for condition in step.preconditions))
 
 
 def _postconditions(steps: Sequence[Step]) -> tuple[Condition, ...]:

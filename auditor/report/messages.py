@@ -373,6 +373,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "became.taken back": ("failed; taken back and verified", "失敗、切り戻し・検証済み"),
     "became.incomplete": ("FAILED, and taking back is incomplete", "失敗、切り戻しも不完全"),
     "became.not started": ("not started", "未着手"),
+    "became.unproven": ("put back, NOT SEEN to be as before", "切り戻し済み、元どおりとは確認できません"),
     "became.rolled back": ("as before, verified", "元どおり・検証済み"),
     # general
     "incomplete": ("incomplete", "不完全"),

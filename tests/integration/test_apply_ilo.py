@@ -16,6 +16,7 @@ from auditor.model.value import Boolean, Number, Text, Value
 from auditor.plan.conditions import Seen, changed, values_of
 from auditor.plan.journal import FileJournal, journal_path
 from auditor.plan.machine import Machine, Reach
+from auditor.plan.outcome import failure_of
 from auditor.services.changes.desk import traces_of
 from auditor.surfaces.ilo.answers import Answer
 from auditor.surfaces.ilo.body import Body, find
@@ -290,6 +291,7 @@ def test_a_rollback_leaves_alone_what_somebody_else_set_for_the_next_boot(tmp_pa
         values = bench.ilo.state.bios()
         outcome = await bench.run("back")
         assert outcome.outcome == "rolled back", outcome
+        assert failure_of(ApplyReport(PLAN, "back", (outcome,))) is None, "what somebody else wants needs nobody"
         assert '"somebody" waits' in outcome.text
         assert bench.ilo.state.bios() == {**values, "AutoPowerOn": was}
         assert bench.ilo.state.pending() == {"AdminName": "somebody"}
@@ -311,6 +313,7 @@ def test_a_rollback_cancels_a_waiting_order_to_the_bios_for_its_reset_and_gives_
         bench.ilo.state.set(PENDING, "/Attributes/RestoreDefaults", "Yes")
         outcome = await bench.run("back")
         assert outcome.outcome == "rolled back", outcome
+        assert failure_of(ApplyReport(PLAN, "back", (outcome,))) is None
         assert 'waiting again afterwards: RestoreDefaults (null now, "Yes" waits)' in outcome.text
         assert bench.ilo.state.bios() == {**values, "AutoPowerOn": was}
         assert bench.ilo.state.get(PENDING)["Attributes"]["RestoreDefaults"] == "Yes"  # type: ignore[index]

@@ -306,8 +306,10 @@ def show_outcomes(report: ApplyReport, style: Style) -> str:
 
 
 def _outcome(outcome: OutcomeOf, words: Words, style: Style) -> Iterable[str]:
+    unproven = outcome.outcome == "rolled back" and not all(held for _, held in outcome.checks)
     well = outcome.outcome in ("applied", "already", "confirmed", "rolled back")
-    said = paint(words(f"became.{outcome.outcome}"), "good" if well else "high", on=style.colour)
+    became = words("became.unproven" if unproven else f"became.{outcome.outcome}")
+    said = paint(became, "good" if well and not unproven else "high", on=style.colour)
     yield f"  {visible(outcome.target)}  {said}"
     for text, held in outcome.checks:
         yield paragraph(f"{'✔' if held else '✘'} {one_line(text)}", 4, 6)

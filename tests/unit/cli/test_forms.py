@@ -233,6 +233,13 @@ def test_outcomes_tell_every_check() -> None:
     assert "auditor rollback 7c1e9a00" in text
 
 
+def test_what_was_put_back_and_is_not_seen_to_be_as_before_is_not_called_so() -> None:
+    found = OutcomeOf("web1/httpd", "rolled back", "", (("put back", True), ("the port answers no more", False)))
+    text = changes.show_outcomes(ApplyReport("7c1e9a00" * 8, "back", (found,)), Style())
+    assert "web1/httpd  put back, NOT SEEN to be as before" in text
+    assert "as before, verified" not in text
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize(
     "setting",

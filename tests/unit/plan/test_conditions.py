@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from auditor.model.plan import DirectiveEdit, DocumentIs, Step
-from auditor.model.snapshot import Collected, Document, Interpretation
-from auditor.plan.conditions import Seen, stale
+from auditor.model.plan import AttributeIs, BiosAttributes, DirectiveEdit, DocumentIs, Step
+from auditor.model.resource import Address, Attribute, make_resource
+from auditor.model.snapshot import Collected, Document, Interpretation, Waiting
+from auditor.model.value import Many, Text, Undetermined, Value
+from auditor.plan.conditions import Seen, as_found, stale
 from tests.fakes.plans import SEALER
 
 PLANNED = b"a\nTimeout 60\nb\nProxyTimeout 10\nc\n"
@@ -41,3 +43,28 @@ def test_a_changed_file_is_named_with_the_line(content: bytes | None, says: tupl
     documents = () if content is None else (Document("httpd.conf", "files/httpd.conf", content),)
     seen = Seen(Collected("web1/httpd", "httpd", documents), Interpretation("web1/httpd", "httpd", ()))
     assert stale(STEPS, seen, SEALER) == says
+
+
+@pytest.mark.parametrize(
+    ("pending", "holds"),
+    [
+        (Many(()), True),
+        (Many((Text("BootMode"),)), True),
+        (Many((Text("BootMode"), Text("ProcTurbo"))), False),
+        (Undetermined("a value is not readable"), False),
+    ],
+)
+def test_after_taking_back_only_what_somebody_else_set_may_wait(pending: Value, holds: bool) -> None:
+    """ProcTurbo is only set by the way back; what cannot be read is never taken for somebody else's."""
+    undo = BiosAttributes("/bios", "/settings", (("WorkloadProfile", '"a"'), ("ProcTurbo", '"On"')))
+    nothing = AttributeIs(Address("", "ilo.bios", "1", "pending"), Many(()))
+    change = BiosAttributes("/bios", "/settings", (("WorkloadProfile", '"b"'),))
+    steps = (Step("1", "why", change, undo, "reboot", (nothing,), ()),)
+    names = [one.value for one in pending.items if isinstance(one, Text)] if isinstance(pending, Many) else ["BootMode"]
+    waits = tuple(Waiting(Address("", "ilo.bios", "1", one), Text("now"), Text("then"), "reboot") for one in names)
+    bios = make_resource("ilo.bios", "1", [Attribute("pending", pending)])
+    seen = Seen(Collected("web1/ilo", "ilo", ()), Interpretation("web1/ilo", "ilo", (bios,), (), waits))
+    (found,) = as_found(steps, seen, SEALER)
+    assert found.holds is holds
+    assert not holds or not names or "BootMode is now, and then waits" in found.sentence
+    assert bool(stale(steps, seen, SEALER)) is bool(names), "and still refuses an apply"
