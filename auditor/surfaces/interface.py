@@ -133,6 +133,12 @@ class Caveat(str):
     __slots__ = ()
 
 
+def following(lead: str, said: str) -> str:
+    """Two parts of one sentence; a caveat stays one."""
+    whole = f"{lead}{said}"
+    return Caveat(whole) if isinstance(said, Caveat) else whole
+
+
 DeadlineAct = Literal["ask", "confirm", "disarm", "finish"]
 
 

@@ -190,6 +190,35 @@ def test_children_that_came_by_themselves_are_no_reload(site: Site, monkeypatch:
     assert "the server shows no new generation" in _taken_back(site, made.id).text
 
 
+def test_children_that_died_before_too_hinder_nothing_and_are_said(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "SETTLE_S", 0.3)
+    monkeypatch.setattr(server, "_APPEAR_S", 1.0)
+    inventory = site.fleet.root / "auditor.yaml"
+    inventory.write_text("".join(one for one in inventory.read_text().splitlines(True) if "probe:" not in one))
+    anew, kept = planned_line(site, "# one", "stop and start"), planned_line(site, "# two", file="conf.d/api.conf")
+    for plan in (anew, kept):
+        site.approve(plan)
+    site.server.__exit__()
+    (site.folder / "logger").write_text(ENDS_CHILDREN.replace("{folder}", str(site.folder)).replace("0.02", "0.1"))
+    (site.folder / "logger").chmod(0o755)
+    (site.root / "conf.d/log.conf").write_text(f'CustomLog "|{site.folder}/logger" "%t"\n')
+    site.server.__enter__()
+    before, original = site.files(), server.HttpdServer.reload
+
+    async def swallowed(self: server.HttpdServer) -> None:
+        monkeypatch.setattr(server.HttpdServer, "reload", original)
+
+    monkeypatch.setattr(server.HttpdServer, "reload", swallowed)
+    report = site.apply(kept)
+    assert report.outcomes[0].outcome == "taken back", report
+    assert "the server shows no new generation" in report.outcomes[0].text
+    assert site.files() == before
+    outcome = site.apply(anew).outcomes[0]
+    assert outcome.outcome == "applied", outcome
+    for checks in (report.outcomes[0].checks, outcome.checks):
+        assert any(text.endswith("ended within 0.3 s, as before") and not held for text, held in checks)
+
+
 def test_a_parent_that_does_not_react_is_not_reloaded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "SETTLE_S", 0.2)
     monkeypatch.setattr(server, "_APPEAR_S", 1.0)

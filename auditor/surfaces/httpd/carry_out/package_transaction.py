@@ -19,9 +19,9 @@ from auditor.model.target import Target
 from auditor.surfaces.httpd.carry_out.machine import Machine
 from auditor.surfaces.httpd.carry_out.package_answers import Offers
 from auditor.surfaces.httpd.carry_out.package_manager import PackageManager, TreeChanges, mixed
-from auditor.surfaces.httpd.carry_out.running import Running
+from auditor.surfaces.httpd.carry_out.running import Running, seen_twice
 from auditor.surfaces.httpd.state_resources import LEFTOVERS
-from auditor.surfaces.interface import ActOptions, Caveat
+from auditor.surfaces.interface import ActOptions, Caveat, following
 
 PACKAGES: Final = "packages"
 KEEP: Final = "keep the tree"
@@ -52,7 +52,7 @@ class PackageTransaction:
         if self.options.confirm_within_s:
             raise self._refused("a change of packages cannot revert by itself", "Apply it without  --confirm-within.")
         await self.machine.lock()
-        manager = self._manager()
+        first, manager = await self.machine.server.running(), self._manager()
         offers = await manager.offers([name for name, _, _ in change.packages])
         self._tool = offers.tool
         said = [*self._installed(offers, change), *self._offered(offers, change)]
@@ -63,7 +63,7 @@ class PackageTransaction:
         if self.direction == "forward" and (verdict is None or not verdict.passed):
             why = verdict.text if verdict else "no answer"
             raise self._refused(f"the server's own check fails before anything is changed: {why}", None)
-        self._running = await self.machine.server.running()
+        self._running = seen_twice(first, await self.machine.server.running())
         passes = verdict is not None and verdict.passed
         return (*said, "the server's own check passes" if passes else Caveat("the server's own check fails before"))
 
@@ -284,8 +284,8 @@ class PackageTransaction:
             how = "stopped"
         proof = await server.prove(before, anew=True)
         if how == "stopped":
-            journal.done("", START, proof=proof)
-        return f"{how}; {proof}"
+            journal.done("", START, proof=str(proof))
+        return following(f"{how}; ", proof)
 
     def _run(self) -> str:
         entries = self.options.journal.entries()

@@ -48,7 +48,7 @@ class Running:
         """How it stands right before it is told something, with what was seen of it earlier: what counts from then."""
         if now is None or (now.pid, now.started) != (self.pid, self.started):
             return self
-        restless = not self.children & now.children and self.serves_the_same_as(now)
+        restless = self.restless or (not self.children & now.children and self.serves_the_same_as(now))
         return replace(now, answering=self.answering | now.answering, unprobed=self.unprobed, restless=restless)
 
     def has_read_again_since(self, other: Running) -> bool:
@@ -61,6 +61,13 @@ class Running:
         if self.written and other.written:
             return self.written != other.written
         return not self.children & other.children
+
+
+def seen_twice(first: Running | None, now: Running | None) -> Running | None:
+    """How a server stands now, with what an earlier look at the same one saw."""
+    if first is None or now is None or (first.pid, first.started) != (now.pid, now.started):
+        return now
+    return first.looked_at_again(now)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from auditor.model.target import LocalTree, SshTree
 from auditor.surfaces.httpd.carry_out.asking import Asker, answers_of, ask_here
 from auditor.surfaces.httpd.carry_out.running import PROCESSES, UNIT, Process, Running, process_of, unit_of
 from auditor.surfaces.httpd.envvars import shell_variables
+from auditor.surfaces.interface import Caveat
 from auditor.transport.interface import Shell
 from auditor.transport.local_shell import LocalShell
 from auditor.transport.ssh.script import encoded
@@ -294,19 +295,22 @@ class HttpdServer:
 
     async def prove(self, before: Running | None, *, anew: bool = False) -> str:
         """Waits until the server shows a new generation, then at least three seconds more, and asks it again."""
-        now = await self._renewed(None if anew else before)
+        sick = before is not None and before.restless
+        now = await self._renewed(None if anew else before, childless=sick)
         await asyncio.sleep(self.settle_s)
         later = await self.running()
         if later is None or (later.pid, later.started) != (now.pid, now.started):
             raise ApplyError(f"the server ended within {self.settle_s:g} s after the {'start' if anew else 'reload'}.")
         born = now.children - before.children if before else now.children
-        if not born & later.children and not (before and before.restless):
-            raise ApplyError(f"every new child of the server ended within {self.settle_s:g} s.")
-        _refuse_silent(before, later)
-        answer, why = await aside(self._probe)
-        if why and not (before and before.unprobed):
+        amiss = "" if born & later.children else f"every new child of the server ended within {self.settle_s:g} s"
+        if (why := amiss or _silent(before, later)) and not sick:
             raise ApplyError(f"{why}.")
-        return self._sentence(None if anew else before, later) + (f"; {why}, as before" if why else answer)
+        answer, unprobed = await aside(self._probe)
+        if unprobed and not (before and before.unprobed):
+            raise ApplyError(f"{unprobed}.")
+        said = self._sentence(None if anew else before, later) + answer
+        still = "".join(f"; {one}, as before" for one in (why, unprobed) if one)
+        return Caveat(said + still) if still else said
 
     async def probe(self) -> str:
         """Why the inventory's probe fails; empty where it answers, or there is none."""
@@ -323,19 +327,22 @@ class HttpdServer:
         new = len(now.children - before.children)
         return f"reloaded: its PidFile was written anew, {new} new children of the same parent{answers}"
 
-    async def _renewed(self, before: Running | None) -> Running:
-        """The server once children that were not there before serve, under the same parent."""
+    async def _renewed(self, before: Running | None, *, childless: bool) -> Running:
+        """The server once children that were not there before serve, under the same parent.
+
+        One whose children all died before need not have any at the moment of a look.
+        """
         deadline = time.monotonic() + _APPEAR_S
         while True:
             read_again = False
             now = await self.running()
-            if now is not None and before is None and now.children:
+            if now is not None and before is None and (now.children or childless):
                 return now
             if now is not None and before is not None:
                 if (now.pid, now.started) != (before.pid, before.started):
                     raise ApplyError("the server was replaced by another process; a graceful reload keeps its parent.")
                 read_again = now.has_read_again_since(before)
-                if read_again and now.children - before.children:
+                if read_again and (now.children - before.children or childless):
                     return now
             if now is None and before is not None:
                 raise ApplyError("the server ended at the reload.")
@@ -415,17 +422,21 @@ class HttpdServer:
             raise ApplyError(f"{error.what}.", next_step=error.next_step) from error
 
 
-def _refuse_silent(before: Running | None, later: Running) -> None:
-    """Where no address answered before, nothing can be told of them: the machine may lack what asks them."""
+def _silent(before: Running | None, later: Running) -> str:
+    """Which addresses do not answer, though they should; empty where all do.
+
+    Where no address answered before, nothing can be told of them: the machine may lack what asks them.
+    """
     if before is None or not before.answering:
-        return
+        return ""
     here = frozenset(later.addresses)
     silent = {"any more": (before.answering & here) - later.answering}
     silent["though it listens there now"] = here - frozenset(before.addresses) - later.answering
     for how, addresses in silent.items():
         if addresses:
             listed = ", ".join(f"{host}:{port}" for host, port in sorted(addresses))
-            raise ApplyError(f"the server does not answer on {listed} {how}.")
+            return f"the server does not answer on {listed} {how}"
+    return ""
 
 
 def _pid_file_in(said: str) -> str:

@@ -17,12 +17,12 @@ from auditor.surfaces.httpd.carry_out.composing import Pairs, Survey, changes_of
 from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.later import later_edits
 from auditor.surfaces.httpd.carry_out.machine import Machine
-from auditor.surfaces.httpd.carry_out.running import Running
+from auditor.surfaces.httpd.carry_out.running import Running, seen_twice
 from auditor.surfaces.httpd.carry_out.server import Server
 from auditor.surfaces.httpd.carry_out.stage import Checked
 from auditor.surfaces.httpd.carry_out.timer import StartedBy
 from auditor.surfaces.httpd.envvars import ENVVARS
-from auditor.surfaces.interface import ActOptions, Caveat, Deadline, DeadlineAct
+from auditor.surfaces.interface import ActOptions, Caveat, Deadline, DeadlineAct, following
 
 REPLACE: Final = "replace"
 RELOAD: Final = "reload"
@@ -59,11 +59,12 @@ class HttpdTransaction:
     async def prepare(self) -> tuple[str, ...]:
         """Reads the live files again, computes the new bytes, and has them checked; nothing live is changed."""
         await self.machine.lock()
+        first = await self.server.running()
         survey = await self.survey() if self.direction == "forward" else None
         self._pairs = await self._edited(survey) if survey else await self._back()
         await self.machine.stage(self._pairs)
         said = [self._found(), await self._check()]
-        running = await self.server.running()
+        running = seen_twice(first, await self.server.running())
         if survey:
             said.extend(await survey.preflight(self._pairs, self.machine.root, self.way, running))
         elif running is not None and not self._broken_before:
@@ -81,7 +82,7 @@ class HttpdTransaction:
         try:
             survey = await self.survey()
         except AuditorError as error:
-            return (f"what the server's own check skips was not looked at: {error.what}",)
+            return (Caveat(f"what the server's own check skips was not looked at: {error.what}"),)
         try:
             return await survey.preflight(self._pairs, self.machine.root, self.way, running)
         except RefusedError as refusal:
@@ -329,7 +330,7 @@ class HttpdTransaction:
         self.machine.reached(STOP)
         await self.server.stop(before)
         journal.done("", STOP)
-        return f"stopped; {await self._start(before)}"
+        return following("stopped; ", await self._start(before))
 
     async def _start(self, before: Running | None) -> str:
         journal = self.options.journal
@@ -337,7 +338,7 @@ class HttpdTransaction:
         self.machine.reached(START)
         await self.server.start(before.unit if before else "")
         proof = await self.server.prove(before, anew=True)
-        journal.done("", START, proof=proof)
+        journal.done("", START, proof=str(proof))
         return proof
 
     async def _reload(self, seen: Running) -> str:
@@ -348,13 +349,13 @@ class HttpdTransaction:
             self.machine.reached(RESTART)
             await self.server.restart()
             proof = await self.server.prove(before)
-            journal.done("", RESTART, proof=proof)
+            journal.done("", RESTART, proof=str(proof))
             return proof
         journal.intent("", RELOAD, pid=str(before.pid), started=before.started)
         self.machine.reached(RELOAD)
         await self.server.reload()
         proof = await self.server.prove(before)
-        journal.done("", RELOAD, proof=proof)
+        journal.done("", RELOAD, proof=str(proof))
         return proof
 
     async def _read_back(self) -> None:
@@ -422,12 +423,12 @@ class HttpdTransaction:
             # Started anew, it may run by the PidFile that the plan gave it.
             if running is None and (other := begun.get(START, {}).get("pid_file", "")):
                 running = await self.server.running(other)
-            unprobed = before.unprobed if before else ""
+            unprobed, restless = (before.unprobed, before.restless) if before else ("", False)
             if running is not None:
                 renew = self._start_anew if STOP in begun else self._reload
-                return await renew(replace(running, unprobed=unprobed))
+                return await renew(replace(running, unprobed=unprobed, restless=restless))
             # It ran before we told it anything and does not any more: that is ours to put right.
-            return f"the server had ended and was {await self._start(before)}"
+            return following("the server had ended and was ", await self._start(before))
         except AuditorError as error:
             raise ApplyError(f"the files are as before, but the server is not: {error.what}") from error
 

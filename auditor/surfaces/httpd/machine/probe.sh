@@ -11,6 +11,8 @@ PATH=$PATH:/usr/sbin:/sbin:/usr/bin:/bin
 LC_ALL=C
 export PATH LC_ALL
 parts=" $1 " root=$2 main=$3 program=$4
+line_end='
+'
 given=$(cat)
 begun=$(date +%s)
 
@@ -21,7 +23,15 @@ if have timeout && timeout 5 id -u >/dev/null 2>&1; then timer=1; fi
 limited() { seconds=$1; shift; if [ "$timer" ]; then timeout "$seconds" "$@"; else "$@"; fi; }
 say() {
     printf 'begin %s\n' "$1"
-    if [ -n "$out" ]; then printf '%s\n' "$out" | sed 's/^/ /'; fi
+    if [ ${#out} -gt 4096 ]; then
+        printf '%s\n' "$out" | sed 's/^/ /'
+    elif [ -n "$out" ]; then # most answers are short, and a process costs more than a loop
+        rest=$out$line_end
+        while [ -n "$rest" ]; do
+            printf ' %s\n' "${rest%%"$line_end"*}"
+            rest=${rest#*"$line_end"}
+        done
+    fi
     case $2 in 0) word=ok ;; 124 | 143) word='timed out' ;; 126) word=refused ;; 127) word=absent ;; *) word=$2 ;; esac
     printf 'end %s %s\n' "$1" "$word"
 }
@@ -80,15 +90,17 @@ list_processes() {
                 echo "parent $pid $start"
                 echo "exe $pid $(readlink "/proc/$pid/exe" 2>/dev/null)"
                 tr '\000\012' '\012\040' <"/proc/$pid/cmdline" 2>/dev/null | head -n 200 | sed "s/^/arg $pid /"
-                sed -n "s/^NSpid:[[:blank:]]*/nspid $pid /p" "/proc/$pid/status" 2>/dev/null
-                sed -n "s/^Uid:[[:blank:]]*\([0-9]*\).*/uid $pid \1/p" "/proc/$pid/status" 2>/dev/null
+                sed -n "s/^NSpid:[[:blank:]]*/nspid $pid /p; s/^Uid:[[:blank:]]*\([0-9]*\).*/uid $pid \1/p" \
+                    "/proc/$pid/status" 2>/dev/null
                 sed "s/^/cgroup $pid /" "/proc/$pid/cgroup" 2>/dev/null
                 # A container or a chroot: what this machine has at the main file's place is not what the server reads,
                 # or it is that alone.
-                there=$(inode_of "/proc/$pid/root/.") || continue
-                if [ "$(inode_of "/proc/$pid/root$root/$main")" != "${here#* }" ]; then
+                there=$(stat -L -c %d:%i "/proc/$pid/root/." "/proc/$pid/root$root/$main" 2>/dev/null)
+                if [ -z "$there" ]; then continue; fi
+                case $there in *"$line_end"*) ;; *) there=$there$line_end ;; esac
+                if [ "${there#*"$line_end"}" != "${here#* }" ]; then
                     echo "view $pid other"
-                elif [ "$there" = "${here%% *}" ]; then
+                elif [ "${there%%"$line_end"*}" = "${here%% *}" ]; then
                     echo "view $pid same"
                 else
                     echo "view $pid shared"
@@ -221,14 +233,25 @@ has_sums() {
 
 verify_with() {
     # Arguments: the answer's name, then the command to which a package's name is added. Packages: standard input.
-    answer=$1 asked=0
+    answer=$1 asked=0 whole=
     shift
-    grep -E '^(httpd|httpd-[a-z]+|httpd24-httpd.*|jbcs-httpd24-.*|mod_.*|apache2.*|libapache2-.*|openssl|openssl-libs|libssl[0-9.]+|apr|apr-util|libapr1|libaprutil1)$' |
-        grep -v -E -e '-(devel|dev|doc|manual|debuginfo|debugsource)$' | awk '!seen[$0]++' | head -n 1000 | while IFS= read -r one; do
+    names=$(
+        grep -E '^(httpd|httpd-[a-z]+|httpd24-httpd.*|jbcs-httpd24-.*|mod_.*|apache2.*|libapache2-.*|openssl|openssl-libs|libssl[0-9.]+|apr|apr-util|libapr1|libaprutil1)$' |
+            grep -v -E -e '-(devel|dev|doc|manual|debuginfo|debugsource)$' | awk '!seen[$0]++' | head -n 1000
+    )
+    # dpkg reads its whole list each time. Where it says anything of all at once, or fails, each is asked for itself; rpm
+    # has something to say on most machines (an edited httpd.conf), and would compare everything twice.
+    if [ "$1" = dpkg ]; then
+        summed=$(for one in $names; do if has_sums "$one"; then echo "$one"; fi; done)
+        if [ -n "$summed" ] && out=$(limited 10 "$@" $summed 2>&1 </dev/null) && [ -z "$out" ]; then whole=yes; fi
+    fi
+    for one in $names; do
         out=
         asked=$((asked + 1))
         if [ "$1" = dpkg ] && ! has_sums "$one"; then
             say "$answer $one" 'without sums'
+        elif [ "$whole" ]; then
+            say "$answer $one" 0
         elif [ "$asked" -le 40 ] && time_left; then ask "$answer $one" 10 "$@" "$one"; else say "$answer $one" 124; fi
     done
 }
@@ -236,6 +259,11 @@ verify_with() {
 have_dpkg() { have dpkg-query && [ -r /var/lib/dpkg/status ]; }
 # The applet of busybox keeps no list of what is installed, and rpm as a mere tool on a machine of another kind has none.
 have_rpm() {
+    if [ -z "$rpm_there" ]; then if asks_rpm; then rpm_there=yes; else rpm_there=no; fi; fi
+    [ "$rpm_there" = yes ]
+}
+rpm_there=
+asks_rpm() {
     have rpm && case $(readlink -f "$(command -v rpm)" 2>/dev/null) in */busybox*) false ;; esac && has_rpm_list
 }
 
@@ -253,7 +281,7 @@ list_packages() {
         ask debs 15 dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n' 'apache2*' 'libapache2-mod*' openssl \
             'libssl*' 'libapr*'
         printf '%s\n' "$out" | sed -n 's/^[hi]i  *\([^ ]*\) .*/\1/p' | verify_with deb-verify dpkg --verify
-        ask deb-owner 15 dpkg-query -S "$root/$main"
+        if ! wanted owners; then ask deb-owner 15 dpkg-query -S "$root/$main"; fi # else told with the other files
     fi
     if have_rpm; then
         ask rpms 15 rpm -qa --qf '%{NAME} %{VERSION}-%{RELEASE}\n' 'httpd*' 'mod_*' 'openssl*' 'apr*' 'nss*' 'php*' \
@@ -275,7 +303,12 @@ list_owners() {
             paths O | below=$root/ awk 'index($0, ENVIRON["below"]) != 1' | sed "$quoted"
         } | tr '\n' '\000' | limited 20 xargs -0 /bin/sh -c 'dpkg-query -S "$@" 2>/dev/null; [ $? -lt 2 ]' x)
         say deb-files $?
-        names=$(printf '%s\n' "$out" | sed -n '/^diversion by /d; /^local diversion /d; s/: \/.*//p' | tr -d ' ' |
+        files=$out
+        out=$(printf '%s\n' "$files" | path=$root/$main awk '
+            BEGIN { end = ": " ENVIRON["path"] }
+            !/^(local )?diversion / && substr($0, length($0) - length(end) + 1) == end')
+        if wanted packages; then say deb-owner 0; fi
+        names=$(printf '%s\n' "$files" | sed -n '/^diversion by /d; /^local diversion /d; s/: \/.*//p' | tr -d ' ' |
             tr ',' '\n' | awk '!seen[$0]++')
         out=
         if [ -n "$names" ]; then
