@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from auditor.errors import InputError
@@ -14,6 +15,7 @@ from auditor.model.plan import (
     FileChange,
     FirmwareUpdate,
     LinkChange,
+    ManagerReset,
     NoUndo,
     PackageVersions,
     RedfishCreate,
@@ -36,13 +38,22 @@ def check_claims(step: Step) -> None:
     for part in (step.change, step.undo):
         if isinstance(part, RedfishPatch | RedfishCreate):
             _check_secrets(step, part)
-            if any(PERMANENT in value for pointer, value in part.members if "DowngradePolicy" in pointer):
+            if any(_is_permanent(pointer, value) for pointer, value in part.members):
                 raise InputError(f"step {step.id} sets {PERMANENT}, which nothing takes back; it is never planned")
     least = least_disruption(step.change)
     if DISRUPTIONS.index(step.disruption) < DISRUPTIONS.index(least):
         raise InputError(f"step {step.id} says that it takes {step.disruption!r}, and its change takes a {least}")
     if not isinstance(step.undo, NoUndo) and not _leads_back(step.change, step.undo):
         raise InputError(f"step {step.id} says that it can be taken back, and its way back leads elsewhere")
+
+
+def _is_permanent(pointer: str, value: str) -> bool:
+    """Whether a member sets that policy, however it is nested or its letters are escaped."""
+    try:
+        text = f"{pointer} {json.dumps(json.loads(value))}"
+    except (ValueError, RecursionError):  # what is no JSON is never sent
+        return False
+    return "DowngradePolicy" in text and PERMANENT in text
 
 
 def least_disruption(change: Change) -> Disruption:
@@ -56,7 +67,7 @@ def least_disruption(change: Change) -> Disruption:
             return "reboot"
         case RedfishPatch(uri=uri) if "bios" in uri.casefold().split("/"):  # waits for the next boot, whosever that is
             return "reboot"
-        case FirmwareUpdate():
+        case FirmwareUpdate() | ManagerReset():
             return "iLO reset"
         case _:
             return "none"

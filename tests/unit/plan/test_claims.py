@@ -13,6 +13,7 @@ from auditor.model.plan import (
     Disruption,
     FirmwareUpdate,
     LinkChange,
+    ManagerReset,
     NoUndo,
     RedfishCreate,
     RedfishDelete,
@@ -41,6 +42,7 @@ def step(change: Change, undo: Undo = NO_UNDO, disruption: Disruption = "none") 
         (LinkChange("sites-enabled/a.conf", None, "../sites-available/a.conf"), "reload"),
         (BiosAttributes(BIOS, f"{BIOS}/settings", (("BootMode", '"x"'),)), "reboot"),
         (FirmwareUpdate(("/a",), "x.bin", "ab", "2"), "iLO reset"),
+        (ManagerReset("/redfish/v1/Managers/1"), "iLO reset"),
         (RedfishPatch("/redfish/v1/Systems/1/BIOS/Settings/", (("/Attributes/BootMode", '"x"'),)), "reboot"),
     ],
 )
@@ -84,3 +86,16 @@ def test_a_downgrade_policy_that_is_for_ever_is_never_planned_whoever_wrote_the_
     for change, undo in ((never, allow), (allow, never), (never, NoUndo("it is for ever"))):
         with pytest.raises(InputError, match="NoDowngrade"):
             check_claims(Step("1", "why", change, undo, "none", (), ()))
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        ("/Oem/Hpe/DowngradePolicy", r'"\u004eoDowngrade"'),
+        ("/Oem/Hpe", '{"DowngradePolicy":"NoDowngrade"}'),
+        ("/Oem", r'{"Hpe":{"Downgrade\u0050olicy":"NoDowngrad\u0065"}}'),
+    ],
+)
+def test_that_policy_is_found_however_it_is_written(member: tuple[str, str]) -> None:
+    with pytest.raises(InputError, match="NoDowngrade"):
+        check_claims(step(RedfishPatch("/redfish/v1/UpdateService", (member,))))
