@@ -11,7 +11,7 @@ from auditor.errors import RefusedError
 from auditor.model.plan import Condition, DirectiveEdit, DocumentIs, Effect, Proposal, Step, Wish
 from auditor.model.resource import PRESENT, AttributeSpec, KindSpec
 from auditor.model.secret import SEALED, Sealer
-from auditor.model.snapshot import Collected, Document, Interpretation
+from auditor.model.snapshot import Collected, Document, Interpretation, hides
 from auditor.model.value import Boolean
 from auditor.plan.conditions import changed, nothing_at, values_of
 from auditor.surfaces.interface import InterpretOptions, Surface
@@ -113,7 +113,10 @@ def restore_values(
         kind = specs.get(effect.address.kind)
         spec = kind.get(effect.address.attribute) if kind else None
         if kind is not None and kind.made and (whole := _whole(effect, spec, then, now)) is not None:
-            wishes += [one for one in whole if one not in wishes]
+            if (unseen := _unseen(effect, then, now)) is None:
+                wishes += [one for one in whole if one not in wishes]
+            elif unseen not in refusals:
+                refusals.append(unseen)
             continue
         settable = spec.settable if spec else bool(kind and kind.open)
         if settable and effect.after is not None and effect.before is not None:
@@ -136,6 +139,15 @@ def _whole(
         return (Wish(present, None),)
     said = (Wish(address, effect.after),) if spec is not None and spec.settable else ()
     return (Wish(present, Boolean(value=True)), *said)
+
+
+def _unseen(effect: Effect, then: Interpretation, now: Interpretation) -> str | None:
+    """Why it is not known whether a resource was there then, or is there now; None: it is known."""
+    kind, name = effect.address.kind, effect.address.name
+    for state, text in ((then, "was there then was not seen"), (now, "is there now cannot be seen")):
+        if state.find(kind, name) is None and (gaps := hides(state.gaps, kind)):
+            return f"{kind} {name}: whether it {text} ({gaps[0].what}: {gaps[0].cause}); it is left"
+    return None
 
 
 def _access(document: Document) -> tuple[int | None, str, str]:

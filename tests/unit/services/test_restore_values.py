@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
+
 from auditor.model.plan import Wish
 from auditor.model.resource import Address, Attribute, AttributeSpec, KindSpec, Resource, make_resource
-from auditor.model.snapshot import Interpretation
+from auditor.model.snapshot import Gap, Interpretation
 from auditor.model.value import Boolean, Text
 from auditor.services.changes.restore import restore_values
 
@@ -34,3 +37,19 @@ def test_what_no_plan_makes_is_refused_by_name() -> None:
     wishes, refusals = restore_values(_state("a"), _state(), (KindSpec(KIND, "", SPECS),))
     assert wishes == ()
     assert len(refusals) == 2
+
+
+@pytest.mark.parametrize(("unseen", "text"), [("then", "was there then was not seen"), ("now", "is there now cannot")])
+def test_what_a_state_could_not_see_is_neither_removed_nor_made(unseen: str, text: str) -> None:
+    gap = Gap("/redfish/v1/managers/1/snmpservice/snmpalertdestinations", "timed out", kinds=(KIND,))
+    states = {"then": _state(), "now": _state("a")} if unseen == "then" else {"then": _state("a"), "now": _state()}
+    states[unseen] = msgspec.structs.replace(states[unseen], gaps=(gap,))
+    kinds = (KindSpec(KIND, "", SPECS, made=True),)
+    wishes, refusals = restore_values(states["then"], states["now"], kinds)
+    assert wishes == ()
+    assert len(refusals) == 1
+    assert text in refusals[0]
+    assert "timed out" in refusals[0]
+    other = msgspec.structs.replace(states[unseen], gaps=(msgspec.structs.replace(gap, kinds=("ilo.time",)),))
+    states[unseen] = other
+    assert restore_values(states["then"], states["now"], kinds)[0]
