@@ -8,6 +8,7 @@ from auditor.model.snapshot import Gap
 from auditor.surfaces.ilo.body import Body
 from auditor.surfaces.ilo.links import MAX_MEMBERS, MAX_OWNERS, Link, member_uris
 
+_ANY = Link("", "", (), ())
 _NEXT = ("Members@odata.nextLink", "@odata.nextLink")
 
 
@@ -30,6 +31,11 @@ def doubts(uri: str, one: Link, collection: Body) -> Iterator[Gap]:
         yield Gap(uri, "undetermined", "the collection goes on elsewhere", "", one.kinds)
     if one.filled and not members:
         yield Gap(uri, "undetermined", "it lists none, and every iLO has some", "Look again later.", one.kinds)
+
+
+def shows_all(collection: Body) -> bool:
+    """Whether a collection shows all of its members."""
+    return next(doubts("", _ANY, collection), None) is None
 
 
 def too_many(uri: str, one: Link, limit: int) -> Gap:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from auditor.errors import ApplyError, RefusedError
-from auditor.surfaces.ilo.body import Body, at, nest, same_path
+from auditor.surfaces.ilo.body import Body, nest, same_path
 from auditor.surfaces.ilo.carry_out import line as timing
 from auditor.surfaces.ilo.carry_out import members, secrets
 from auditor.surfaces.ilo.carry_out.line import Line
 from auditor.surfaces.ilo.carry_out.setting import Membership, shown
-from auditor.surfaces.ilo.links import MAX_MEMBERS, member_uris
+from auditor.surfaces.ilo.links import member_uris
+from auditor.surfaces.ilo.membership import shows_all
 
 CREATE: Final = "create"
 DELETE: Final = "delete"
@@ -145,14 +146,13 @@ class Memberships:
             RefusedError: the collection does not show all of its members.
         """
         collection = await self.line.body(one.collection)
-        listed = at(collection, "/Members")
-        uris = member_uris(collection)
-        if not isinstance(listed, list) or len(uris) < len(listed) or len(listed) > MAX_MEMBERS:
+        if not shows_all(collection):
             raise RefusedError(
                 "the collection does not show all of its members.",
                 where=self.line.place(one.collection),
                 untouched="Nothing was changed.",
             )
+        uris = member_uris(collection)
         bodies: list[tuple[str, Body | None]] = [(uri, await self.line.body_or_none(uri)) for uri in uris]
         return tuple(uri for uri, body in bodies if body is not None and members.says(body, one.content))
 

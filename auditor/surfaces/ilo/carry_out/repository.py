@@ -15,13 +15,15 @@ from auditor.surfaces.ilo.body import Body, Json, at, link
 from auditor.surfaces.ilo.carry_out.line import Line
 from auditor.surfaces.ilo.carry_out.setting import Image
 from auditor.surfaces.ilo.client import ROOT
-from auditor.surfaces.ilo.links import MAX_MEMBERS, member_uris
+from auditor.surfaces.ilo.links import member_uris
+from auditor.surfaces.ilo.membership import shows_all
 
 UPLOAD: Final = "upload"
 TASK: Final = "queue update"
 MAX_ARTEFACT: Final = 512 * 1024 * 1024
 _UPLOAD_S: Final = 1800.0
 _HPE: Final = "/Oem/Hpe"
+_TO_COME: Final = ("Pending", "InProgress")
 _DONE: Final = ("Complete", "Canceled")
 _QUIET: Final = ("Idle", "Complete", "Error", "", "None")
 
@@ -178,7 +180,7 @@ class Repository:
                 raise
             gone: Body = {"State": "gone"}
             body = found[1] if found else gone
-            return None if at(body, "/State") in ("Pending", "InProgress") else body
+            return None if at(body, "/State") in _TO_COME else body
 
         ended = await self.line.poll(look, self.line.options.deadline_s)
         if ended is None or at(ended, "/State") == "gone":
@@ -187,12 +189,24 @@ class Repository:
         return ended
 
     async def drop(self, name: str) -> None:
-        """Takes a task out of the queue; one that is flashing is waited for first."""
+        """Takes a task out of the queue; one that is flashing is waited for first.
+
+        Errors:
+            ApplyError: it stays there and is still to be carried out.
+        """
         found = await self.task(name)
         if found is not None and at(found[1], "/State") == "InProgress":
             await self.until_ended(name)
-        if found is not None:
-            await self.line.sent((await self.line.client()).delete(found[0]), found[0])
+        if found is None:
+            return
+        refusal = await self.line.sent((await self.line.client()).delete(found[0]), found[0])
+        left = await self.task(name)
+        if left is not None and at(left[1], "/State") in _TO_COME:
+            raise ApplyError(
+                f"the update task {name} cannot be taken out of the queue: {refusal or 'it stays there'}.",
+                where=self.line.place(found[0]),
+                next_step="Take it out of the queue on the iLO itself before the system boots.",
+            )
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
@@ -212,10 +226,17 @@ class Repository:
                 where=self.line.target.name,
                 untouched="Nothing was changed.",
             )
-        for uri in member_uris(await self.line.body(collection))[:MAX_MEMBERS]:
-            body = await self.line.body_or_none(uri)
-            if body is not None:
-                yield uri, {**body, "@odata.id": uri}
+        body = await self.line.body(collection)
+        if not shows_all(body):  # what is not shown may be a task that is about to be carried out
+            raise RefusedError(
+                "the update queue or repository does not show all of its members.",
+                where=self.line.place(collection),
+                untouched="Nothing was changed.",
+            )
+        for uri in member_uris(body):
+            member = await self.line.body_or_none(uri)
+            if member is not None:
+                yield uri, {**member, "@odata.id": uri}
 
     def _content(self, image: Image) -> bytes:
         """The artefact's bytes.
