@@ -321,6 +321,11 @@ def _parse(content: bytes, path: Path) -> tuple[tuple[JournalEntry, ...], int]:
         if entry.sequence != number:
             raise _damaged(path, number, f"line {number} has the number {entry.sequence}")
         entries.append(entry)
+    for line in filter(None, content[len(used) :].strip(b"\0").replace(b"\0", b"\n").split(b"\n")):
+        # Lines are synced in turn, so a whole one behind a hole is no torn one: what stood in the hole was lost.
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeError):
+            lost = msgspec.json.decode(line, type=JournalEntry)
+            raise _damaged(path, len(entries) + 1, f"line {lost.sequence} stands behind a hole")
     return tuple(entries), len(whole)
 
 

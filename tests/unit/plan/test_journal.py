@@ -129,6 +129,29 @@ def test_a_missing_line_is_noticed(tmp_path: Path) -> None:
         read_entries(opened.path)
 
 
+@pytest.mark.parametrize("blanked", [1, 2])
+def test_a_hole_hides_no_act_behind_it(tmp_path: Path, blanked: int) -> None:
+    """A block of the disk that reads as zeros: what stands behind it was announced, and is not forgotten."""
+    opened = journal(tmp_path).open()
+    opened.begin()
+    for act in ("replace", "reload"):
+        opened.intent("1", act)
+    opened.close()
+    content = opened.path.read_bytes()
+    lines = content.splitlines(keepends=True)
+    lines[blanked] = bytes(len(lines[blanked]))
+    opened.path.write_bytes(b"".join(lines))
+    if blanked == 2:  # a last line that is all zeros was never written
+        assert len(read_entries(opened.path)) == 2
+        return
+    with pytest.raises(StoreError, match="line 3 stands behind a hole"):
+        read_entries(opened.path)
+    spoiled = opened.path.read_bytes()
+    with pytest.raises(StoreError, match="behind a hole"):
+        journal(tmp_path).open()
+    assert opened.path.read_bytes() == spoiled
+
+
 def test_another_plans_journal_is_not_taken_for_ours(tmp_path: Path) -> None:
     opened = journal(tmp_path).open()
     opened.begin()
