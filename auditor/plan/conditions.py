@@ -302,3 +302,12 @@ def unlisted(found: Sequence[Effect], listed: Sequence[Effect]) -> tuple[Effect,
         if (key := (effect.address.kind, effect.address.name, effect.address.attribute)) not in promised
         or not alike(effect.after, promised[key])
     )
+
+
+def as_far_as_seen(text: str, seen: Seen) -> str:
+    """A sentence on all of a target, with what of it could not be seen behind."""
+    gaps = [gap for gap in seen.interpretation.gaps if gap.counts]
+    if not gaps:
+        return text
+    more = f", and {len(gaps) - 1} more" if len(gaps) > 1 else ""
+    return f"{text}, as far as it can be seen (not {gaps[0].what}: {gaps[0].cause}{more})"

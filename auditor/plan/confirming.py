@@ -10,7 +10,7 @@ import msgspec
 from auditor.errors import ApplyError, AuditorError
 from auditor.model.plan import OutcomeOf, Step
 from auditor.model.secret import Sealer
-from auditor.plan.conditions import Seen, as_found
+from auditor.plan.conditions import Seen, as_far_as_seen, as_found
 from auditor.surfaces.interface import Confirmable, Deadline, DeadlineAct, Transaction
 
 _WAITS: Final[Mapping[str, str]] = {
@@ -69,4 +69,4 @@ async def seen_again(
     if wrong:
         text = f"{outcome.text}; yet not as before: {'; '.join(wrong[:10])}"
         return msgspec.structs.replace(outcome, outcome="incomplete", text=text)
-    return msgspec.structs.replace(outcome, checks=(*outcome.checks, ("as before", True)))
+    return msgspec.structs.replace(outcome, checks=(*outcome.checks, (as_far_as_seen("as before", seen), True)))

@@ -20,7 +20,7 @@ from auditor.model.snapshot import Collected
 from auditor.model.value import show
 from auditor.plan.around import RunCommand, run_after, run_before
 from auditor.plan.build import cohort_of
-from auditor.plan.conditions import Held, Seen, as_found, changed, examine, unlisted, values_of
+from auditor.plan.conditions import Held, Seen, as_far_as_seen, as_found, changed, examine, unlisted, values_of
 from auditor.plan.confirming import seen_again, settled
 from auditor.plan.halt import Halt
 from auditor.plan.journal import FileJournal
@@ -233,7 +233,8 @@ class Machine:
         if not found:
             return ()
         after = self._examine(_postconditions(cohort.steps), seen)
-        if after and all(held.holds for held in after) and not unkept(cohort.effects, seen, reach.traces):
+        told = all(step.postconditions for step in cohort.steps)  # of a step without any nobody can say that it is done
+        if told and all(held.holds for held in after) and not unkept(cohort.effects, seen, reach.traces):
             return OutcomeOf(target, "already", "it is so already; nothing was changed", _checks(after))
         return found
 
@@ -317,7 +318,7 @@ class Machine:
         wrong += await reach.verification.wrong(after)
         if wrong:
             raise StoppedError("; ".join(wrong[:10]))
-        told = missed(cohort.effects, after) or (("nothing else changed", True),)
+        told = missed(cohort.effects, after) or ((as_far_as_seen("nothing else changed", after), True),)
         return _checks(held) + told + _said(reach.verification.told())
 
     async def _take_back(
@@ -346,7 +347,14 @@ class Machine:
         if wrong:
             text = f"{why}; taken back, yet not as before: {'; '.join(wrong[:10])}"
             return await self._end(journal, OutcomeOf(target, "incomplete", text, checks))
-        return await self._end(journal, OutcomeOf(target, "taken back", why, (*checks, ("as before", True))))
+        checks += self._seen_back(target, before, seen, direction)
+        return await self._end(journal, OutcomeOf(target, "taken back", why, checks))
+
+    def _seen_back(self, target: str, before: Seen | None, seen: Seen, direction: Direction) -> Checks:
+        """What was verified of what is taken back. Of a way back without a look from before: that the plan stands."""
+        if before is None and direction == "back":
+            return _checks(self._examine(_postconditions(cohort_of(self.plan, target).steps), seen))
+        return ((as_far_as_seen("as before", seen), True),)
 
     def _not_as_before(self, target: str, before: Seen | None, seen: Seen, direction: Direction) -> list[str]:
         reach, cohort = self.reach[target], cohort_of(self.plan, target)

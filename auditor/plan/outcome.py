@@ -17,8 +17,12 @@ def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | Refuse
     by_outcome: dict[TargetOutcome, list[OutcomeOf]] = {}
     for outcome in report.outcomes:
         by_outcome.setdefault(outcome.outcome, []).append(outcome)
-    stand = [one.target for one in (*by_outcome.get("applied", ()), *by_outcome.get("rolled back", ()))]
+    unproven = [one for one in by_outcome.get("rolled back", ()) if not all(held for _, held in one.checks)]
+    ended = (*by_outcome.get("applied", ()), *by_outcome.get("rolled back", ()))
+    stand = [one.target for one in ended if one not in unproven]
     still = f" {', '.join(stand)}: changed and verified." if stand else ""
+    missing = "; ".join(f"{one.target}: {text}" for one in unproven for text, held in one.checks if not held)
+    still += f" Put back, and yet not all is as before: {missing}." if missing else ""
     short = report.plan[:8]
     if left := [one for one in report.outcomes if one.left]:
         return IncompleteError(
@@ -32,18 +36,19 @@ def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | Refuse
             untouched="A person is needed.",
             next_step=f"Look:  auditor show {short}      Take back again:  auditor rollback {short}",
         )
+    if unproven:
+        others = [one for one in report.outcomes if one.outcome in ("taken back", "refused", "not started")]
+        told = f" {_listed(others)}." if others else ""
+        return IncompleteError(
+            f"what was saved is put back, and yet not all is as before: {missing}.{told}",
+            untouched="A person is needed.",
+            next_step=f"Look:  auditor show {short}      then:  auditor drift {unproven[0].target}",
+        )
     if taken_back := by_outcome.get("taken back"):
         return TakenBackError(
             f"{_listed(taken_back)}.{still}",
-            untouched="Taken back and verified: as before.",
+            untouched=_verified(taken_back),
             next_step=f"Take the others back too:  auditor rollback {short}" if stand else None,
-        )
-    if unproven := [one for one in by_outcome.get("rolled back", ()) if not all(held for _, held in one.checks)]:
-        missing = "; ".join(f"{one.target}: {text}" for one in unproven for text, held in one.checks if not held)
-        return IncompleteError(
-            f"what was saved is put back, and yet not all is as before: {missing}.",
-            untouched="A person is needed.",
-            next_step=f"Look:  auditor show {short}      then:  auditor drift {unproven[0].target}",
         )
     refused = by_outcome.get("refused")
     if refused and stand:
@@ -59,6 +64,11 @@ def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | Refuse
     if refused or by_outcome.get("not started"):
         return RefusedError(_listed(refused or by_outcome["not started"]) + ".", untouched="Nothing was changed.")
     return None
+
+
+def _verified(taken_back: Sequence[OutcomeOf]) -> str:
+    wrong = [f"{one.target}: {text}" for one in taken_back for text, held in one.checks if not held]
+    return f"Taken back; yet {'; '.join(wrong[:10])}." if wrong else "Taken back and verified: as before."
 
 
 def _listed(outcomes: Sequence[OutcomeOf]) -> str:

@@ -19,7 +19,7 @@ from auditor.model.plan import (
 )
 from auditor.model.resource import Address, Attribute, make_resource
 from auditor.model.secret import Sealer
-from auditor.model.snapshot import Collected, Interpretation
+from auditor.model.snapshot import Collected, Gap, Interpretation
 from auditor.model.value import Duration, Value
 from auditor.plan.conditions import Seen
 
@@ -68,12 +68,17 @@ def plan_for(*targets: str, waves: tuple[Wave, ...] = ()) -> Plan:
 
 @dataclass
 class FakeHost:
-    """A machine with two settings. ``fail`` names the calls that fail; ``side_effect`` changes what was not asked."""
+    """A machine with two settings. ``fail`` names the calls that fail; ``side_effect`` changes what was not asked.
+
+    ``forgets``: it takes nothing back and does not say so. ``gaps`` are what cannot be seen of it.
+    """
 
     timeout: float = 60
     other: float = 5
     fail: frozenset[str] = frozenset()
     side_effect: bool = False
+    forgets: bool = False
+    gaps: tuple[Gap, ...] = ()
     calls: list[str] = field(default_factory=list)
 
     async def look(self) -> Seen:
@@ -84,7 +89,7 @@ class FakeHost:
         ]
         resource = make_resource("httpd.server", "main", values)
         collected = Collected("web1/httpd", "httpd", ())
-        return Seen(collected, Interpretation("web1/httpd", "httpd", (resource,)))
+        return Seen(collected, Interpretation("web1/httpd", "httpd", (resource,), self.gaps))
 
 
 def _seconds(value: float) -> Value:
@@ -123,7 +128,8 @@ class FakeTransaction:
         self.host.calls.append("take back")
         if "take back" in self.host.fail:
             raise ApplyError("it cannot be restored.")
-        self.host.timeout = self.previous
+        if not self.host.forgets:
+            self.host.timeout = self.previous
         if "lie" not in self.host.fail:
             self.host.other = 5
         return ("restored",)

@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from auditor.errors import EXIT_PERSON_NEEDED, EXIT_REFUSED, EXIT_TAKEN_BACK, RefusedError
-from auditor.model.plan import ApplyReport, OutcomeOf, Plan, Wave
+from auditor.model.plan import ApplyReport, OutcomeOf, Plan, TargetOutcome, Wave
+from auditor.model.snapshot import Gap
 from auditor.plan.journal import FileJournal, journal_path, read_entries, runs_of
 from auditor.plan.machine import Machine, Reach, _said
 from auditor.plan.outcome import failure_of
 from auditor.surfaces.interface import Caveat
-from tests.fakes.plans import SEALER, FakeHost, FakeTransaction, plan_for
+from tests.fakes.plans import SEALER, FakeHost, FakeTransaction, edit_step, plan_for
 
 PLAN = "ab" * 32
 
@@ -141,6 +143,43 @@ def test_going_back_restores_and_says_so(tmp_path: Path) -> None:
     assert outcome.checks[-1] == ('httpd.server["main"].timeout is 60 s', True)
 
 
+def test_what_taking_back_a_rollback_left_is_told_as_it_is_seen(tmp_path: Path) -> None:
+    host = FakeHost()
+    run(tmp_path, host)
+    host.fail = frozenset({"perform"})
+    good = run(tmp_path, host, back=True)
+    assert (good.outcome, good.checks[-1]) == ("taken back", ('httpd.server["main"].timeout is 30 s', True))
+    host.forgets = True  # it says that it has restored what it has not
+    left = run(tmp_path, host, back=True)
+    assert left.outcome == "taken back"
+    assert ("as before", True) not in left.checks
+    assert not left.checks[-1][1]
+    error = failure_of(ApplyReport(PLAN, "back", (left,)))
+    assert error is not None
+    assert "verified: as before" not in str(error)
+    assert "not 30 s" in str(error)
+
+
+def test_it_is_not_so_already_where_a_step_tells_nothing_by_which_to_know(tmp_path: Path) -> None:
+    """As a secret that no iLO shows: another step's value stands already, this one's need not."""
+    plan, host = plan_for("web1/httpd"), FakeHost(timeout=30)
+    silent = msgspec.structs.replace(edit_step("2"), preconditions=(), postconditions=())
+    cohort = msgspec.structs.replace(plan.cohorts[0], steps=(*plan.cohorts[0].steps, silent))
+    made = machine(tmp_path, msgspec.structs.replace(plan, cohorts=(cohort,)), {"web1/httpd": host})
+    with pytest.raises(RefusedError, match="is 30 s, not 60 s"):
+        asyncio.run(made.run())
+
+
+def test_what_cannot_be_seen_is_told_beside_what_did_not_change(tmp_path: Path) -> None:
+    host = FakeHost(gaps=(Gap("conf.d/site.conf", "not permitted"),))
+    outcome = run(tmp_path, host)
+    hidden = "nothing else changed, as far as it can be seen (not conf.d/site.conf: not permitted)"
+    assert outcome.outcome == "applied"
+    assert (hidden, True) in outcome.checks
+    licence = FakeHost(gaps=(Gap("/redfish/v1/x", "licence", complete=True),))
+    assert ("nothing else changed", True) in run(tmp_path / "other", licence).checks
+
+
 @pytest.mark.parametrize(("allowed", "last"), [(0, "not started"), (1, "applied")])
 def test_a_wave_stops_beyond_its_threshold(tmp_path: Path, allowed: int, last: str) -> None:
     names = ("web1/httpd", "web2/httpd", "web3/httpd")
@@ -210,6 +249,18 @@ def test_a_way_back_that_is_not_seen_to_be_back_is_no_success() -> None:
         error = failure_of(ApplyReport(PLAN, "back", (OutcomeOf("web1/httpd", "rolled back", "done", checks),)))
         assert (error.exit_code if error else None) == code
         assert error is None or "web1/httpd: not reloaded" in str(error)
+
+
+@pytest.mark.parametrize("other", ["taken back", "incomplete", "refused", "rolled back"])
+def test_what_is_not_seen_to_be_back_needs_a_person_whatever_became_of_the_others(other: TargetOutcome) -> None:
+    first = OutcomeOf("web1/httpd", "rolled back", "done", (("not reloaded: the check fails", False),))
+    second = OutcomeOf("web2/httpd", other, "it broke midway")
+    error = failure_of(ApplyReport(PLAN, "back", (first, second)))
+    assert error is not None
+    assert error.exit_code == EXIT_PERSON_NEEDED
+    assert "web1/httpd: not reloaded" in str(error)
+    assert "web1/httpd: changed and verified" not in str(error)
+    assert ("web2/httpd: it broke midway" in str(error)) == (other != "rolled back")
 
 
 def test_what_does_not_hold_is_not_told_as_held() -> None:
