@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from auditor.errors import InputError
+from auditor.errors import InputError, StoreError
 from auditor.model.plan import Plan
 from auditor.plan.document import LIMIT, decode_plan, encode_plan, id_of
 from auditor.transport.acts import Acts
@@ -42,31 +42,41 @@ class StoredPlan:
 
 
 def write_plan(plans: Path, plan: Plan, acts: Acts | None = None) -> str:
-    """Writes the plan's canonical bytes below ``plans`` and gives its id; writing it again changes nothing."""
-    acts = acts or Acts()
+    """Writes the plan's canonical bytes below ``plans`` and gives its id; writing it again changes nothing.
+
+    Errors:
+        StoreError: it cannot be written there. So do the functions that put signatures beside it.
+    """
     content = encode_plan(plan)
     identity = id_of(content)
-    folder = plans / identity
-    acts.make_directory(folder, 0o755)
-    acts.store(folder / "plan.json", content, 0o644)
+    _store(plans / identity / "plan.json", content, acts)
     return identity
 
 
 def write_author_signature(stored: Path, signature: bytes, acts: Acts | None = None) -> Path:
     """Puts the author's signature beside a plan, as ``author.sig``, and gives its path."""
-    path = stored / "author.sig"
-    (acts or Acts()).store(path, signature, 0o644)
-    return path
+    return _store(stored / "author.sig", signature, acts)
 
 
 def write_signature(
     stored: Path, name: str, signature: bytes, acts: Acts | None = None, *, emergency: bool = False
 ) -> Path:
     """Puts an approval of somebody beside a plan, below ``approvals/`` or ``emergency/``, and gives its path."""
+    return _store(stored / ("emergency" if emergency else "approvals") / f"{file_name(name)}.sig", signature, acts)
+
+
+def _store(path: Path, content: bytes, acts: Acts | None) -> Path:
     acts = acts or Acts()
-    path = stored / ("emergency" if emergency else "approvals") / f"{file_name(name)}.sig"
-    acts.make_directory(path.parent, 0o755)
-    acts.store(path, signature, 0o644)
+    try:
+        acts.make_directory(path.parent, 0o755)
+        acts.store(path, content, 0o644)
+    except OSError as error:
+        raise StoreError(
+            f"it cannot be written: {error.strerror or error}.",
+            where=str(path),
+            untouched="Nothing was recorded.",
+            next_step="Free some space, or run as a user who may write there.",
+        ) from error
     return path
 
 
