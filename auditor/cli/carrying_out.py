@@ -50,7 +50,7 @@ def carry_out(
             return await run(desk, plan, halt=halt)
 
     with streams.Progress(quiet=quiet) as progress:
-        desk = open_desk(fleet, os.environ, cafile=work.cafile_text(cafile), observe=progress)
+        desk = open_desk(fleet, os.environ, cafile=work.cafile_text(cafile), observe=progress, tell=progress.tell)
         try:
             report = asyncio.run(carried_out(desk))
         except asyncio.CancelledError:  # before anything was begun

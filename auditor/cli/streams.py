@@ -161,6 +161,13 @@ class Progress:
                 sys.stderr.flush()
             self._dirty = True
 
+    def tell(self, text: str) -> None:
+        """Says on standard error what a person has to know: always, on lines of its own."""
+        from auditor.report.escape import one_line
+
+        self.clear()
+        write_error(one_line(text))
+
     def clear(self) -> None:
         """Removes the line, so that a report starts at the margin."""
         if self._dirty:

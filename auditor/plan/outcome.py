@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from auditor.errors import IncompleteError, RefusedError, TakenBackError
-from auditor.model.plan import ApplyReport, OutcomeOf, TargetOutcome
+from auditor.model.plan import ApplyReport, Direction, OutcomeOf, TargetOutcome
 
 
 def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | RefusedError | None:
@@ -64,6 +65,23 @@ def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | Refuse
     if refused or by_outcome.get("not started"):
         return RefusedError(_listed(refused or by_outcome["not started"]) + ".", untouched="Nothing was changed.")
     return None
+
+
+def recovered_text(plan_id: str, outcome: OutcomeOf, direction: Direction) -> str:
+    """The sentence for a run that was ended midway and was recovered; ``direction`` is the one that it had."""
+    became: str = outcome.outcome
+    if became == "taken back":
+        became = "it was taken back, as before" if direction == "forward" else "it is as the plan left it again"
+    return f"{outcome.target}: a run of plan {plan_id[:8]} was ended midway; {became}"
+
+
+def cannot_be_taken_back(plan_id: str, outcome: OutcomeOf, journal: Path) -> IncompleteError:
+    """The error of a target that cannot be taken back from an ended run, whose journal is named."""
+    return IncompleteError(
+        f"an earlier run of plan {plan_id[:8]} on {outcome.target} was ended and cannot be taken back: {outcome.text}.",
+        untouched="Nothing else was changed.",
+        next_step=f"Put {outcome.target} right by hand, then run this again. The journal: {journal}",
+    )
 
 
 def _verified(taken_back: Sequence[OutcomeOf]) -> str:

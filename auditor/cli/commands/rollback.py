@@ -102,7 +102,7 @@ def _proposed(
     fleet = work.fleet_of(fleet_folder)
     judged_by = Judged(rules.policy_for(None, fleet, ("httpd", "ilo")), rules.waivers_for(None, fleet))
     with streams.Progress(quiet=quiet) as progress:
-        desk = open_desk(fleet, os.environ, cafile=work.cafile_text(cafile), observe=progress)
+        desk = open_desk(fleet, os.environ, cafile=work.cafile_text(cafile), observe=progress, tell=progress.tell)
         made = asyncio.run(
             propose_plan(
                 desk,

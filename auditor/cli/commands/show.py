@@ -39,7 +39,7 @@ def app(
         wanted = reporting.outputs(formats, quiet=quiet, formats=reporting.PLAIN)
         fleet = work.fleet_of(fleet_folder)
         with streams.Progress(quiet=quiet) as progress:
-            desk = open_desk(fleet, os.environ, cafile=work.cafile_text(cafile), observe=progress)
+            desk = open_desk(fleet, os.environ, cafile=work.cafile_text(cafile), observe=progress, tell=progress.tell)
             shown = asyncio.run(show_plan(desk, plan, look=look))
         forms = {"table": shown_plan, "json": plan_json}
         reporting.emit(wanted, lambda name, styled: forms[name](shown, styled), style)

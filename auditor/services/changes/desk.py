@@ -55,7 +55,8 @@ def now() -> datetime:
 class Desk:
     """The fleet with all that changes to it need; ``targets`` are the inventory's, by name.
 
-    ``cafile`` verifies every iLO, where one was given.
+    ``cafile`` verifies every iLO, where one was given. ``observe`` is told what is being done; ``tell`` what a person
+    has to know afterwards, whether or not anybody looked on.
     """
 
     fleet: Fleet
@@ -67,6 +68,7 @@ class Desk:
     acts: Acts = Acts()  # noqa: RUF009 - it holds no state
     log_ins: LogIns = field(default_factory=LogIns)
     cafile: str = ""
+    tell: Observe = ignore
 
     @property
     def deadlines(self) -> Path:
@@ -216,8 +218,9 @@ def open_desk(
     cafile: str = "",
     clock: Callable[[], datetime] = now,
     observe: Observe = ignore,
+    tell: Observe | None = None,
 ) -> Desk:
-    """A desk for a fleet. ``cafile`` verifies every iLO, whatever the inventory says.
+    """A desk for a fleet. ``cafile`` verifies every iLO, whatever the inventory says. Without ``tell``, ``observe`` is.
 
     Errors:
         InputError: the fleet's key is missing or another.
@@ -226,7 +229,7 @@ def open_desk(
     targets = resolve_targets(["all"], fleet, cafile=cafile) if fleet.targets else ()
     by_name = {target.name: target for target in targets}
     given = str(Path(cafile).resolve()) if cafile else ""
-    return Desk(fleet, sealer, by_name, environment, clock, observe, cafile=given)
+    return Desk(fleet, sealer, by_name, environment, clock, observe, cafile=given, tell=tell or observe)
 
 
 def subject_of(stored: StoredPlan) -> Subject:

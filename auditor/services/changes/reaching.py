@@ -149,4 +149,4 @@ def _forget(desk: Desk, target: Target) -> None:
     try:
         forget(desk.fleet.state_path, target.name)
     except OSError as error:  # no reason to leave a change half done
-        desk.observe(f"what is remembered of {target.name} cannot be removed: {error.strerror or error}")
+        desk.tell(f"what is remembered of {target.name} cannot be removed: {error.strerror or error}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -29,6 +28,7 @@ from auditor.plan.journal import (
     runs_of,
 )
 from auditor.plan.machine import Machine, Reach
+from auditor.plan.outcome import cannot_be_taken_back, recovered_text
 from auditor.plan.rehearsal import objections
 from auditor.services.changes.approve import record_found
 from auditor.services.changes.confirm import refuse_unconfirmable
@@ -137,7 +137,7 @@ class PlanRun:
                 settled = await self._settle(asked, plan_id, target, runs[-1])
                 self._refuse_waiting(settled, plan_id, runs[-1], concerned)
                 if settled.outcome == "incomplete" and target in concerned and self._carries_out:
-                    raise _cannot_be_taken_back(plan_id, settled, path)
+                    raise cannot_be_taken_back(plan_id, settled, path)
                 if plan_id == asked.id and (self.confirming or settled.outcome != "applied"):
                     recovered.append(settled)
                 continue
@@ -154,20 +154,20 @@ class PlanRun:
             except JournalBusyError as busy:
                 if target in concerned:
                     raise
-                self.desk.observe(told(busy))
+                self.desk.tell(told(busy))
                 continue
             if outcome is None:
                 continue
             if outcome.outcome == "incomplete":
-                error = _cannot_be_taken_back(plan_id, outcome, path)
+                error = cannot_be_taken_back(plan_id, outcome, path)
                 if target in concerned and self.direction == "forward":
                     raise error
                 if target in concerned:
                     stuck[target] = outcome
                 else:
-                    self.desk.observe(f"a person is needed on {target}, which this plan does not concern: {error.what}")
+                    self.desk.tell(f"a person is needed on {target}, which this plan does not concern: {error.what}")
                 continue
-            self.desk.observe(f"{target}: taken back, as before")
+            self.desk.tell(recovered_text(plan_id, outcome, runs[-1].direction))
             if plan_id == asked.id:
                 recovered.append(outcome)
         return tuple(recovered), stuck
@@ -191,7 +191,7 @@ class PlanRun:
         elif outcome.outcome == "already":
             self._decided(plan_id, target, "rolled back")
         elif outcome.outcome != "applied":
-            self.desk.observe(f"{target}: {outcome.text}")
+            self.desk.tell(f"{target}: plan {plan_id[:8]}: {outcome.text}")
         return outcome
 
     def _decided(self, plan_id: str, target: str, how: str) -> None:
@@ -219,7 +219,7 @@ class PlanRun:
         """A rollback that was ended before it began is not forgotten: nobody confirmed what it was to take back."""
         why = f"plan {plan_id[:8]} on {target} was to be rolled back, and that was ended before it began."
         if target not in concerned or not self._carries_out:
-            self.desk.observe(why)
+            self.desk.tell(why)
             return
         raise RefusedError(
             why, untouched="Nothing was changed.", next_step=f"Roll it back:  auditor rollback {plan_id[:8]}"
@@ -264,7 +264,7 @@ class PlanRun:
             )
         )
         for line in verdict.set_aside if verdict else ():
-            self.desk.observe(line)
+            self.desk.tell(line)
         return verdict
 
     def _needs_rehearsal(self, verdict: Verdict | None) -> bool:
@@ -342,7 +342,7 @@ class PlanRun:
         try:
             stored = self._plan_of(plan_id, target)
         except IncompleteError as error:
-            self.desk.observe(told(error))
+            self.desk.tell(told(error))
             return
         events = [event for event in self.desk.events(plan_id) if target in event.targets and event.kind in _STAYING]
         if last.outcome == "taken back":  # which may happen more than once
@@ -366,7 +366,7 @@ class PlanRun:
                 seen = await self.desk.observed(self.desk.target(name))
                 (agreed if self._only_ours(stored.plan, report.direction, seen) else other).append(seen)
             except AuditorError as error:
-                self.desk.observe(f"{name}: changed and verified, but no snapshot was taken: {told(error)}")
+                self.desk.tell(f"{name}: changed and verified, but no snapshot was taken: {told(error)}")
         for observed, agree in ((agreed, True), (other, False)):
             if observed:
                 self._write(
@@ -381,7 +381,7 @@ class PlanRun:
                     )
                 )
         for one in other:
-            self.desk.observe(
+            self.desk.tell(
                 f"{one.target.name} had drifted otherwise too: the agreed state was left as it is "
                 f"(auditor drift {one.target.name})"
             )
@@ -420,7 +420,7 @@ class PlanRun:
         try:
             act()
         except (StoreError, RefusedError) as error:
-            self.desk.observe(f"not recorded: {told(error)}")
+            self.desk.tell(f"not recorded: {told(error)}")
             self._unwritten.append(error)
 
     def _ended(self, report: ApplyReport) -> ApplyReport:
@@ -433,14 +433,6 @@ class PlanRun:
                 next_step="The next apply or rollback records it; the journals hold it until then.",
             )
         return report
-
-
-def _cannot_be_taken_back(plan_id: str, outcome: OutcomeOf, journal: Path) -> IncompleteError:
-    return IncompleteError(
-        f"an earlier run of plan {plan_id[:8]} on {outcome.target} was ended and cannot be taken back: {outcome.text}.",
-        untouched="Nothing else was changed.",
-        next_step=f"Put {outcome.target} right by hand, then run this again. The journal: {journal}",
-    )
 
 
 def _standing(outcomes: Mapping[str, Sequence[str]]) -> bool:

@@ -114,7 +114,7 @@ async def _settle(desk: Desk, stored: StoredPlan) -> None:
     try:
         await PlanRun(desk, "forward").settle(stored)
     except AuditorError as error:
-        desk.observe(f"whether a change was taken back is not asked now: {told(error)}")
+        desk.tell(f"whether a change was taken back is not asked now: {told(error)}")
 
 
 def _verdict(desk: Desk, stored: StoredPlan, reasons: list[str]) -> Verdict | None:
