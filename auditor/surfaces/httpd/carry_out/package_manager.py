@@ -91,8 +91,10 @@ class PackageManager:
         await self._text("mend")
 
     async def mark(self, label: str) -> None:
-        """Remembers the tree as the packages of a run left it."""
-        await self._text("mark", self._at(label), self.root)
+        """Remembers the tree as the packages of a run left it. Errors: ApplyError: it is not said that it is."""
+        said = (await self._text("mark", self._at(label), self.root)).strip()
+        if said != "marked":
+            raise ApplyError("how the packages left the tree cannot be remembered, and without that nothing goes back.")
 
     async def since(self, label: str) -> TreeChanges | None:
         """What of the tree is not as the packages of a run left it; None where that was not remembered."""
@@ -103,11 +105,13 @@ class PackageManager:
         return await self._compared("compare", label)
 
     async def _compared(self, verb: str, label: str) -> TreeChanges | None:
-        lines = (await self._text(verb, self._at(label), self.root)).splitlines()
-        if not lines or lines[0] != "compared":
+        lines = (await self._text(verb, self._at(label), self.root)).split("\n")
+        if lines[0] != "compared":
             return None
+        if lines[-2:] != ["end", ""]:  # what a lost connection has cut off would count as unchanged
+            raise CollectError("what became of the tree was not told to its end", cause="malformed")
         found: dict[str, list[str]] = {"changed": [], "gone": [], "new": []}
-        for line in lines[1:]:
+        for line in lines[1:-2]:
             what, _, name = line.partition("\t")
             found.setdefault(what, []).append(name)
         return TreeChanges(tuple(found["changed"]), tuple(found["gone"]), tuple(found["new"]))

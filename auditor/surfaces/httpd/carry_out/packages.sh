@@ -158,7 +158,8 @@ differences() { # FOLDER TREE
         !($1 in kept) { print "new\t" $1; next }
         kept[$1] != $2 { print "changed\t" $1 }
         { delete kept[$1] }
-        END { for (name in kept) print "gone\t" name }' "$1/facts.kept" "$1/facts.live" | sort
+        END { for (name in kept) print "gone\t" name }' "$1/facts.kept" "$1/facts.live" >"$1/facts.differ" &&
+        sort "$1/facts.differ" && echo end
 }
 
 put_back() { # FOLDER TREE, names on standard input: each as it was kept, in one step
