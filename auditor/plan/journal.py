@@ -136,9 +136,25 @@ def runs_of(entries: tuple[JournalEntry, ...]) -> tuple[Run, ...]:
 
 
 def journals_below(folder: Path) -> Iterator[tuple[str, str, Path]]:
-    """Every journal of a fleet: (plan id, target, path), sorted."""
-    for path in sorted(folder.glob("*/*.jsonl")) if folder.is_dir() else ():
-        yield path.parent.name, unquote(path.stem), path
+    """Every journal of a fleet: (plan id, target, path), sorted.
+
+    Errors:
+        StoreError: a folder of journals cannot be looked into, so what they say is not known.
+    """
+    for plan in _within(folder):
+        for path in _within(plan):
+            if path.suffix == ".jsonl":
+                yield plan.name, unquote(path.stem), path
+
+
+def _within(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        why = f"the journals cannot be looked for: {error.strerror or error}."
+        raise StoreError(why, where=str(folder), untouched="Nothing was changed.") from error
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from auditor.errors import AuditorError, InputError
+from auditor.errors import AuditorError, InputError, StoreError
 from auditor.model.event import Event
 from auditor.plan.approvals import Bad, Keygen, Signer
 from auditor.plan.build import moment_of
@@ -135,6 +135,8 @@ class _Signatures:
         last = {(event.kind == _ALONE, event.actor): (event, at) for event, at in events if _is_approval(event)}
         for event, at in last.values():
             self._approval(stored, event, at)
+        if stored.author_signature is None and any(event.kind in _OUTCOMES for event, _ in events):
+            self._altered.append(f"the author's signature of plan {stored.id[:8]}, which was carried out, is gone")
         if self._signers is not None and stored.author_signature is not None:
             what = f"the author's signature of plan {stored.id[:8]}"
             at = next((at for event, at in events if event.kind == "planned"), None)
@@ -194,7 +196,12 @@ def _is_approval(event: Event) -> bool:
 def _journals_say(desk: Desk, events: Iterable[Event], unverified: list[str]) -> Iterator[str]:
     """What the journals here say was recorded, and the ledger does not hold."""
     told_of = {(event.plan, target, event.kind) for event in events for target in event.targets}
-    for plan_id, target, path in journals_below(desk.journals):
+    try:
+        journals = list(journals_below(desk.journals))
+    except StoreError as error:
+        unverified.append(told(error))
+        return
+    for plan_id, target, path in journals:
         try:
             runs = runs_of(read_entries(path))
         except AuditorError as error:

@@ -53,8 +53,13 @@ def hold(path: Path, what: str, holder: str) -> Iterator[None]:
                 untouched="Nothing was changed.",
                 next_step="Wait until it has ended, then try again.",
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()}: {holder}\n".encode(), 0)
+        except OSError as error:
+            raise RefusedError(
+                f"{what} cannot be locked here: {error.strerror}.", where=str(path), untouched="Nothing was changed."
+            ) from error
+        with contextlib.suppress(OSError):  # a full disk: the name is for people, the lock is held
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()}: {holder}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)

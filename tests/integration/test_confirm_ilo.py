@@ -166,13 +166,20 @@ def test_a_rollback_that_is_killed_before_it_begins_is_not_forgotten(
 ) -> None:
     before, plan = unheld.location, unheld.plan(LOCATION)
     unheld.apply(plan)
-    begin = FileJournal.begin
+    begin, settle = FileJournal.begin, FileJournal.settle
 
-    def ended(journal: FileJournal) -> None:
-        if journal.direction == "back":
+    def ended(journal: FileJournal, *words: str) -> None:
+        if journal.direction == "back" or words == ("rolled back",):
             raise Ended
-        begin(journal)
+        settle(journal, *words) if words else begin(journal)
 
+    with monkeypatch.context() as patch:
+        patch.setattr(FileJournal, "settle", ended)
+        with pytest.raises(Ended):
+            rolled_back(unheld, plan)
+    asked = unheld.confirm(plan)
+    assert outcomes(asked) == ["refused"]
+    assert "was to be rolled back" in asked.outcomes[0].text
     with monkeypatch.context() as patch:
         patch.setattr(FileJournal, "begin", ended)
         with pytest.raises(Ended):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import msgspec
 import pytest
 
 from auditor.model.event import Event
-from auditor.services.changes import Judged, SetWay, apply_plan, approve_plan, propose_plan, rollback_plan
+from auditor.services.changes import Judged, SetWay, apply_plan, approve_plan, propose_plan, rollback_plan, show_plan
 from auditor.services.check import default_policy
 from auditor.services.emergencies import unreviewed
 from auditor.services.ledger_check import verify_ledger
@@ -141,6 +142,10 @@ def approval_gone(fleet: TestFleet) -> None:
     next((fleet.root / "plans").glob("*/approvals/*.sig")).unlink()
 
 
+def author_gone(fleet: TestFleet) -> None:
+    next((fleet.root / "plans").glob("*/author.sig")).unlink()
+
+
 def approval_of_another_plan(fleet: TestFleet) -> None:
     one, two = sorted((fleet.root / "plans").glob("*/approvals/*.sig"))
     one.write_bytes(two.read_bytes())
@@ -162,6 +167,7 @@ def plan_changed(fleet: TestFleet) -> None:
         (planted_without_the_key, "it has no seal, and entries before it have one"),
         (written_anew, "was written anew"),
         (approval_gone, "its signature is gone"),
+        (author_gone, "the author's signature of plan .* is gone"),
         (approval_of_another_plan, "not good for this plan"),
         (plan_changed, "bytes were changed"),
     ],
@@ -180,6 +186,26 @@ def test_an_outcome_that_the_journal_recorded_and_the_ledger_lacks_is_found(flee
     found = verify_ledger(fleet.desk())
     assert sum("the ledger does not say so" in one for one in found.altered) == 3
     assert "nothing to verify" in found.unverified[0]
+
+
+def test_journals_that_cannot_be_looked_for_are_not_verified(fleet: TestFleet) -> None:
+    journals = fleet.desk().journals
+    shutil.rmtree(journals)
+    journals.symlink_to(journals)
+    found = verify_ledger(fleet.desk())
+    assert found.altered == ()
+    assert any("journals cannot be looked for" in one for one in found.unverified), found
+
+
+def test_a_plan_that_was_carried_out_elsewhere_is_not_shown_as_ready(fleet: TestFleet) -> None:
+    """Its journal stands on the controller that applied it; the ledger tells of it everywhere."""
+    shutil.rmtree(fleet.desk().journals)
+    became = set[str]()
+    for path in (fleet.root / "plans").glob("*/plan.json"):
+        shown = asyncio.run(show_plan(fleet.desk(), path.parent.name))
+        assert any("carried out already" in one for one in shown.reasons), shown.reasons
+        became |= {what for _, what in shown.outcomes}
+    assert became == {"applied", "rolled back"}
 
 
 def test_a_ledger_written_anew_without_any_seal_is_not_verified(fleet: TestFleet) -> None:

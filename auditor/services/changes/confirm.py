@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from auditor.errors import RefusedError
-from auditor.model.plan import ApplyReport, FirmwareUpdate, NoUndo
+from auditor.model.plan import ApplyReport, FirmwareUpdate, NoUndo, OutcomeOf
 from auditor.plan.disruption import USUAL_S, disruptions_of
 from auditor.plan.folder import StoredPlan
 
@@ -26,6 +28,13 @@ async def confirm_plan(desk: Desk, words: str) -> ApplyReport:
     from auditor.services.changes.run import PlanRun
 
     return await PlanRun(desk, "forward", confirming=True).confirm(words)
+
+
+def as_asked(settled: OutcomeOf) -> OutcomeOf:
+    """What became of a target, for whoever asked that its change stays: it does only where it is confirmed."""
+    if settled.outcome == "already":
+        return replace(settled, outcome="refused", text="it was to be rolled back, so that it is not confirmed")
+    return replace(settled, outcome="refused") if settled.outcome == "applied" else settled
 
 
 def refuse_unconfirmable(desk: Desk, stored: StoredPlan, seconds: int) -> None:

@@ -31,7 +31,7 @@ from auditor.plan.machine import Machine, Reach
 from auditor.plan.outcome import cannot_be_taken_back, recovered_text
 from auditor.plan.rehearsal import objections
 from auditor.services.changes.approve import record_found
-from auditor.services.changes.confirm import refuse_unconfirmable
+from auditor.services.changes.confirm import as_asked, refuse_unconfirmable
 from auditor.services.changes.desk import Desk, moment, plan_event, target_event, told, traces_of
 from auditor.services.changes.judging import Judged
 from auditor.services.changes.reaching import freed, journal_of, reach_of
@@ -104,8 +104,7 @@ class PlanRun:
                 untouched="Nothing was changed.",
                 next_step=f"Look:  auditor show {stored.id[:8]}",
             )
-        asked = tuple(replace(one, outcome="refused") if one.outcome == "applied" else one for one in settled)
-        return self._ended(ApplyReport(stored.id, "forward", asked))
+        return self._ended(ApplyReport(stored.id, "forward", tuple(map(as_asked, settled))))
 
     async def settle(self, stored: StoredPlan) -> None:
         """Learns what became of every change that had to be confirmed; nothing else is done."""

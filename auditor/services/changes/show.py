@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -82,7 +83,8 @@ async def show_plan(desk: Desk, words: str, *, look: bool = False) -> ShownPlan:
     needed = verdict is not None and verdict.emergency is None and desk.rules().rehearsal
     reasons += [*_own_reasons(desk, plan), *objections(stored, required=needed)]
     stale, waiting = await _stale(desk, plan) if look else ((), ())
-    outcomes = _outcomes(desk, stored, reasons)
+    events = _events(desk, stored, reasons)
+    outcomes = _outcomes(desk, stored, events, reasons)
     return ShownPlan(
         id=stored.id,
         plan=plan,
@@ -102,7 +104,7 @@ async def show_plan(desk: Desk, words: str, *, look: bool = False) -> ShownPlan:
         irreversible=tuple(name for name, _ in irreversible(plan.cohorts)),
         rehearsal=_rehearsal(stored),
         outcomes=outcomes,
-        events=_events(desk, stored, reasons),
+        events=events,
         folder=str(stored.folder),
     )
 
@@ -168,11 +170,17 @@ async def _stale(desk: Desk, plan: Plan) -> tuple[tuple[str, ...], tuple[Waiting
     return tuple(found), tuple(waiting)
 
 
-def _outcomes(desk: Desk, stored: StoredPlan, reasons: list[str]) -> tuple[tuple[str, str], ...]:
+def _outcomes(
+    desk: Desk, stored: StoredPlan, events: Sequence[Event], reasons: list[str]
+) -> tuple[tuple[str, str], ...]:
+    """What became of each target, by its journal, and by the ledger where that is elsewhere."""
+    ended = ("applied", "rolled back", "taken back")
+    told_of = {target: event.kind for event in events if event.kind in ended for target in event.targets}
     found: list[tuple[str, str]] = []
     for target in sorted({one for cohort in stored.plan.cohorts for one in cohort.targets}):
         path = journal_path(desk.journals, stored.id, target)
         if not path.exists():
+            found += [(target, told_of[target])] if target in told_of else []
             continue
         try:
             runs = runs_of(read_entries(path))

@@ -152,6 +152,19 @@ def test_a_hole_hides_no_act_behind_it(tmp_path: Path, blanked: int) -> None:
     assert opened.path.read_bytes() == spoiled
 
 
+def test_a_folder_that_cannot_be_looked_into_is_not_one_without_journals(tmp_path: Path) -> None:
+    assert list(journals_below(tmp_path / "none")) == []
+    loop = tmp_path / "journal"
+    loop.symlink_to(loop)  # refuses root too
+    with pytest.raises(StoreError, match="journals cannot be looked for"):
+        list(journals_below(loop))
+    inner = tmp_path / "plans" / PLAN
+    inner.parent.mkdir()
+    inner.symlink_to(inner)
+    with pytest.raises(StoreError, match="journals cannot be looked for"):
+        list(journals_below(inner.parent))
+
+
 def test_another_plans_journal_is_not_taken_for_ours(tmp_path: Path) -> None:
     opened = journal(tmp_path).open()
     opened.begin()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import pwd
 from pathlib import Path
 
 import pytest
 
-from auditor.transport.lock import state_home
+from auditor.errors import RefusedError
+from auditor.transport.lock import hold, state_home
 
 
 @pytest.mark.parametrize(
@@ -38,3 +41,26 @@ def test_an_account_without_an_entry_is_no_fault(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(pwd, "getpwuid", none)
     assert state_home({}) == Path("/.local/state")
+
+
+def test_a_full_disk_hinders_no_lock_and_a_file_system_without_locks_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    lock = tmp_path / "lock"
+    with (
+        hold(lock, "the fleet", "x"),
+        pytest.raises(RefusedError, match="the fleet is locked"),
+        hold(lock, "the fleet", "y"),
+    ):
+        pass
+    monkeypatch.setattr(fcntl, "flock", none)
+    refused = pytest.raises(RefusedError, match="the fleet cannot be locked here: No locks available")
+    with refused, hold(lock, "the fleet", "z"):
+        pass
