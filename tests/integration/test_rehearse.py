@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ import pytest
 
 from auditor.errors import RefusedError
 from auditor.model.rehearsal import Rehearsal
+from auditor.model.secret import Sealer
 from auditor.plan.folder import read_plan, write_plan
 from auditor.services.changes import Judged, SetWay, propose_plan, rehearse_plan, show_plan
 from auditor.services.check import default_policy
@@ -66,14 +68,21 @@ def test_a_plan_whose_rehearsal_fails_is_void(site: Site) -> None:
     path = site.root / "conf.d/api.conf"
     written = path.read_bytes()
     path.write_bytes(written.replace(b"timeout=300", b"timeout=299"))
+    other = replace(site.fleet.desk(), sealer=Sealer(b"the key of another fleet, secret"))
+    with pytest.raises(RefusedError, match="cannot be rehearsed: it was made with the fleet key"):
+        asyncio.run(rehearse_plan(other, made.id[:8]))
     found = rehearse(site, made.id)
     assert [one.outcome for one in found.targets] == ["failed"]
     assert "conf.d/api.conf:2 changed" in found.targets[0].text
     path.write_bytes(written)
     with pytest.raises(RefusedError, match="its rehearsal failed"):
         site.apply(made.id)
-    assert rehearse(site, made.id).outcome == "passed"
+    passed = rehearse(site, made.id)
+    assert passed.outcome == "passed"
     assert site.apply(made.id).outcomes[0].outcome == "applied"
+    with pytest.raises(RefusedError, match="cannot be rehearsed: it was applied already"):
+        rehearse(site, made.id)
+    assert asyncio.run(show_plan(site.fleet.desk(), made.id)).rehearsal == passed
 
 
 def test_where_the_rules_ask_for_a_rehearsal_a_plan_without_one_is_refused(site: Site) -> None:

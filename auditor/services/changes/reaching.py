@@ -18,7 +18,15 @@ from auditor.plan.build import cohort_of
 from auditor.plan.disruption import disruptions_of
 from auditor.plan.held import HeldDeadline, deadline_path, holder_lives
 from auditor.plan.holding import HeldTransaction
-from auditor.plan.journal import FileJournal, is_busy, journal_path
+from auditor.plan.journal import (
+    FileJournal,
+    is_busy,
+    journal_path,
+    journals_below,
+    outcomes_of,
+    read_entries,
+    runs_of,
+)
 from auditor.plan.machine import Reach
 from auditor.services.catalogue import artefacts_of
 from auditor.services.changes.around import command_for
@@ -30,6 +38,7 @@ from auditor.surfaces.registry import surface
 from auditor.transport.outliving import start_outliving
 
 if TYPE_CHECKING:
+    from auditor.plan.folder import StoredPlan
     from auditor.services.changes.desk import Desk
 
 BUSY_WITHIN_S: Final = 1200.0
@@ -90,6 +99,20 @@ def planned_state(desk: Desk, plan: Plan, target: str) -> Collected | None:
 def journal_of(desk: Desk, plan_id: str, target: str, direction: Direction) -> FileJournal:
     """The journal of a plan on a target."""
     return FileJournal(journal_path(desk.journals, plan_id, target), plan_id, target, direction, desk.acts, desk.clock)
+
+
+def outcomes_so_far(desk: Desk, stored: StoredPlan) -> dict[str, tuple[str, ...]]:
+    """What became of each target of a plan, by the journals, and by the ledger where a journal is gone."""
+    found: dict[str, list[str]] = {}
+    for event in desk.events(stored.id):
+        if event.plan == stored.id and event.kind in ("applied", "rolled back"):
+            for target in event.targets:
+                found.setdefault(target, []).append(event.kind)
+    outcomes = {target: tuple(kinds) for target, kinds in found.items()}
+    for plan_id, target, path in journals_below(desk.journals):
+        if plan_id == stored.id:
+            outcomes[target] = outcomes_of(runs_of(read_entries(path))) or outcomes.get(target, ())
+    return outcomes
 
 
 async def freed(path: Path, target: str, desk: Desk) -> None:

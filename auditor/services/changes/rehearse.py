@@ -13,12 +13,14 @@ from typing import Final
 import msgspec
 
 from auditor import __version__
-from auditor.errors import AuditorError, InputError
+from auditor.errors import AuditorError, InputError, RefusedError
 from auditor.model.rehearsal import Rehearsal, RehearsedTarget
 from auditor.plan.build import check_plan, cohort_of
 from auditor.plan.folder import StoredPlan, read_plan
+from auditor.plan.guard import other_key
 from auditor.plan.rehearsal import write_rehearsal
 from auditor.services.changes.desk import Desk, moment, plan_event, told
+from auditor.services.changes.reaching import outcomes_so_far
 from auditor.services.changes.rehearsing import Task
 from auditor.services.observe import interpret_options_for
 from auditor.surfaces.interface import MOUNTED, Copy, InterpretOptions
@@ -35,10 +37,12 @@ async def rehearse_plan(desk: Desk, words: str, *, deadline_s: float = _DEADLINE
 
     Errors:
         InputError: there is no such plan, or the record or the copies cannot be kept.
+        RefusedError: it was applied already, or is another fleet's; an older record stays.
         StoreError: the record stands beside the plan, but the ledger could not be written to.
     """
     stored = read_plan(desk.fleet.plans_path, words)
     check_plan(stored.plan)
+    _refuse(desk, stored)
     names = sorted(target for cohort in stored.plan.cohorts for target in cohort.targets)
     found: list[RehearsedTarget] = []
     for name in names:
@@ -52,6 +56,19 @@ async def rehearse_plan(desk: Desk, words: str, *, deadline_s: float = _DEADLINE
     text = ", ".join(f"{one.target} {one.outcome}" for one in found)[:1000]
     desk.append(plan_event("rehearsed", stored.id, stored.plan, rehearsal.time, actor=desk.login, text=text))
     return rehearsal
+
+
+def _refuse(desk: Desk, stored: StoredPlan) -> None:
+    """Refuses what could only fail, and would say that of a plan that stands."""
+    reasons = other_key(stored.plan, desk.sealer.key_id)
+    happened = {outcome for outcomes in outcomes_so_far(desk, stored).values() for outcome in outcomes}
+    reasons += ["it was applied already, and a plan is used once"] if "applied" in happened else []
+    if reasons:
+        raise RefusedError(
+            f"plan {stored.id[:8]} cannot be rehearsed: {'; '.join(reasons)}.",
+            untouched="Nothing was recorded.",
+            next_step=f"Look:  auditor show {stored.id[:8]}      Plan again:  auditor plan --refresh {stored.id[:8]}",
+        )
 
 
 async def _one(desk: Desk, stored: StoredPlan, name: str, deadline_s: float) -> RehearsedTarget:

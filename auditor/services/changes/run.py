@@ -23,7 +23,6 @@ from auditor.plan.journal import (
     Run,
     journal_path,
     journals_below,
-    outcomes_of,
     read_entries,
     runs_of,
 )
@@ -34,7 +33,7 @@ from auditor.services.changes.approve import record_found
 from auditor.services.changes.confirm import as_asked, refuse_unconfirmable
 from auditor.services.changes.desk import Desk, moment, plan_event, target_event, told, traces_of
 from auditor.services.changes.judging import Judged
-from auditor.services.changes.reaching import freed, journal_of, reach_of
+from auditor.services.changes.reaching import freed, journal_of, outcomes_so_far, reach_of
 from auditor.services.changes.secrets import refuse_without_secrets
 from auditor.services.observe import Observed
 from auditor.surfaces.interface import DeadlineAct
@@ -75,7 +74,7 @@ class PlanRun:
             refuse_unconfirmable(self.desk, stored, self.confirm_within_s)
         with hold(self.desk.fleet.state_path / "lock", "the fleet", f"plan {stored.id[:8]}, {self.direction}"):
             recovered, stuck = await self._recover_all(stored)
-            outcomes = self._outcomes(stored)
+            outcomes = outcomes_so_far(self.desk, stored)
             if self.direction == "back" and (recovered or stuck) and not _standing(outcomes):
                 return self._ended(ApplyReport(stored.id, "back", (*recovered, *stuck.values())))
             try:
@@ -233,19 +232,6 @@ class PlanRun:
                 untouched="Nothing else was changed.",
                 next_step=f"Restore {self.desk.fleet.plans_path / plan_id}, then run this again.",
             ) from error
-
-    def _outcomes(self, stored: StoredPlan) -> dict[str, tuple[str, ...]]:
-        """What became of each target, by the journals, and by the ledger where a journal is gone."""
-        found: dict[str, list[str]] = {}
-        for event in self.desk.events(stored.id):
-            if event.plan == stored.id and event.kind in ("applied", "rolled back"):
-                for target in event.targets:
-                    found.setdefault(target, []).append(event.kind)
-        outcomes = {target: tuple(kinds) for target, kinds in found.items()}
-        for plan_id, target, path in journals_below(self.desk.journals):
-            if plan_id == stored.id:
-                outcomes[target] = outcomes_of(runs_of(read_entries(path))) or outcomes.get(target, ())
-        return outcomes
 
     def _guard(self, stored: StoredPlan, outcomes: Mapping[str, Sequence[str]]) -> Verdict | None:
         verdict = self.desk.verdict(stored) if self.direction == "forward" else None
