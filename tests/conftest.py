@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from auditor.transport import local_shell
 from tests import servers
+from tests.fakes.packages import wrapper
 from tests.ssh_server import SshServer
+from tests.unsynced import unsynced
 
 settings.register_profile("default", deadline=None, max_examples=60)
 settings.load_profile("default")
@@ -56,6 +59,26 @@ def debian_tree(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def empty_lists(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A search path with this machine's package managers, whose lists are empty."""
+    folder = tmp_path_factory.mktemp("packages")
+    wrappers = {"dpkg-query": f"--admindir={folder}/dpkg", "rpm": f"--dbpath={folder}/rpm"}
+    for place in ("dpkg/info", "dpkg/updates", "bin"):
+        (folder / place).mkdir(parents=True)
+    (folder / "dpkg/status").touch()
+    for name, option in wrappers.items():
+        if found := shutil.which(name):
+            wrapper(folder / "bin" / name, f'exec {found} {option} "$@"')
+    return f"{folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@pytest.fixture
+def no_packages(empty_lists: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No package brought what is on this machine: to compare what they brought takes most of the time of a look."""
+    monkeypatch.setitem(local_shell._ENVIRONMENT, "PATH", empty_lists)
+
+
+@pytest.fixture(scope="session")
 def ssh_keygen() -> str:
     """OpenSSH's key tool, new enough to sign and verify."""
     found = shutil.which("ssh-keygen")
@@ -70,6 +93,12 @@ def ssh_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SshS
     with SshServer(tmp_path / "web1") as server:
         monkeypatch.setenv("AUDITOR_SSH_CONFIG", str(server.config))
         yield server
+
+
+@pytest.fixture(autouse=True)
+def unsynced_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits for the disk, but those of power cuts."""
+    unsynced(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -48,9 +48,9 @@ class Site:
 
     def stop(self) -> None:
         """Ends the server, if it runs, and waits for it."""
-        if self._pid and Path(f"/proc/{self._pid}").exists():
+        if self._pid and servers.runs(self._pid):
             os.kill(self._pid, 15)
-            until(lambda: not Path(f"/proc/{self._pid}").exists())
+            until(lambda: not servers.runs(self._pid))
         self._pid = 0
 
     def edit(self, name: str, old: str, new: str) -> None:

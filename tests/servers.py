@@ -98,6 +98,15 @@ def free_port() -> int:
             return port
 
 
+def runs(pid: int | str) -> bool:
+    """Whether a process runs; one that has ended is listed until somebody has asked how, which may take seconds."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, ValueError):
+        return False
+    return state not in "ZX"
+
+
 class RunningHttpd:
     """A real httpd started from ``root`` (``-d``) with ``main_file``.
 
@@ -129,9 +138,9 @@ class RunningHttpd:
             pid = int(self.pid_file.read_text())
             subprocess.run([*self.command, "-k", "stop"], capture_output=True, timeout=30, check=False)
             deadline = time.monotonic() + 10
-            while time.monotonic() < deadline and Path(f"/proc/{pid}").exists():
+            while time.monotonic() < deadline and runs(pid):
                 time.sleep(0.02)
-            if Path(f"/proc/{pid}").exists():  # a configuration that -k stop cannot read
+            if runs(pid):  # a configuration that -k stop cannot read
                 os.kill(pid, 15)
 
     def let_nobody_finish(self) -> None:
@@ -147,7 +156,7 @@ class RunningHttpd:
 
     def alive(self) -> bool:
         """Whether the parent process runs."""
-        return self.pid_file.exists() and Path(f"/proc/{self.pid_file.read_text().strip()}").exists()
+        return self.pid_file.exists() and runs(self.pid_file.read_text().strip() or "none")
 
     def _wait(self, *, listening: bool) -> None:
         deadline = time.monotonic() + 10

@@ -16,6 +16,7 @@ from typing import Final
 
 from tests import servers
 from tests.crashes.disk import ROOT, Act, Disk, Inode
+from tests.unsynced import synced
 
 _CALLS: Final = (
     "open openat creat write pwrite64 writev pwritev ftruncate truncate fallocate rename renameat renameat2 link "
@@ -81,6 +82,7 @@ def _child(run: Callable[[], None], ready: int, go: int) -> None:
     try:
         os.close(go)
         os.read(ready, 1)
+        synced()
         run()
         code = 0
     except BaseException:

@@ -161,7 +161,7 @@ def test_of_two_servers_of_one_tree_none_answers_for_the_other(site: Site) -> No
     finally:
         pid = int(other.read_text())
         os.kill(pid, 15)
-        until(lambda: not Path(f"/proc/{pid}").exists())
+        until(lambda: not servers.runs(pid))
 
 
 def test_a_server_of_another_root_directory_is_not_this_trees(site: Site, tmp_path: Path) -> None:

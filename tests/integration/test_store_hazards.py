@@ -22,6 +22,7 @@ from auditor.store import Store, lock
 from tests import servers
 from tests.fakes.stored import NIGHT, collected, document, night
 from tests.servers import ROOT
+from tests.unsynced import OF_GIT
 
 pytestmark = pytest.mark.integration
 
@@ -319,7 +320,7 @@ def test_what_is_written_is_flushed_to_disk(path: Path) -> None:
         with Store.open(pathlib.Path(sys.argv[1])) as store:
             store.write([collected("web1/httpd", document("new"))], now=night(1))
         """
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {name: value for name, value in os.environ.items() if name != OF_GIT} | {"PYTHONPATH": str(ROOT)}
     command = [found, "-f", "-y", "-e", "trace=fsync,fdatasync", "-o", str(log), sys.executable, "-c"]
     subprocess.run([*command, textwrap.dedent(code), str(path)], env=environment, check=True, capture_output=True)
     synced = log.read_text()
