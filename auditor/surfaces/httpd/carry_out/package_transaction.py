@@ -11,15 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from auditor.errors import ApplyError, AuditorError, RefusedError
 from auditor.model.plan import Direction, NoUndo, PackageVersions, Step
 from auditor.model.target import Target
 from auditor.surfaces.httpd.carry_out.machine import Machine
 from auditor.surfaces.httpd.carry_out.package_answers import Offers
 from auditor.surfaces.httpd.carry_out.package_manager import PackageManager, TreeChanges, mixed
-from auditor.surfaces.httpd.carry_out.running import Running, seen_twice
+from auditor.surfaces.httpd.carry_out.running import Running, from_note, noted, seen_twice
 from auditor.surfaces.httpd.state_resources import LEFTOVERS
 from auditor.surfaces.interface import ActOptions, Caveat, following
 
@@ -71,7 +69,7 @@ class PackageTransaction:
         """Keeps the tree, runs the transaction, looks at what it did, and sees that the server runs anew."""
         change, manager, journal = self._change(), self._manager(), self.options.journal
         label = f"{self.direction}-{self._run()}"
-        journal.intent("", KEEP, server=_written(self._running), label=label)
+        journal.intent("", KEEP, server=noted(self._running), label=label)
         if why := await manager.keep_tree(label):
             raise ApplyError(f"the tree cannot be kept before its packages change: {why}.")
         journal.done("", KEEP, label=label)
@@ -102,7 +100,7 @@ class PackageTransaction:
         await manager.mend()
         said = await self._back(manager, detail["tool"])
         said += await self._tree_back(manager, detail["label"])
-        before = _read(begun.get(KEEP, {}).get("server", ""))
+        before = from_note(begun.get(KEEP, {}).get("server", ""))
         said.append(await self._serve(before, anew=ended.state != "none"))
         return tuple(said)
 
@@ -346,11 +344,3 @@ def _names(change: PackageVersions) -> str:
 
 def _versions(change: PackageVersions) -> str:
     return ", ".join(f"{name} {before} → {after}" for name, before, after in change.packages)
-
-
-def _written(running: Running | None) -> str:
-    return "" if running is None else msgspec.json.encode(running).decode()
-
-
-def _read(text: str) -> Running | None:
-    return msgspec.json.decode(text, type=Running) if text else None

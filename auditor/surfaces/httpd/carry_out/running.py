@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
+import msgspec
+
 Address = tuple[str, int]
 
 _SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
@@ -68,6 +70,46 @@ def seen_twice(first: Running | None, now: Running | None) -> Running | None:
     if first is None or now is None or (first.pid, first.started) != (now.pid, now.started):
         return now
     return first.looked_at_again(now)
+
+
+def silent(before: Running | None, later: Running) -> str:
+    """Which addresses do not answer, though they should; empty where all do.
+
+    Where no address answered before, nothing can be told of them: the machine may lack what asks them.
+    """
+    if before is None or not before.answering:
+        return ""
+    here = frozenset(later.addresses)
+    silent = {"any more": (before.answering & here) - later.answering}
+    silent["though it listens there now"] = here - frozenset(before.addresses) - later.answering
+    for how, addresses in silent.items():
+        if addresses:
+            listed = ", ".join(f"{host}:{port}" for host, port in sorted(addresses))
+            return f"the server does not answer on {listed} {how}"
+    return ""
+
+
+def proof(before: Running | None, now: Running, after_s: float) -> str:
+    """What shows that a server was started (no ``before``) or reloaded, for people."""
+    ports = ", ".join(f"{host}:{port}" for host, port in now.addresses) or "no port"
+    does = "answers" if now.answering else "runs"
+    answers = f"; process {now.pid} still {does} after {after_s:g} s ({ports})"
+    if before is None:
+        return f"started{answers}"
+    if before.generation is not None and now.generation is not None:
+        return f"reloaded: generation {before.generation} → {now.generation}{answers}"
+    new = len(now.children - before.children)
+    return f"reloaded: its PidFile was written anew, {new} new children of the same parent{answers}"
+
+
+def noted(running: Running | None) -> str:
+    """A server's state as the journal keeps it."""
+    return "" if running is None else msgspec.json.encode(running).decode()
+
+
+def from_note(text: str) -> Running | None:
+    """What :func:`noted` was given."""
+    return msgspec.json.decode(text, type=Running) if text else None
 
 
 @dataclass(frozen=True)

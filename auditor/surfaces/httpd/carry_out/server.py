@@ -19,7 +19,16 @@ from typing import Final, NamedTuple, Protocol
 from auditor.errors import ApplyError, CollectError
 from auditor.model.target import LocalTree, SshTree
 from auditor.surfaces.httpd.carry_out.asking import Asker, answers_of, ask_here
-from auditor.surfaces.httpd.carry_out.running import PROCESSES, UNIT, Process, Running, process_of, unit_of
+from auditor.surfaces.httpd.carry_out.running import (
+    PROCESSES,
+    UNIT,
+    Process,
+    Running,
+    process_of,
+    proof,
+    silent,
+    unit_of,
+)
 from auditor.surfaces.httpd.envvars import shell_variables
 from auditor.surfaces.interface import Caveat
 from auditor.transport.interface import Shell
@@ -303,29 +312,18 @@ class HttpdServer:
             raise ApplyError(f"the server ended within {self.settle_s:g} s after the {'start' if anew else 'reload'}.")
         born = now.children - before.children if before else now.children
         amiss = "" if born & later.children else f"every new child of the server ended within {self.settle_s:g} s"
-        if (why := amiss or _silent(before, later)) and not sick:
+        if (why := amiss or silent(before, later)) and not sick:
             raise ApplyError(f"{why}.")
         answer, unprobed = await aside(self._probe)
         if unprobed and not (before and before.unprobed):
             raise ApplyError(f"{unprobed}.")
-        said = self._sentence(None if anew else before, later) + answer
+        said = proof(None if anew else before, later, self.settle_s) + answer
         still = "".join(f"; {one}, as before" for one in (why, unprobed) if one)
         return Caveat(said + still) if still else said
 
     async def probe(self) -> str:
         """Why the inventory's probe fails; empty where it answers, or there is none."""
         return (await aside(self._probe))[1]
-
-    def _sentence(self, before: Running | None, now: Running) -> str:
-        ports = ", ".join(f"{host}:{port}" for host, port in now.addresses) or "no port"
-        does = "answers" if now.answering else "runs"
-        answers = f"; process {now.pid} still {does} after {self.settle_s:g} s ({ports})"
-        if before is None:
-            return f"started{answers}"
-        if before.generation is not None and now.generation is not None:
-            return f"reloaded: generation {before.generation} → {now.generation}{answers}"
-        new = len(now.children - before.children)
-        return f"reloaded: its PidFile was written anew, {new} new children of the same parent{answers}"
 
     async def _renewed(self, before: Running | None, *, childless: bool) -> Running:
         """The server once children that were not there before serve, under the same parent.
@@ -420,23 +418,6 @@ class HttpdServer:
             if error.cause == "timed out":
                 raise ApplyError(f"{what} did not end within {_DEADLINE_S} s.") from error
             raise ApplyError(f"{error.what}.", next_step=error.next_step) from error
-
-
-def _silent(before: Running | None, later: Running) -> str:
-    """Which addresses do not answer, though they should; empty where all do.
-
-    Where no address answered before, nothing can be told of them: the machine may lack what asks them.
-    """
-    if before is None or not before.answering:
-        return ""
-    here = frozenset(later.addresses)
-    silent = {"any more": (before.answering & here) - later.answering}
-    silent["though it listens there now"] = here - frozenset(before.addresses) - later.answering
-    for how, addresses in silent.items():
-        if addresses:
-            listed = ", ".join(f"{host}:{port}" for host, port in sorted(addresses))
-            return f"the server does not answer on {listed} {how}"
-    return ""
 
 
 def _pid_file_in(said: str) -> str:

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import msgspec
-
 from auditor.errors import ApplyError, AuditorError, RefusedError
 from auditor.model.plan import DISRUPTIONS, Direction, Disruption, Step
 from auditor.model.target import Target
@@ -17,7 +15,7 @@ from auditor.surfaces.httpd.carry_out.composing import Pairs, Survey, changes_of
 from auditor.surfaces.httpd.carry_out.files import LiveFile
 from auditor.surfaces.httpd.carry_out.later import later_edits
 from auditor.surfaces.httpd.carry_out.machine import Machine
-from auditor.surfaces.httpd.carry_out.running import Running, seen_twice
+from auditor.surfaces.httpd.carry_out.running import Running, from_note, noted, seen_twice
 from auditor.surfaces.httpd.carry_out.server import Server
 from auditor.surfaces.httpd.carry_out.stage import Checked
 from auditor.surfaces.httpd.carry_out.timer import StartedBy
@@ -257,7 +255,7 @@ class HttpdTransaction:
     async def _back_up(self) -> None:
         journal = self.options.journal
         place = self.machine.kept_at(self.direction)
-        journal.intent("", "back up", folder=place, server=_written(self._running))
+        journal.intent("", "back up", folder=place, server=noted(self._running))
         await self.machine.keep(self.direction, self._pairs)
         journal.done("", "back up", files=str(len(self._pairs)))
 
@@ -410,7 +408,7 @@ class HttpdTransaction:
 
     async def _activate_again(self, begun: Mapping[str, Mapping[str, str]]) -> str:
         """Activates what was put back, where the server may have read the other: by us, a log rotation, or a boot."""
-        before = _read(begun.get("back up", {}).get("server", ""))
+        before = from_note(begun.get("back up", {}).get("server", ""))
         if not _TOLD & begun.keys():
             now = await self.server.running()
             if now is None or (before is not None and now.serves_the_same_as(before)):
@@ -440,12 +438,3 @@ def _deeds(pairs: Pairs) -> str:
         gone, new = wanted.kind == "nothing", live.kind == "nothing"
         done["removed" if gone else "created" if new else "replaced"].append(live.name)
     return "; ".join(f"{what} {', '.join(names)}" for what, names in done.items() if names)
-
-
-def _written(running: Running | None) -> str:
-    """A server's state as the journal keeps it."""
-    return "" if running is None else msgspec.json.encode(running).decode()
-
-
-def _read(text: str) -> Running | None:
-    return msgspec.json.decode(text, type=Running) if text else None
