@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -424,13 +424,25 @@ def test_ended_at_a_reset_of_the_ilo_it_is_taken_back(tmp_path: Path, mark: str)
     on_ilo(tmp_path, act)
 
 
-def test_a_refused_reset_takes_the_pending_values_back_without_a_boot(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("fault", "awaited"), [("refused", 0), ("busy", 1)])
+def test_a_refused_reset_takes_the_pending_values_back_without_a_boot(
+    tmp_path: Path, fault: FaultKind, awaited: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, where it is sure that no POST comes: they would take effect at anybody's boot meanwhile."""
+    resets: list[Mapping[str, str]] = []
+
+    async def await_reset(_: BiosChange, detail: Mapping[str, str]) -> None:
+        resets.append(detail)
+
+    monkeypatch.setattr(BiosChange, "await_reset", await_reset)
+
     async def act(bench: Bench) -> None:
         _, wanted = await other_value(bench)
         await bench.wish((POWER, wanted))
-        bench.ilo.faults.add("refused", "computersystem.reset", method="POST")
+        bench.ilo.faults.add(fault, "computersystem.reset", method="POST")
         outcome = await bench.run()
         assert outcome.outcome == "taken back", outcome
+        assert len(resets) == awaited
         assert bench.ilo.state.pending() == {}
         assert bench.ilo.state.posts == 0
 

@@ -145,9 +145,10 @@ class BiosChange:
         journal = self.line.options.journal
         journal.intent(step, RESET, system=system, mark=before, kind=kind, bios=setting.uri)
         client = await self.line.client()
-        refusal = await self.line.sent(client.post(target, {"ResetType": kind}), target)
+        refusal, answer = await self.line.answered(client.post(target, {"ResetType": kind}), target)
         if refusal:
-            journal.failed(step, RESET, why=refusal)
+            never = {"declined": "nothing is reset"} if answer is not None and answer.status < 500 else {}
+            journal.failed(step, RESET, why=refusal, **never)
             raise ApplyError(refusal, where=self.line.place(target))
         name, deadline_s = self.line.target.name, self.line.options.deadline_s
         self.line.options.observe(f"{name}: {kind} sent, waiting for POST, at most {deadline_s / 60:.0f} min")

@@ -223,6 +223,15 @@ class Line:
         ]
         return marks[-1:] == ["failed"]
 
+    def declined(self, act: str) -> bool:
+        """Whether the iLO answered to the last such act of the present run that it does not do it."""
+        marks = [
+            (mark, detail)
+            for _, what, mark, detail in self.options.journal.entries()
+            if (what, detail.get("run", "")) == (act, self.run)
+        ]
+        return bool(marks) and marks[-1][0] == "failed" and "declined" in marks[-1][1]
+
     def held_off(self, step: str) -> bool:
         """Whether what the present run sent of a step met somebody else's change, so that the iLO took none of it."""
         details = [

@@ -95,7 +95,7 @@ class IloTransaction:
             return ("nothing had been set",)
         await self._line.reached()
         announced = _announced(begun)
-        if RESET in announced:
+        if RESET in announced and not self._line.declined(RESET):
             await self._bios.await_reset(announced[RESET])
         for one in forward:
             if _is_final(one) and not await self._never_happened(one):
