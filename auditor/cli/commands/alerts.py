@@ -164,8 +164,9 @@ def _prove(
     """The report, and the error that kept it from the ledger; what was sent has to be told in any case."""
     from auditor.services.alert_proof import ProofOptions, prove
     from auditor.services.alert_record import announce, record
+    from auditor.transport.account import login_of
 
-    actor, sealer = _actor(os.environ), _sealer(fleet)
+    actor, sealer = login_of(os.environ), _sealer(fleet)
     with streams.Progress(quiet=quiet) as progress:
         options = ProofOptions(settings, channels, dict(os.environ), progress, now=work.now)
         if fleet is not None:
@@ -191,8 +192,3 @@ def _sealer(fleet: Fleet | None) -> Sealer | None:
         return sealer_for(fleet, os.environ) if fleet else None
     except AuditorError:
         return None
-
-
-def _actor(environment: Mapping[str, str]) -> str:
-    """Who asks, as the system says."""
-    return next((environment[name] for name in ("SUDO_USER", "LOGNAME", "USER") if environment.get(name)), "")

@@ -131,8 +131,9 @@ def _trust(
     ask: Callable[[Candidate], bool] | None,
 ) -> TrustReport:
     from auditor.services.trust import TrustReport, judge, look, write_pin
+    from auditor.transport.account import login_of
 
-    who = next((found for name in ("SUDO_USER", "LOGNAME", "USER") if (found := os.environ.get(name))), "")
+    who = login_of(os.environ)
     judged = []
     for candidate in asyncio.run(look(asked, folder)):
         one = judge(candidate, vouched.get(candidate.target.name, ""), ask)

@@ -42,6 +42,7 @@ from auditor.services.keys import sealer_for
 from auditor.services.observe import Observed, observe
 from auditor.surfaces.interface import CollectOptions, InterpretOptions, Observe, ignore
 from auditor.surfaces.registry import surface
+from auditor.transport.account import login_of
 from auditor.transport.acts import Acts
 from auditor.transport.log_ins import LogIns
 
@@ -82,9 +83,8 @@ class Desk:
 
     @property
     def login(self) -> str:
-        """The login name of whoever runs this, as the environment says; empty where it does not."""
-        names = (self.environment.get(name, "") for name in ("SUDO_USER", "LOGNAME", "USER"))
-        return next((name for name in names if name), "")
+        """The login name of whoever runs this."""
+        return login_of(self.environment)
 
     @property
     def holder(self) -> str:
