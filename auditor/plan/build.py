@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
 
@@ -25,10 +26,13 @@ from auditor.model.plan import (
     Proposal,
     Step,
 )
+from auditor.model.snapshot import Gap, hides
 from auditor.plan.claims import check_claims
 from auditor.plan.consents import check_consents, one_way
 from auditor.plan.verification import check_probe
 from auditor.plan.waves import Waves
+
+_GAPS_NAMED: Final = 8
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,19 @@ def certain(proposal: Proposal) -> Proposal:
         return msgspec.structs.replace(proposal, steps=(), effects=(), refusals=(*proposal.refusals, *whys))
     notes = tuple(f"not decided: {one.address}: {one.about}: {one.why}" for one in proposal.undecided)
     return msgspec.structs.replace(proposal, notes=(*proposal.notes, *notes))
+
+
+def with_unseen(proposal: Proposal, gaps: tuple[Gap, ...]) -> Proposal:
+    """The proposal with a note on what was not seen of its target, where that may hide an effect of its kinds."""
+    kinds = sorted({effect.address.kind for effect in proposal.effects})
+    hiding = list(dict.fromkeys(gap for kind in kinds for gap in hides(gaps, kind)))
+    if not proposal.steps or not hiding:
+        return proposal
+    named = [f"{gap.what} ({gap.detail or gap.cause})"[:200] for gap in hiding[:_GAPS_NAMED]]
+    if len(hiding) > _GAPS_NAMED:
+        named.append(f"and {len(hiding) - _GAPS_NAMED} more")
+    note = f"not all of it was seen, so not every effect may be listed: {', '.join(named)}"
+    return msgspec.structs.replace(proposal, notes=(*proposal.notes, note))
 
 
 def _already(proposals: Sequence[Proposal]) -> str:

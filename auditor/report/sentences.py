@@ -276,6 +276,9 @@ _JAPANESE: Final[dict[str, str]] = {
     "{target}: set, but not yet effective, and not by this plan: {what}.": (
         "{target}: この変更計画によらない設定済み・未反映の項目: {what}。"
     ),
+    "{target}: not all of it was seen, so not every effect may be listed: {what}": (
+        "{target}: 未収集の部分があり、影響の一覧が完全でない可能性があります: {what}"
+    ),
     "The reboot of this plan brings it into effect too.": "この変更計画の再起動 (本体) により、これも有効になります。",
     "The iLO reset of this plan brings it into effect too.": (
         "この変更計画の iLO リセットにより、これも有効になります。"

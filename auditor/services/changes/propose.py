@@ -16,7 +16,7 @@ from auditor.model.plan import FindingRef, Origin, Plan, Proposal, Wish
 from auditor.model.resource import KindSpec
 from auditor.model.target import StoredSnapshot, Target
 from auditor.plan.approvals import Bad
-from auditor.plan.build import PlanRequest, build_plan, certain
+from auditor.plan.build import PlanRequest, build_plan, certain, with_unseen
 from auditor.plan.disruption import DisruptionSum, disruption_sum
 from auditor.plan.document import plan_id
 from auditor.plan.folder import read_plan, write_author_signature, write_plan
@@ -102,7 +102,7 @@ async def propose_plan(
         commands=desk.fleet.apply.commands,
         probes=desk.fleet.apply.probes,
     )
-    plan = build_plan([proposal for _, proposal in made.proposals], request)
+    plan = build_plan([with_unseen(proposal, seen.interpretation.gaps) for seen, proposal in made.proposals], request)
     identity = plan_id(plan)
     signature = desk.keygen.sign(identity, key) if key else None
     warnings = _author_warnings(desk, identity, author, signature)

@@ -6,7 +6,9 @@ import pytest
 from auditor.errors import EXIT_REFUSED, InputError, RefusedError
 from auditor.model.plan import NoUndo, Origin, Proposal, Wave
 from auditor.model.resource import Address
-from auditor.plan.build import PlanRequest, build_plan, check_plan, disruption_of
+from auditor.model.snapshot import Gap
+from auditor.plan.build import PlanRequest, build_plan, check_plan, disruption_of, with_unseen
+from auditor.report.sentences import said
 from tests.fakes.plans import NOON, edit_step, effect, plan_for, proposal
 
 REQUEST = PlanRequest("because", "ops1", Origin("set", ("x",)), NOON, 24)
@@ -96,3 +98,23 @@ def test_the_heaviest_disruption_counts() -> None:
     heavy = msgspec.structs.replace(edit_step("2"), disruption="reboot")
     assert disruption_of([edit_step(), heavy]) == "reboot"
     assert disruption_of([]) == "none"
+
+
+def test_what_was_not_seen_and_may_hide_an_effect_stands_in_the_plan() -> None:
+    gaps = (
+        Gap("conf.d/own.conf:7", "malformed", "httpd's own check refuses it"),
+        Gap("conf.d/key.conf", "not permitted", kinds=("httpd.server", "httpd.route")),
+        Gap("bin/httpd", "not permitted", kinds=("httpd.module",)),
+        Gap("/redfish/v1/X", "licence", complete=True),
+    )
+    plan = build_plan([with_unseen(proposal("web1/httpd"), gaps), proposal("web2/httpd")], REQUEST)
+    expected = (
+        "web1/httpd: not all of it was seen, so not every effect may be listed: "
+        "conf.d/own.conf:7 (httpd's own check refuses it), conf.d/key.conf (not permitted)"
+    )
+    assert plan.notes == (expected,)
+    assert "未収集" in said(plan.notes[0], "ja")
+    many = tuple(Gap(f"f{number}", "malformed") for number in range(11))
+    assert with_unseen(proposal("web1/httpd"), many).notes[0].endswith("f7 (malformed), and 3 more")
+    without = Proposal("web1/httpd", (), (), ("it cannot be done",))
+    assert with_unseen(without, gaps) == without
