@@ -31,6 +31,7 @@ from auditor.surfaces.httpd.owned import with_owners
 from auditor.surfaces.httpd.package_steps import KIND as PACKAGE
 from auditor.surfaces.httpd.package_steps import propose_packages
 from auditor.surfaces.httpd.plain_files import missed_by, newly_refused
+from auditor.surfaces.httpd.planned_secrets import refuse_in_clear
 from auditor.surfaces.httpd.refusals import features
 from auditor.surfaces.httpd.resolving import known_release, resolve_collected
 from auditor.surfaces.httpd.resources import interpret
@@ -50,9 +51,14 @@ def propose(wishes: tuple[Wish, ...], collected: Collected, options: InterpretOp
 
     A step's line numbers are those of the file as the steps before it leave it. All steps are activated at once, by
     what the heaviest of them needs.
+
+    Errors:
+        RefusedError: for a plan, a secret is asked for in clear.
     """
     if any(wish.address.kind == PACKAGE for wish in wishes):
         return propose_packages(wishes, collected)
+    if isinstance(options, WholeFiles) and options.sealer is not None:
+        refuse_in_clear(wishes, collected, options.sealer)
     before = interpret(collected, options)
     led = lead([wish for wish in wishes if wish.address.kind == KIND], collected, options)
     state, refusals, notes = led.state, led.refusals, led.notes

@@ -5,13 +5,15 @@ import json
 import msgspec
 import pytest
 
+from auditor.errors import RefusedError
 from auditor.model.plan import DirectiveEdit, Proposal, Wish
 from auditor.model.resource import parse_address
+from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected
 from auditor.model.value import Boolean, Duration, NoLimit, Text, Value, show
 from auditor.surfaces.httpd.propose import propose
 from auditor.surfaces.httpd.resources import interpret
-from auditor.surfaces.interface import InterpretOptions
+from auditor.surfaces.interface import InterpretOptions, WholeFiles
 from tests.unit.surfaces.httpd.trees import MAIN, collected
 
 TREE = """Listen 80
@@ -529,3 +531,28 @@ def test_a_rewrite_rule_is_not_taken_away_from_its_conditions() -> None:
     assert len(proposed(wish(other, None), tree=tree)[0].steps) == 1
     proposal, seen = proposed(wish(condition, None), wish(rule, None), tree=tree)
     assert seen.documents[0].content == b"Listen 80\nRewriteEngine On\nKeepAlive On\nRewriteRule ^/c /d\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "secret"),
+    [
+        ("SetEnv DB_PASSWORD", "DB_PASSWORD hunter22", True),
+        ("AuthLDAPBindPassword", "hunter22", True),
+        ("RequestHeader set Authorization", 'set Authorization "Bearer hunter22hunter22"', True),
+        ("ProxyPass /a", "/a ajp://127.0.0.1:8009/ secret=hunter22", True),
+        ("SetEnv DB_PASSWORD", "DB_PASSWORD ${FROM_ELSEWHERE}", False),
+        ("AuthLDAPBindPassword", "exec:/usr/local/bin/secret", False),
+        ("SetEnv DB_HOST", "DB_HOST hunter22", False),
+    ],
+)
+def test_a_secret_that_is_asked_for_in_clear_comes_into_no_plan(name: str, arguments: str, secret: bool) -> None:
+    """The plan's steps, its effects and what it says that it was asked for would all hold it, for all to read."""
+    seen = collected({MAIN: "Listen 80\n"})
+    asked = Wish(parse_address(f'web1/httpd:httpd.directive["main > {name}"].arguments'), Text(arguments))
+    options = WholeFiles(sealer=Sealer(b"a key of the tests, 32 bytes long"))
+    if not secret:
+        assert propose((asked,), seen, options).steps
+        return
+    with pytest.raises(RefusedError, match="stands in no plan") as caught:
+        propose((asked,), seen, options)
+    assert "hunter22" not in str(caught.value)
