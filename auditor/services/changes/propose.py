@@ -38,6 +38,7 @@ from auditor.services.changes.wishes import (
     parse_secret_before,
     parse_setting,
     rule_named,
+    unknown_of,
 )
 from auditor.services.inventory import resolve_targets
 from auditor.services.observe import Observed, interpret_options_for, interpreted
@@ -97,7 +98,7 @@ async def propose_plan(
         fixes=fixes,
         introduces=introduces,
         consents=consents,
-        notes=notes_on_what_stays(made.asked, fixes),
+        notes=(*notes_on_what_stays(made.asked, fixes), *made.notes),
         waves=waves or _waves_of(desk),
         commands=desk.fleet.apply.commands,
         probes=desk.fleet.apply.probes,
@@ -135,6 +136,7 @@ class _Made:
     origin: Origin
     proposals: tuple[tuple[Observed, Proposal], ...]
     asked: tuple[FindingRef, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 async def _make(desk: Desk, way: Way, judged_by: Judged) -> _Made:
@@ -240,7 +242,8 @@ async def _by_rule(desk: Desk, way: RuleWay, judged_by: Judged) -> _Made:
             proposals.append(_agreed(desk, one, *wishes_by_rule(rule, found, one, way.baselines, kinds)))
     asked = tuple(FindingRef(finding.rule, finding.address) for finding in findings)
     digest = _digest(way.baselines) if rule.remedy_agreed else ""
-    return _Made(Origin("rule", (way.rule, *way.targets), baseline=digest), tuple(proposals), asked)
+    origin = Origin("rule", (way.rule, *way.targets), baseline=digest)
+    return _Made(origin, tuple(proposals), asked, unknown_of(rule, report))
 
 
 def _agreed(

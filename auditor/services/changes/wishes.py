@@ -17,6 +17,7 @@ from auditor.model.value import Undetermined, Value
 
 FILLED_IN: Final = Undetermined("it is filled in when the plan is applied")
 """The value of a secret that is not at hand."""
+_MOST: Final = 8
 
 
 def parse_setting(text: str, kinds: Sequence[KindSpec], *, target_needed: bool = True) -> Wish:
@@ -87,8 +88,22 @@ def findings_of(rule: Rule, report: CheckReport) -> tuple[Finding, ...]:
     """
     findings = tuple(one for one in report.findings if one.rule == rule.id)
     if not findings:
-        raise RefusedError(f"{rule.id} finds nothing on these targets.", untouched="No plan was written.")
+        unknown = unknown_of(rule, report)
+        raise RefusedError(
+            " ".join((f"{rule.id} finds nothing on these targets.", *(f"{one}." for one in unknown[:_MOST]))),
+            untouched="No plan was written.",
+        )
     return findings
+
+
+def unknown_of(rule: Rule, report: CheckReport) -> tuple[str, ...]:
+    """Where the rule could not be evaluated, so that nobody knows whether it finds something there; a sentence each."""
+    found: list[str] = []
+    for result in (one for target in report.targets for one in target.results if one.rule == rule.id):
+        found += [f"{rule.id} could not be evaluated at {address}: {why}" for address, why in result.not_evaluated]
+        if result.outcome == "not evaluated" and not result.not_evaluated:
+            found.append(f"{rule.id} could not be evaluated on {result.target}: {result.reason}")
+    return tuple(found)
 
 
 def wishes_of_findings(rule: Rule, findings: Iterable[Finding]) -> tuple[Wish, ...]:

@@ -14,6 +14,7 @@ from auditor.services.changes.wishes import (
     parse_secret_before,
     parse_setting,
     rule_named,
+    unknown_of,
     wishes_of_findings,
 )
 
@@ -120,6 +121,26 @@ def test_a_rule_without_remedy_or_finding_makes_no_plan() -> None:
         findings_of(rule(("x", Text("y"))), report())
     with pytest.raises(InputError, match="no rule"):
         rule_named("R-2", [rule()])
+
+
+def test_where_a_rule_could_not_be_evaluated_it_is_not_said_to_find_nothing() -> None:
+    place = Address("web1/httpd", "httpd.route", "b")
+    base = report("a")
+    partly = msgspec.structs.replace(base.targets[0].results[0], not_evaluated=((place, "its time-out is not known"),))
+    wholly = RuleResult("R-1", "t", "high", "web2/httpd", "not evaluated", reason="routes could not be read")
+    targets = (
+        msgspec.structs.replace(base.targets[0], results=(partly,)),
+        TargetCheck("web2/httpd", "httpd", (wholly, msgspec.structs.replace(wholly, rule="R-2"))),
+    )
+    found = msgspec.structs.replace(base, targets=targets)
+    unknown = (
+        'R-1 could not be evaluated at web1/httpd:httpd.route["b"]: its time-out is not known',
+        "R-1 could not be evaluated on web2/httpd: routes could not be read",
+    )
+    assert unknown_of(rule(("x", Text("y"))), found) == unknown
+    nothing = msgspec.structs.replace(found, targets=targets[1:])
+    with pytest.raises(RefusedError, match=r"finds nothing .* R-1 could not be evaluated on web2/httpd: routes could"):
+        findings_of(rule(("x", Text("y"))), nothing)
 
 
 def test_a_remedy_may_be_of_another_kind_s_resource_of_the_same_name() -> None:
