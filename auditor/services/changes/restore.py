@@ -60,7 +60,12 @@ class TreeSteps:
             if new.link or new.name.startswith("/") or old.mode is None or _access(new) == _access(old):
                 return
         elif new is not None and old is not None and not new.link and not old.link:
-            self._edited(new, old)
+            # Edits keep mode and owner. What was not seen then, or lies outside of the tree, is left as it is.
+            if new.name.startswith("/") or old.mode is None or _access(new) == _access(old):
+                self._edited(new, old)
+            elif why := self._whole(name, new, old):
+                self.refusals[-1] = f"{name}: its mode and owner are left as they are now: {why}"
+                self._edited(new, old)
             return
         self._whole(name, new, old)
 
@@ -89,17 +94,20 @@ class TreeSteps:
         else:
             self.refusals += refusals
 
-    def _whole(self, name: str, new: Document | None, old: Document | None) -> None:
+    def _whole(self, name: str, new: Document | None, old: Document | None) -> str:
+        """Takes up the step on the whole file or link; gives why there is none, which is a refusal then."""
         from auditor.surfaces.httpd.whole_files import as_made, whole_step
 
         why = f"{name} {self._wanted if old is not None else self._gone}"
         try:
             step = whole_step(new, old, self._now, self._sealer, why)
         except RefusedError as error:
-            self.refusals.append(f"{name}: {error.what.rstrip('.')}")
-            return
+            why = error.what.rstrip(".")
+            self.refusals.append(f"{name}: {why}")
+            return why
         self.steps.append(step)
         self.documents[name] = as_made(step, old)
+        return ""
 
 
 def restore_values(

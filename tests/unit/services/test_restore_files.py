@@ -94,6 +94,19 @@ def test_a_mode_or_an_owner_that_changed_is_brought_back() -> None:
     assert (step.change.after.mode, step.change.after.owner) == (0o600, "www")
 
 
+def test_a_mode_that_changed_beside_the_lines_is_brought_back_with_them() -> None:
+    now = msgspec.structs.replace(FILE, content=FILE.content + b"UseCanonicalName On\n", mode=0o666, owner="ops")
+    made = proposed(documents(FILE), documents(now))
+    (step,) = made.steps
+    assert isinstance(step.change, FileChange)
+    assert step.change.after is not None
+    assert (step.change.after.content.encode("latin-1"), step.change.after.mode) == (FILE.content, 0o600)
+    large = msgspec.structs.replace(FILE, content=b"# x\n" * (MOST_BYTES // 4) + b"# 1\n")
+    edited = msgspec.structs.replace(large, content=large.content[:-4] + b"# 2\n", mode=0o666)
+    left = proposed(documents(large), documents(edited))
+    assert any("its mode and owner are left as they are now: " in one for one in left.refusals), left.refusals
+
+
 @pytest.mark.parametrize(
     ("then", "now", "why"),
     [
