@@ -38,6 +38,7 @@ from auditor.surfaces.registry import surface
 from auditor.transport.outliving import start_outliving
 
 if TYPE_CHECKING:
+    from auditor.model.event import Event
     from auditor.plan.folder import StoredPlan
     from auditor.services.changes.desk import Desk
 
@@ -102,16 +103,19 @@ def journal_of(desk: Desk, plan_id: str, target: str, direction: Direction) -> F
 
 
 def outcomes_so_far(desk: Desk, stored: StoredPlan) -> dict[str, tuple[str, ...]]:
-    """What became of each target of a plan, by the journals, and by the ledger where a journal is gone."""
-    found: dict[str, list[str]] = {}
+    """What became of each target of a plan, by the journals, and by the ledger of what another controller did."""
+    told: dict[str, list[Event]] = {}
     for event in desk.events(stored.id):
         if event.plan == stored.id and event.kind in ("applied", "rolled back"):
             for target in event.targets:
-                found.setdefault(target, []).append(event.kind)
-    outcomes = {target: tuple(kinds) for target, kinds in found.items()}
+                told.setdefault(target, []).append(event)
+    outcomes: dict[str, tuple[str, ...]] = {}
+    outcomes.update((target, tuple(one.kind for one in events)) for target, events in told.items())
     for plan_id, target, path in journals_below(desk.journals):
-        if plan_id == stored.id:
-            outcomes[target] = outcomes_of(runs_of(read_entries(path))) or outcomes.get(target, ())
+        if plan_id == stored.id and (became := outcomes_of(runs := runs_of(read_entries(path)))):
+            last = max((run.ended or run.entries[-1]).time for run in runs)
+            later = (event.kind for event in told.get(target, ()) if event.time > f"{last[:19]}Z")
+            outcomes[target] = (*became, *later)
     return outcomes
 
 
