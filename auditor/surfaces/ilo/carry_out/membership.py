@@ -18,6 +18,7 @@ from auditor.surfaces.ilo.carry_out.line import Line
 from auditor.surfaces.ilo.carry_out.setting import Membership, shown
 from auditor.surfaces.ilo.links import member_uris
 from auditor.surfaces.ilo.membership import shows_all
+from auditor.surfaces.interface import Caveat
 
 CREATE: Final = "create"
 DELETE: Final = "delete"
@@ -50,7 +51,7 @@ class Memberships:
                 next_step="Remove it first, or ask for its secrets where it stands.",
             )
         if bool(found) == one.wanted:
-            return f"{one.collection} is as wanted already{_unread(one)}"
+            return await self._left(one) or f"{one.collection} is as wanted already{_unread(one)}"
         return f"{one.collection} is {'without it' if one.wanted else 'with it'}, as expected"
 
     async def carry_out(self, one: Membership) -> str:
@@ -61,7 +62,7 @@ class Memberships:
         """
         found = await self._found(one)
         if bool(found) == one.wanted:
-            return f"{one.collection} is as wanted already{_unread(one)}"
+            return await self._left(one) or f"{one.collection} is as wanted already{_unread(one)}"
         return await self._create(one) if one.wanted else await self._delete(one, found)
 
     async def is_there(self, one: Membership) -> bool:
@@ -131,13 +132,28 @@ class Memberships:
 
     def _chosen(self, one: Membership, found: Sequence[str]) -> str:
         """Which of several is meant: the one that the journal says was made, else the one that the plan names."""
+        meant = self._made(one) or one.uri
+        return next((uri for uri in found if same_path(uri, meant)), "")
+
+    def _made(self, one: Membership) -> str:
+        """Where the journal says that the member was made; empty where it was not."""
         made = [
             detail.get("uri", "")
             for step, act, mark, detail in self.line.options.journal.entries()
             if (step, act, mark) == (one.step, CREATE, "done")
         ]
-        meant = made[-1] if made else one.uri
-        return next((uri for uri in found if same_path(uri, meant)), "")
+        return made[-1] if made else ""
+
+    async def _left(self, one: Membership) -> str:
+        """Of a member that is to go and is not found: that something else is said by now where the plan had made it.
+
+        It may be ours, changed by somebody or by the iLO, or another's that the iLO numbered anew: a person tells.
+        """
+        acts = [act for step, act, _, _ in self.line.options.journal.entries() if step == one.step]
+        uri = "" if one.wanted or DELETE in acts else self._made(one)  # one that was removed already may be there anew
+        if not uri or await self.line.body_or_none(uri) is None:
+            return ""
+        return Caveat(f"{uri}, where the plan made it, is there, says something else and is left")
 
     async def _found(self, one: Membership) -> tuple[str, ...]:
         """Where the members stand that say this.
