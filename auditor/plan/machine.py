@@ -211,6 +211,8 @@ class Machine:
 
         async for done in run_bounded(targets, look, at_once=many):
             if done.error is not None:
+                if isinstance(done.error, AuditorError):
+                    done.error.untouched = done.error.untouched or "Nothing was changed."
                 raise done.error
             if isinstance(done.result, OutcomeOf):
                 already[done.item] = done.result

@@ -298,6 +298,8 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "back: the same versions as before, and the tree as it was, byte for byte",
         "切り戻し: 元のバージョンに戻し、ツリーも完全一致で戻します",
     ),
+    "plan.undo_made": ("back: it is removed", "切り戻し: 削除します"),
+    "plan.undo_removed": ("back: it is made again as it was", "切り戻し: 元と同じ内容で作り直します"),
     "plan.undo_values": ("back: the same values as before", "切り戻し: 元の値に戻します"),
     "plan.no_undo": ("cannot be taken back: {reason}", "切り戻せません: {reason}"),
     "plan.signed": ('Author\'s signature: "{name}", SSH key {key}', '作成者の署名: "{name}"、SSH 鍵 {key}'),

@@ -217,7 +217,7 @@ async def _collected(target: Target, options: CollectOptions, fleet: Fleet | Non
     whole = next((gap for gap in found.gaps if gap.what == WHOLE), None)
     if whole is not None and not found.documents:
         raise CollectError(
-            f"{target.name} cannot be read: {whole.detail or whole.cause}.",
+            f"{target.name} cannot be read: {(whole.detail or whole.cause).rstrip('.')}.",
             cause=whole.cause,
             next_step=whole.next_step or None,
         )

@@ -36,7 +36,8 @@ def read_secret(place: str, environment: Mapping[str, str]) -> str:
     if kind == "env":
         found = environment.get(name, "")
         if not found:
-            raise _refused(f"{name} is not set in the environment, and the plan takes a secret from it", f"Set {name}.")
+            why = f"{name} is not set in the environment, or is empty, and the plan takes a secret from it"
+            raise _refused(why, f"Set {name}.")
     else:
         found = _content(name)
     if not found or not found.isprintable():  # which half a character is not, either

@@ -58,6 +58,10 @@ def _undo_text(step: Step) -> str:
             return "plan.undo_whole"
         case PackageVersions():
             return "plan.undo_packages"
+        case RedfishDelete():
+            return "plan.undo_made"
+        case RedfishCreate():
+            return "plan.undo_removed"
         case _:
             return "plan.undo_values"
 

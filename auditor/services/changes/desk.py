@@ -107,7 +107,12 @@ class Desk:
             InputError: the inventory does not name it.
         """
         if name not in self.targets:
-            raise InputError(f"{name} is not in the inventory", where=str(self.fleet.file))
+            parts = [one for one in sorted(self.targets) if one.startswith(f"{name}/")]
+            raise InputError(
+                f"{name} is a host, and not one thing to change" if parts else f"{name} is not in the inventory",
+                where=str(self.fleet.file),
+                next_step=f"Say what of it is meant:  {'  '.join(parts)}" if parts else None,
+            )
         return self.targets[name]
 
     async def observed(self, target: Target) -> Observed:
@@ -121,7 +126,7 @@ class Desk:
                 return one
             gap = one.collected.gaps[0]
             raise CollectError(
-                f"{target.name} cannot be read: {gap.detail or gap.cause}.",
+                f"{target.name} cannot be read: {(gap.detail or gap.cause).rstrip('.')}.",
                 cause=gap.cause,
                 next_step=gap.next_step or None,
             )

@@ -192,7 +192,7 @@ def _value(text: str, spec: AttributeSpec, address: Address) -> Value:
 
     try:
         if spec.type == "list":
-            return _list(text)
+            return _list(text, address)
         if len(text) > 1 and text[0] == text[-1] == '"':
             text = str(msgspec.json.decode(text))
         return read_text(text, spec.type)
@@ -200,9 +200,15 @@ def _value(text: str, spec: AttributeSpec, address: Address) -> Value:
         raise InputError(f"{address}={text}: {error}") from error
 
 
-def _list(text: str) -> Value:
+def _list(text: str, address: Address) -> Value:
     from auditor.model.value import Many
     from auditor.policy.values import read_text
 
-    items = msgspec.json.decode(text, type=list[str | int | float | bool])
+    try:
+        items = msgspec.json.decode(text, type=list[str | int | float | bool])
+    except msgspec.DecodeError as error:
+        example = f"{address}={msgspec.json.encode([text]).decode()}"
+        raise InputError(
+            f"{address}={text}: a list is expected, as JSON writes it", next_step=f"For example  --set '{example}'"
+        ) from error
     return Many(tuple(read_text(one if isinstance(one, str) else str(one).lower(), "any") for one in items))

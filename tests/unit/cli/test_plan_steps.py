@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from auditor.cli.forms.steps import step_lines
+from auditor.model.plan import RedfishCreate, RedfishDelete, SecretFrom, Step
 from auditor.report.messages import Words
 from tests.fakes.trees import file_step, link_step, whole
 
@@ -35,3 +36,15 @@ def test_a_link_is_shown_with_where_it_leads() -> None:
     assert "- → ../old" in text
     assert "+ → ../new.conf" in text
     assert "\n.conf" not in text
+
+
+def test_the_way_back_of_what_is_made_and_of_what_goes_is_told_as_it_is() -> None:
+    """Neither has values of before: the one is removed, the other is made again, maybe with a secret."""
+    said = (("/SecurityName", '"noc"'),)
+    made = RedfishCreate("/users", said, (SecretFrom("/AuthPassphrase", "env:NOC_AUTH"),))
+    gone = RedfishDelete("/users", said, "/users/1")
+    text = shown(Step("1", "why", made, gone, "none", (), ()))
+    assert "back: it is removed" in text
+    text = shown(Step("1", "why", gone, made, "none", (), ()))
+    assert "back: it is made again as it was" in text
+    assert "/AuthPassphrase: a secret from env:NOC_AUTH" in text

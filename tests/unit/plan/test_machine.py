@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from auditor.errors import EXIT_PERSON_NEEDED, EXIT_REFUSED, EXIT_TAKEN_BACK, RefusedError
+from auditor.errors import EXIT_PERSON_NEEDED, EXIT_REFUSED, EXIT_TAKEN_BACK, CollectError, RefusedError
 from auditor.model.plan import ApplyReport, OutcomeOf, Plan, TargetOutcome, Wave
 from auditor.model.snapshot import Gap
+from auditor.plan.conditions import Seen
 from auditor.plan.journal import FileJournal, journal_path, read_entries, runs_of
 from auditor.plan.machine import Machine, Reach, _said
 from auditor.plan.outcome import failure_of
@@ -195,6 +197,20 @@ def test_one_stale_target_refuses_all_before_any_is_changed(tmp_path: Path) -> N
     with pytest.raises(RefusedError, match="web2/httpd changed since"):
         asyncio.run(machine(tmp_path, plan_for(*hosts), hosts).run())
     assert hosts["web1/httpd"].timeout == 60
+
+
+def test_a_target_that_cannot_be_read_leaves_all_unchanged_and_says_so(tmp_path: Path) -> None:
+    hosts = {name: FakeHost() for name in ("web1/httpd", "web2/httpd")}
+    run_of = machine(tmp_path, plan_for("web1/httpd", "web2/httpd"), hosts)
+
+    async def look() -> Seen:
+        raise CollectError("web2/httpd cannot be read: no route.")
+
+    run_of.reach = {**run_of.reach, "web2/httpd": replace(run_of.reach["web2/httpd"], look=look)}
+    with pytest.raises(CollectError, match="no route") as caught:
+        asyncio.run(run_of.run())
+    assert "Nothing was changed." in str(caught.value)
+    assert [host.timeout for host in hosts.values()] == [60, 60]
 
 
 def test_ctrl_c_takes_the_present_target_back_and_starts_no_other(tmp_path: Path) -> None:

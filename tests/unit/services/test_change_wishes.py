@@ -180,3 +180,11 @@ def test_a_secret_is_wished_for_by_its_place_and_what_else_was_written_is_never_
             assert "hunter22" not in str(caught.value)
     with pytest.raises(InputError, match="holds no secret"):
         parse_secret_before('web1/httpd:httpd.route["x"].note=env:KEY', KINDS)
+
+
+def test_a_list_that_is_none_is_refused_with_how_it_is_written() -> None:
+    with pytest.raises(InputError, match="a list is expected, as JSON writes it") as caught:
+        parse_setting('web1/httpd:httpd.route["a /"].hosts=Alert', KINDS)
+    asked = 'web1/httpd:httpd.route["a /"].hosts=["Alert"]'
+    assert asked in str(caught.value)
+    assert parse_setting(asked, KINDS).value == Many((Text("Alert"),))

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import InputError
+from auditor.model.secret import Sealer
 from auditor.model.target import Archive, IloEndpoint, LocalTree, SshTree
+from auditor.services.changes.desk import Desk
 from auditor.services.fleet import Fleet, find_fleet, load_fleet
 from auditor.services.naming import valid_host
 
@@ -255,3 +257,14 @@ def test_ten_thousand_hosts_are_read(tmp_path: Path) -> None:
     found = fleet(tmp_path, "hosts:\n" + hosts)
     assert len(found.targets) == 20_000
     assert len(found.groups) == 7
+
+
+def test_a_host_is_no_target_of_a_change_and_its_parts_are_named(tmp_path: Path) -> None:
+    made = fleet(tmp_path, "hosts:\n  web1: {httpd: {tree: web1}, ilo: {url: 'https://ilo.example'}}\n")
+    desk = Desk(made, Sealer(b"k" * 32), {one.name: one for one in made.targets}, {})
+    assert desk.target("web1/ilo").surface == "ilo"
+    with pytest.raises(InputError, match="web1 is a host") as caught:
+        desk.target("web1")
+    assert "Say what of it is meant:  web1/httpd  web1/ilo" in str(caught.value)
+    with pytest.raises(InputError, match="web is not in the inventory"):
+        desk.target("web")

@@ -60,7 +60,7 @@ def test_what_others_can_read_or_what_is_no_line_of_text_is_refused(tmp_path: Pa
         with pytest.raises(RefusedError):
             read_secret(f"file:{tmp_path}/{name}", {})
     for environment in ({}, {"PHRASE": ""}):
-        with pytest.raises(RefusedError, match="PHRASE is not set"):
+        with pytest.raises(RefusedError, match="PHRASE is not set in the environment, or is empty"):
             read_secret("env:PHRASE", environment)
     with pytest.raises(RefusedError, match="no single line"):
         read_secret("env:PHRASE", {"PHRASE": "half \udcc3"})
