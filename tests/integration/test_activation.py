@@ -16,7 +16,7 @@ from auditor.surfaces.httpd.carry_out import server
 from tests import servers
 from tests.fakes.sites import Site, planned_line
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 
 
 @pytest.fixture

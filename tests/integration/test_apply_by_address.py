@@ -16,7 +16,7 @@ from auditor.surfaces.httpd.carry_out import server
 from tests.fakes.far_sites import FarSite
 from tests.fakes.sites import Site
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 NOBODY = 0xFFFFFFFF
 # Version 2; owner rw, user 1 r, group r, mask r, others none.
 ACL = b"\x02\0\0\0" + b"".join(

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from auditor.services.changes import (
     show_plan,
 )
 from auditor.surfaces.httpd.carry_out import server, stage
+from auditor.transport import local_shell
 from auditor.transport.lock import hold
 from tests import servers
 from tests.fakes.acts import CountingActs, FailingAt, KilledAt
@@ -35,14 +37,17 @@ TIMEOUT = 'web1/httpd:httpd.server["main"].timeout'
 
 
 @pytest.fixture
-def site(tmp_path: Path, httpd: Path, ssh_keygen: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(
+    tmp_path: Path, httpd: Path, ssh_keygen: str, no_packages: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
     monkeypatch.setattr(server, "SETTLE_S", 0.3)  # one test below waits as long as operators do
     made = Site(tmp_path)
     with made.server:
         yield made
 
 
-def test_a_wish_is_planned_approved_applied_and_rolled_back(site: Site) -> None:
+def test_a_wish_is_planned_approved_applied_and_rolled_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(local_shell._ENVIRONMENT, "PATH", "/usr/sbin:/usr/bin:/sbin:/bin")  # this machine's packages
     site.snapshot()
     before = site.files()
     generation = site.generation()
@@ -410,6 +415,25 @@ def test_a_hand_edit_after_an_unrecorded_run_does_not_become_agreed(site: Site) 
     with pytest.raises(RefusedError, match="used once"):
         site.apply(made.id)
     assert site.agreed("conf.d/api.conf") == agreed
+
+
+def test_what_somebody_adds_after_it_was_verified_does_not_become_agreed(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from auditor.services.changes.run import PlanRun
+
+    made = site.propose(f"{ROUTE}=60s")
+    site.approve(made.id)
+    original, file = PlanRun._ledger, site.root / "conf.d/api.conf"
+
+    def and_somebody(*arguments: Any) -> None:
+        file.write_bytes(file.read_bytes() + b"# later\n")
+        original(*arguments)
+
+    monkeypatch.setattr(PlanRun, "_ledger", and_somebody)
+    assert site.apply(made.id).outcomes[0].outcome == "applied"
+    assert b"timeout=60" in site.agreed("conf.d/api.conf")
+    assert b"# later" not in site.agreed("conf.d/api.conf")
 
 
 def test_without_private_mounts_a_copy_of_a_tree_with_relative_includes_is_checked(

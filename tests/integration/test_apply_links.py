@@ -19,7 +19,7 @@ from auditor.services.changes import show_plan
 from auditor.surfaces.httpd.carry_out import server
 from tests.fakes.sites import ROUTE, Site
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 Arrange = Callable[[Site, Path], Path]
 Start = Callable[[Arrange], AbstractContextManager[tuple[Site, Path]]]
 

@@ -12,7 +12,7 @@ from auditor.model.plan import ApplyReport
 from auditor.surfaces.httpd.carry_out import server
 from tests.fakes.sites import Site
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 KEEP_ALIVE = 'web1/httpd:httpd.directive["main > KeepAliveTimeout"].arguments'
 START = 'web1/httpd:httpd.directive["main > StartServers"]'
 HEADER = 'web1/httpd:httpd.directive["main > RequestHeader set Authorization"].present'

@@ -20,7 +20,7 @@ from tests.fakes.far_sites import FarSite
 from tests.fakes.sites import Site
 from tests.running import until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 
 
 @pytest.fixture(params=["here", "over SSH"])

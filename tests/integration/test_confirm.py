@@ -23,7 +23,7 @@ from tests.fakes.sites import ROUTE, Site
 from tests.running import until
 from tests.ssh_server import SshServer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 
 
 @pytest.fixture(params=["here", "over SSH"])

@@ -18,7 +18,7 @@ from tests.fakes.far_sites import FarSite
 from tests.fakes.sites import ROUTE, Site
 from tests.running import until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 Plan = Callable[[Site], Proposed]
 FILE = "conf.d/api.conf"
 

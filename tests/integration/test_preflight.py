@@ -37,7 +37,7 @@ from tests.fakes.far_sites import FarSite
 from tests.fakes.sites import Site, planned_line
 from tests.ssh_server import SshServer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 _START = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 _BAD = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey

@@ -24,7 +24,7 @@ from tests.fakes.sites import Site
 from tests.running import until
 from tests.ssh_server import SshServer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 _START = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 _GARBAGE = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 

@@ -27,7 +27,7 @@ from tests.fakes.sites import ROUTE, Site
 from tests.ssh_server import SshServer
 from tests.virtual_ilo import PASSWORD, USERNAME, with_ilo
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.fakes.sites import ROUTE, Site, planned_line
 from tests.running import until
 from tests.ssh_server import SshServer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 
 NOBODY = "does not answer on .* any more|and no child of it lives by them|every new child of the server ended within"
 ENDS_ITS_SERVER = "#!/bin/sh\nsleep 0.5\nkill -TERM $PPID\nexec cat >/dev/null\n"

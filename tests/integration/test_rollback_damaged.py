@@ -20,7 +20,7 @@ from tests.fakes.far_sites import FarSite
 from tests.fakes.sites import Site
 from tests.running import until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 EDITED, MADE = "conf.d/api.conf", "conf.d/limits.conf"
 
 
@@ -77,7 +77,7 @@ def end(site: Site) -> None:
     else:
         process = int((site.folder / "httpd.pid").read_text())
         os.kill(process, signal.SIGTERM)
-        until(lambda: not Path(f"/proc/{process}").exists())
+        until(lambda: not servers.runs(process))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.fakes.sites import ROUTE, planned_line
 from tests.running import until
 from tests.ssh_server import SshServer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 UNIT = "httpd.service"
 
 _SYSTEMCTL = """#!/bin/sh

@@ -14,7 +14,7 @@ from auditor.surfaces.httpd.carry_out import server
 from tests.fakes.sites import Site, planned_line
 from tests.running import until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 
 
 @pytest.fixture

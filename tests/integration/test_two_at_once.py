@@ -30,7 +30,7 @@ from tests.fakes.trees import carry_out
 from tests.integration.test_controller_cut import Scene
 from tests.virtual_ilo import PASSWORD, USERNAME
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 TIMEOUT = 'web1/httpd:httpd.server["main"].timeout'
 
 

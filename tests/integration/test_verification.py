@@ -22,7 +22,7 @@ from tests.fakes.far_sites import FarSite
 from tests.fakes.sites import ROUTE, Site
 from tests.ssh_server import SshServer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 
 
 @pytest.fixture
