@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ from auditor.model.plan import Direction, Plan, Step
 from auditor.model.snapshot import Collected
 from auditor.model.target import Target
 from auditor.plan.build import cohort_of
+from auditor.plan.conditions import Seen
 from auditor.plan.disruption import disruptions_of
 from auditor.plan.held import HeldDeadline, deadline_path, holder_lives
 from auditor.plan.holding import HeldTransaction
@@ -82,6 +84,17 @@ def reach_of(
     traces = traces_of(plan, target)
     verifying = Verifying(desk, plan, target, direction, traces, judged_by)
     return Reach(begin, look, traces, command, planned, verification=verifying)
+
+
+def remembering_last(reach: Reach, target: str, last: dict[str, Seen]) -> Reach:
+    """The same reach, which keeps the last look at the target in ``last``; none, where that look failed."""
+
+    async def look() -> Seen:
+        last.pop(target, None)
+        last[target] = seen = await reach.look()
+        return seen
+
+    return replace(reach, look=look)
 
 
 def planned_state(desk: Desk, plan: Plan, target: str) -> Collected | None:

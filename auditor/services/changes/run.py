@@ -13,7 +13,7 @@ from auditor.model.event import EventKind
 from auditor.model.plan import ApplyReport, Direction, OutcomeOf, Plan, TargetOutcome
 from auditor.plan.approvals import Verdict
 from auditor.plan.build import check_plan, cohort_of
-from auditor.plan.conditions import changed, unlisted, values_of
+from auditor.plan.conditions import Seen, changed, unlisted, values_of
 from auditor.plan.folder import StoredPlan, read_plan
 from auditor.plan.guard import Known, refuse
 from auditor.plan.halt import Halt
@@ -33,7 +33,7 @@ from auditor.services.changes.approve import record_found
 from auditor.services.changes.confirm import as_asked, refuse_unconfirmable
 from auditor.services.changes.desk import Desk, moment, plan_event, target_event, told, traces_of
 from auditor.services.changes.judging import Judged
-from auditor.services.changes.reaching import freed, journal_of, outcomes_so_far, reach_of
+from auditor.services.changes.reaching import freed, journal_of, outcomes_so_far, reach_of, remembering_last
 from auditor.services.changes.secrets import refuse_without_secrets
 from auditor.services.observe import Observed
 from auditor.surfaces.interface import DeadlineAct
@@ -65,6 +65,7 @@ class PlanRun:
     halt: Halt = field(default_factory=Halt)
     judged_by: Judged | None = None
     _unwritten: list[AuditorError] = field(default_factory=list)
+    _last: dict[str, Seen] = field(default_factory=dict)
 
     async def run(self, words: str) -> ApplyReport:
         """Carries out the plan that the words name; see :func:`auditor.services.changes.apply_plan`."""
@@ -89,7 +90,7 @@ class PlanRun:
                 self._refused(stored, error)
                 raise
             if not self.confirm_within_s:
-                await self._agree(stored, report)
+                await self._agree(stored, report, self._last)
         return self._ended(replace(report, confirm_within_s=self.confirm_within_s))
 
     async def confirm(self, words: str) -> ApplyReport:
@@ -298,7 +299,7 @@ class PlanRun:
 
     def _reach(self, plan_id: str, plan: Plan, name: str) -> Reach:
         how = self.direction, self.confirm_within_s, self.judged_by
-        return reach_of(self.desk, plan_id, plan, self.desk.target(name), *how)
+        return remembering_last(reach_of(self.desk, plan_id, plan, self.desk.target(name), *how), name, self._last)
 
     def _journal(self, plan_id: str, target: str, direction: Direction) -> FileJournal:
         return journal_of(self.desk, plan_id, target, direction)
@@ -339,8 +340,11 @@ class PlanRun:
         if target in self.desk.targets and last.outcome != "taken back":
             await self._agree(stored, ApplyReport(plan_id, last.direction, (outcome,)))
 
-    async def _agree(self, stored: StoredPlan, report: ApplyReport) -> None:
-        """Snapshots what was changed. It becomes the agreed state where nothing but the plan differs from that."""
+    async def _agree(self, stored: StoredPlan, report: ApplyReport, last: Mapping[str, Seen] = {}) -> None:
+        """Snapshots what was changed. It becomes the agreed state where nothing but the plan differs from that.
+
+        ``last`` are looks that verified the change; a target without one is looked at anew.
+        """
         from auditor.services.snapshot import record
 
         changed_targets = [one.target for one in report.outcomes if one.outcome in ("applied", "rolled back")]
@@ -348,7 +352,11 @@ class PlanRun:
         other: list[Observed] = []
         for name in changed_targets:
             try:
-                seen = await self.desk.observed(self.desk.target(name))
+                target = self.desk.target(name)
+                look = last.get(name)
+                seen = (
+                    Observed(target, look.collected, look.interpretation) if look else await self.desk.observed(target)
+                )
                 (agreed if self._only_ours(stored.plan, report.direction, seen) else other).append(seen)
             except AuditorError as error:
                 self.desk.tell(f"{name}: changed and verified, but no snapshot was taken: {told(error)}")
