@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 import subprocess
@@ -13,7 +14,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from auditor.cli.forms import changes
+from auditor.errors import RefusedError
 from auditor.model.event import Event
+from auditor.plan.journal import OUTCOME
+from auditor.report.interface import Style
 from auditor.services.changes import Judged, SetWay, apply_plan, approve_plan, propose_plan, rollback_plan, show_plan
 from auditor.services.check import default_policy
 from auditor.services.emergencies import unreviewed
@@ -266,3 +271,45 @@ def test_a_planted_review_hides_no_emergency_from_a_report(fleet: TestFleet) -> 
     assert "its review in the ledger bears no seal that counts" in told
     desk.append(msgspec.structs.replace(review, time="2026-11-22T12:00:00Z"))
     assert unreviewed(desk.fleet, fleet.environment) == ()
+
+
+def test_a_run_that_was_ended_midway_is_shown_as_that_and_what_was_taken_back_as_ready(fleet: TestFleet) -> None:
+    by_plan = {path.parent.name: path for path in fleet.desk().journals.glob("*/*.jsonl")}
+    plan, path = next((name, path) for name, path in by_plan.items() if b"rolled back" not in path.read_bytes())
+    lines = path.read_bytes().split(b"\0", 1)[0].splitlines(keepends=True)
+    end = next(number for number, line in enumerate(lines) if json.loads(line)["act"] == OUTCOME)
+
+    path.write_bytes(b"".join(lines[:end]))
+    shown = asyncio.run(show_plan(fleet.desk(), plan))
+    assert shown.reasons == ()
+    assert shown.outcomes[0][1].startswith("under way, or ended midway"), shown.outcomes
+    assert f"Next:  auditor rollback {plan[:8]}" in changes.show_plan(shown, Style())
+
+    path.write_bytes(b"".join(lines[: end + 1]).replace(b'"applied"', b'"taken back"'))
+    shown = asyncio.run(show_plan(fleet.desk(), plan))
+    assert (shown.reasons, shown.outcomes) == ((), (("web1/ilo", "taken back"),))
+    assert f"Next:  auditor apply {plan[:8]}" in changes.show_plan(shown, Style())
+
+    path.write_bytes(b"".join(lines[: end + 1]).replace(b'"applied"', b'"incomplete"'))
+    shown = asyncio.run(show_plan(fleet.desk(), plan))
+    assert shown.reasons == ("it was carried out already: web1/ilo incomplete",)
+
+
+def test_a_plan_in_another_name_than_the_keys_is_not_written(fleet: TestFleet) -> None:
+    """Nobody could apply it, and its signature would look like an altered one ever after."""
+    before = sorted((fleet.root / "plans").iterdir())
+    tree = fleet.root.parent / "httpd"
+    tree.mkdir()
+    (tree / "httpd.conf").write_text("Timeout 60\n")
+    file = fleet.root / "auditor.yaml"
+    file.write_text(file.read_text().replace("hosts:\n", f"hosts:\n  web2:\n    httpd: {{tree: {tree}}}\n"))
+    how = {"reason": "why", "judged_by": Judged(default_policy(("httpd",))), "key": fleet.key("ops1")}
+    way = SetWay(('web2/httpd:httpd.server["main"].timeout=50s',))
+    with pytest.raises(RefusedError, match='"ops1"\'s, and the plan would name "root"') as refused:
+        asyncio.run(propose_plan(fleet.desk(), way, author="root", **how))  # type: ignore[arg-type]
+    assert "No plan was written." in str(refused.value)
+    assert "--author ops1" in str(refused.value)
+    assert sorted((fleet.root / "plans").iterdir()) == before
+    made = asyncio.run(propose_plan(fleet.desk(), way, author="ops1", **how))  # type: ignore[arg-type]
+    assert (made.signed, made.warnings) == (True, ())
+    assert verify_ledger(fleet.desk()).altered == ()

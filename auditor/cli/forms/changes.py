@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 _EFFECTS: Final = 8
 """Lines of effects without ``--verbose``."""
 
+_NOT_REHEARSED: Final = "and the rules ask for that"
+
 _ASKED: Final = 12
 """Effects that a person can have asked for one by one; more of them are a whole state."""
 
@@ -77,7 +79,9 @@ def show_proposed(made: Proposed, style: Style) -> str:
     lines = [*_plan(made.id, made.plan, made.in_sum, words, style), ""]
     lines += [paragraph(one_line(warning), 2, 4) for warning in made.warnings]
     lines += [f"  {words('plan.written', folder=visible(made.folder))}"]
-    lines += [f"  {words('plan.next')}  auditor approve {made.id[:SHORT]} --key FILE"]
+    short = made.id[:SHORT]
+    following = f"approve {short} --key FILE" if made.signed else f"plan --refresh {short} --author NAME --key FILE"
+    lines += [f"  {words('plan.next')}  auditor {following}"]
     return "\n".join(lines) + "\n"
 
 
@@ -122,13 +126,18 @@ def _next_command(shown: ShownPlan) -> str:
     became = {what for _, what in shown.outcomes}
     if any(what.startswith("applied, ") for what in became):
         return f"auditor confirm {short}"
-    if became & {"applied", "incomplete"}:
+    if became & {"applied", "incomplete"} or any(what.startswith("under way") for what in became):
         return f"auditor rollback {short}"
     if "rolled back" in became or any("expired" in reason for reason in shown.reasons) or shown.stale:
         return f"auditor plan --refresh {short}"
-    if any(" approvals" in reason for reason in shown.reasons):
-        return f"auditor approve {short} --key FILE"
-    return f"auditor apply {short}"
+    if shown.author is None and shown.required:
+        return f"auditor plan --refresh {short} --author NAME --key FILE"
+    if any(_NOT_REHEARSED in reason for reason in shown.reasons):
+        return f"auditor rehearse {short}"
+    others = [reason for reason in shown.reasons if " approvals" not in reason]
+    if others:
+        return f"auditor plan --refresh {short}"
+    return f"auditor approve {short} --key FILE" if shown.reasons else f"auditor apply {short}"
 
 
 def plan_json(shown: ShownPlan, style: Style) -> str:

@@ -374,7 +374,11 @@ def _targets(desk: Desk, words: Sequence[str]) -> tuple[Target, ...]:
 
 
 def _author_warnings(desk: Desk, identity: str, author: str, signature: bytes | None) -> tuple[str, ...]:
-    """What will keep the plan from being applied as far as its author goes."""
+    """What will keep the plan from being applied as far as its author goes.
+
+    Errors:
+        RefusedError: it is signed by somebody else than it names; no approver could put that right.
+    """
     if signature is None:
         return ("the author has not signed it: plan again with --key, or it cannot be applied",)
     try:
@@ -386,5 +390,9 @@ def _author_warnings(desk: Desk, identity: str, author: str, signature: bytes | 
     if isinstance(found, Bad):
         return (*bad, f"the author's key is no allowed signer's ({signers.read_from}), so it cannot be applied")
     if author.casefold() not in {name.casefold() for name in found.principals}:
-        return (*bad, f'the key is "{found.name}"\'s, and the plan names "{author}" as author: it cannot be applied')
+        raise RefusedError(
+            f'the key is "{found.name}"\'s, and the plan would name "{author}" as its author.',
+            untouched="No plan was written.",
+            next_step=f"Name whom the key belongs to:  --author {found.name}",
+        )
     return bad

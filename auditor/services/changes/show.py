@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 import msgspec
 
@@ -23,6 +24,11 @@ from auditor.plan.promises import outdated
 from auditor.plan.rehearsal import objections, read_rehearsal
 from auditor.services.changes.desk import Desk, told, traces_of
 from auditor.services.changes.reaching import planned_state, unless_confirmed
+
+_ENDED: Final = ("applied", "rolled back", "taken back")
+_USED: Final = {"applied", "rolled back"}
+"""Outcomes after which a plan is not applied again; one that was taken back may be."""
+_UNDER_WAY: Final = "under way, or ended midway: then the next apply or rollback sees to that first"
 
 
 class SignerOf(msgspec.Struct, frozen=True):
@@ -173,28 +179,41 @@ async def _stale(desk: Desk, plan: Plan) -> tuple[tuple[str, ...], tuple[Waiting
 def _outcomes(
     desk: Desk, stored: StoredPlan, events: Sequence[Event], reasons: list[str]
 ) -> tuple[tuple[str, str], ...]:
-    """What became of each target, by its journal, and by the ledger where that is elsewhere."""
-    ended = ("applied", "rolled back", "taken back")
-    told_of = {target: event.kind for event in events if event.kind in ended for target in event.targets}
+    """What became of each target; that the plan was used already is a reason."""
     found: list[tuple[str, str]] = []
+    used: list[str] = []
     for target in sorted({one for cohort in stored.plan.cohorts for one in cohort.targets}):
-        path = journal_path(desk.journals, stored.id, target)
-        if not path.exists():
-            found += [(target, told_of[target])] if target in told_of else []
-            continue
         try:
-            runs = runs_of(read_entries(path))
-            became = outcomes_of(runs)
+            became, text = _became(desk, stored, target, events)
         except AuditorError as error:
             reasons.append(told(error))
             continue
-        if became:
-            until = runs[-1].awaits
-            waits = f", and {unless_confirmed(desk, stored.id, target, until)}" if until else ""
-            found.append((target, f"{became[-1]}{waits}"))
-    if found:
-        reasons.append("it was carried out already: " + ", ".join(f"{name} {what}" for name, what in found))
+        if text:
+            found.append((target, text))
+        if _USED & set(became) or tuple(became[-1:]) == ("incomplete",):
+            used.append(f"{target} {text}")
+    if used:
+        reasons.append("it was carried out already: " + ", ".join(used))
     return tuple(found)
+
+
+def _became(desk: Desk, stored: StoredPlan, target: str, events: Sequence[Event]) -> tuple[Sequence[str], str]:
+    """What ended runs made of a target, and what is to be said of it: by its journal, else by the ledger.
+
+    Errors:
+        StoreError: the journal is damaged or cannot be read.
+    """
+    path = journal_path(desk.journals, stored.id, target)
+    if not path.exists():
+        became = [event.kind for event in events if event.kind in _ENDED and target in event.targets]
+        return became, became[-1] if became else ""
+    runs = runs_of(read_entries(path))
+    outcomes = outcomes_of(runs)
+    if runs and not runs[-1].outcome:
+        return outcomes[:-1], _UNDER_WAY
+    until = runs[-1].awaits if runs else ""
+    waits = f", and {unless_confirmed(desk, stored.id, target, until)}" if until else ""
+    return outcomes, f"{outcomes[-1]}{waits}" if outcomes else ""
 
 
 def _events(desk: Desk, stored: StoredPlan, reasons: list[str]) -> tuple[Event, ...]:

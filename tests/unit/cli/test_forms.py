@@ -225,6 +225,30 @@ def test_the_next_command_follows_from_what_was_done() -> None:
     assert "Next:  auditor rollback 7c1e9a00" in done
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            {"author": None, "reasons": ('its author "ops1" has not signed it',)},
+            "plan --refresh 7c1e9a00 --author NAME",
+        ),
+        ({"reasons": ("it was made with the fleet key a, and the key here is b",)}, "plan --refresh 7c1e9a00"),
+        ({"reasons": ("it has 0 of 1 approvals", "its rehearsal failed: web1/httpd: x")}, "plan --refresh 7c1e9a00"),
+        ({"reasons": ("it was not rehearsed, and the rules ask for that",)}, "rehearse 7c1e9a00"),
+    ],
+)
+def test_the_next_command_is_none_that_would_be_refused(change: dict[str, object], expected: str) -> None:
+    found = msgspec.structs.replace(shown(approved=True), **change)
+    assert f"Next:  auditor {expected}" in changes.show_plan(found, Style())
+
+
+def test_a_plan_that_nobody_signed_is_not_given_to_approvers() -> None:
+    made = Proposed("7c1e9a00" * 8, plan("x"), "/fleet/plans/7c1e9a00", False, _SUM, ("the author has not signed it",))
+    assert "Next:  auditor plan --refresh 7c1e9a00 --author NAME --key FILE" in changes.show_proposed(made, Style())
+    signed = msgspec.structs.replace(made, signed=True)
+    assert "Next:  auditor approve 7c1e9a00 --key FILE" in changes.show_proposed(signed, Style())
+
+
 def test_outcomes_tell_every_check() -> None:
     text = changes.show_outcomes(outcomes("the port answers"), Style())
     assert "✔ the port answers" in text
