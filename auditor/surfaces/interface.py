@@ -111,7 +111,7 @@ class ActOptions(msgspec.Struct, frozen=True):
     ``log_ins`` are those of the whole run. ``holder`` names who locks a target, the same in every run of a fleet on one
     controller, and of no other. ``confirm_within_s`` are the seconds after which the target takes the change back by
     itself unless it is confirmed; 0: never. ``artefacts`` are the files of the firmware catalogue that are at hand, by
-    SHA-256.
+    SHA-256. ``rehearsal`` says that the target is a stand-in, beside which no server of the target's can be seen.
     """
 
     plan: Plan
@@ -125,6 +125,7 @@ class ActOptions(msgspec.Struct, frozen=True):
     confirm_within_s: int = 0
     artefacts: Mapping[str, Path] = msgspec.field(default_factory=dict)
     log_ins: LogIns = msgspec.field(default_factory=LogIns)
+    rehearsal: bool = False
 
 
 class Caveat(str):

@@ -50,6 +50,8 @@ def test_a_rehearsal_goes_forward_back_and_forward_and_touches_nothing(site: Sit
     texts = [text for text, held in found.targets[0].checks if held]
     assert any("private mount" in text and "own check passes" in text for text in texts), texts
     assert any(text.startswith("taken back: every value and byte") for text in texts)
+    assert "forward: not reloaded: a rehearsal does not see the running server" in texts
+    assert not any("does not run" in text for text in texts), "it runs"
     assert any(text.startswith("applied again: the same") for text in texts)
     assert any(text.startswith("forward") and "read_timeout" in text and "60 s" in text for text in texts)
     assert site.files() == before

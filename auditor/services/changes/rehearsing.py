@@ -116,7 +116,7 @@ class _Rehearsal:
         )
 
         def begin(steps: tuple[Step, ...], way: Direction, journal: Journal) -> Transaction:
-            options = ActOptions(plan, self.task.plan_id, journal, self._sealer, self._environment)
+            options = ActOptions(plan, self.task.plan_id, journal, self._sealer, self._environment, rehearsal=True)
             return self._surface.begin(self.stand_in.target, steps, way, options)
 
         return Machine(

@@ -308,6 +308,8 @@ class HttpdTransaction:
                 raise ApplyError(f"the server refuses the new files: {text}")
         if self._running is None:
             self._running = await self.server.running()  # what stood there before may not have let it be found
+        if self._running is None and self.options.rehearsal:
+            return "not reloaded: a rehearsal does not see the running server"
         if self._running is None:
             name = await self.server.pid_file()
             return f"the server does not run (no process by {name or 'its PidFile'}): there is nothing to reload"
