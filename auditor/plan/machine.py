@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -31,6 +31,12 @@ from auditor.surfaces.interface import Caveat, DeadlineAct, Journal, Observe, Tr
 from auditor.transport.executor import run_bounded
 
 Checks = tuple[tuple[str, bool], ...]
+
+_FAILURES: Final[Mapping[Direction, tuple[TargetOutcome, ...]]] = {
+    "forward": ("refused", "taken back", "incomplete"),
+    "back": ("taken back", "incomplete"),
+}
+"""What counts against a wave: one target that cannot be gone back on keeps no other from it."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ class Machine:
         async for outcome in self._in_turn(todo, wave):
             found[outcome.target] = outcome
             self.ended(outcome)
-            failed += outcome.outcome in ("refused", "taken back", "incomplete")
+            failed += outcome.outcome in _FAILURES[self.direction]
             if self._interrupted:
                 self._stopped = "the run was interrupted"
             elif outcome.outcome == "incomplete" or outcome.left or failed > wave.stop_after:

@@ -12,7 +12,8 @@ from auditor.model.plan import ApplyReport, Direction, OutcomeOf, TargetOutcome
 def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | RefusedError | None:
     """The error that a run amounts to; None where every target is as wanted.
 
-    A target that refused while another was changed counts as taken back: something had changed. One that is rolled
+    A target that refused while another was changed counts as taken back: something had changed; going back the plan
+    still stands on it, which needs a person. One that is rolled
     back and not seen to be as before (another edit since, a server that could not be reloaded) needs a person.
     """
     by_outcome: dict[TargetOutcome, list[OutcomeOf]] = {}
@@ -52,6 +53,12 @@ def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | Refuse
             next_step=f"Take the others back too:  auditor rollback {short}" if stand else None,
         )
     refused = by_outcome.get("refused")
+    if refused and stand and report.direction == "back":
+        return IncompleteError(
+            f"{_listed(refused)}; the plan still stands there.{still}",
+            untouched="A person is needed.",
+            next_step=f"Once that is put right:  auditor rollback {short}",
+        )
     if refused and stand:
         return TakenBackError(
             f"{_listed(refused)}, not changed.{still}",

@@ -192,6 +192,31 @@ def test_a_wave_stops_beyond_its_threshold(tmp_path: Path, allowed: int, last: s
     assert [one.outcome for one in report.outcomes] == ["applied", "taken back", last]
 
 
+def test_going_back_goes_on_where_one_target_refuses(tmp_path: Path) -> None:
+    names = ("web1/httpd", "web2/httpd", "web3/httpd")
+    plan = plan_for(*names, waves=(Wave("canary", names[:1]), Wave("rest", names[1:])))
+    hosts = {name: FakeHost() for name in names}
+    asyncio.run(machine(tmp_path, plan, hosts).run())
+    hosts["web1/httpd"].fail = frozenset({"prepare"})  # as one that does not answer
+    report = asyncio.run(machine(tmp_path, plan, hosts, back=True).run())
+    assert [one.outcome for one in report.outcomes] == ["refused", "rolled back", "rolled back"]
+    error = failure_of(report)
+    assert error is not None
+    assert error.exit_code == EXIT_PERSON_NEEDED
+    assert "the plan still stands there. web2/httpd, web3/httpd: changed and verified." in str(error)
+    assert f"auditor rollback {PLAN[:8]}" in str(error)
+
+
+def test_going_back_stops_where_one_target_is_broken_by_it(tmp_path: Path) -> None:
+    names = ("web1/httpd", "web2/httpd")
+    hosts = {name: FakeHost() for name in names}
+    plan = plan_for(*names, waves=(Wave("canary", names[:1]), Wave("rest", names[1:])))
+    asyncio.run(machine(tmp_path, plan, hosts).run())
+    hosts["web1/httpd"].fail = frozenset({"perform"})
+    report = asyncio.run(machine(tmp_path, plan, hosts, back=True).run())
+    assert [one.outcome for one in report.outcomes] == ["taken back", "not started"]
+
+
 def test_one_stale_target_refuses_all_before_any_is_changed(tmp_path: Path) -> None:
     hosts = {"web1/httpd": FakeHost(), "web2/httpd": FakeHost(timeout=1)}
     with pytest.raises(RefusedError, match="web2/httpd changed since"):
