@@ -104,7 +104,8 @@ class SshServer:
             elif source.exists():
                 shutil.copy(source, self.etc / name)
         (self.etc / "nsswitch.conf").write_text("passwd: files\ngroup: files\nshadow: files\nhosts: files\n")
-        own = [f"root:x:0:0:root:/root:{shell}", f"{USER}:x:{_UID}:{_UID}::/:{shell}"]
+        # Not at home: bash would read there, at each command, what this machine's root has in its .bashrc.
+        own = [f"root:x:0:0:root:/:{shell}", f"{USER}:x:{_UID}:{_UID}::/:{shell}"]
         named = [line for line in Path("/etc/passwd").read_text().splitlines() if not line.startswith("root:")]
         if not any(line.startswith("sshd:") for line in named):
             named.append("sshd:x:74:74::/run/sshd:/usr/sbin/nologin")
