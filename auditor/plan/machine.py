@@ -230,7 +230,7 @@ class Machine:
             raise RefusedError(
                 "; ".join(stale[:10]) + ".",
                 untouched="Nothing was changed.",
-                next_step=f"Look:  auditor show {short}      Plan again:  auditor plan --refresh {short}",
+                next_step=f"Look:  auditor show {short} --look      Plan again:  auditor plan --refresh {short}",
             )
         return already
 

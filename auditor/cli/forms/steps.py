@@ -80,7 +80,8 @@ def _place(step: Step) -> str:
     change = step.change
     match change:
         case DirectiveEdit():
-            return one_line(f"{change.file}:{change.line}-{change.last_line}")
+            last = f"-{change.last_line}" if change.last_line >= change.line else ""  # lines put ahead of that one
+            return one_line(f"{change.file}:{change.line}{last}")
         case FileChange():
             return one_line(change.file)
         case LinkChange():

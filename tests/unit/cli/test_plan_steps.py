@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auditor.cli.forms.steps import step_lines
-from auditor.model.plan import RedfishCreate, RedfishDelete, SecretFrom, Step
+from auditor.model.plan import DirectiveEdit, RedfishCreate, RedfishDelete, SecretFrom, Step
 from auditor.report.messages import Words
 from tests.fakes.trees import file_step, link_step, whole
 
@@ -29,6 +29,13 @@ def test_a_whole_file_is_shown_as_what_differs() -> None:
     assert "is deleted" in deleted
     assert deleted.count("- Define") == 20
     assert "byte for byte, with mode and owner" in deleted
+
+
+def test_lines_that_are_put_in_stand_at_the_line_that_they_go_ahead_of() -> None:
+    put_in = DirectiveEdit("a.conf", 2, 1, "", "Timeout 60\n")
+    changed = DirectiveEdit("a.conf", 2, 3, "Timeout 60\n# 1\n", "Timeout 50\n")
+    assert "a.conf:2 " in shown(Step("1", "why", put_in, changed, "reload", (), ()))
+    assert "a.conf:2-3 " in shown(Step("1", "why", changed, put_in, "reload", (), ()))
 
 
 def test_a_link_is_shown_with_where_it_leads() -> None:

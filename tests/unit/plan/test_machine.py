@@ -72,6 +72,7 @@ def test_a_stale_plan_changes_nothing_and_says_what_stands_there(tmp_path: Path)
     with pytest.raises(RefusedError, match="is 45 s, not 60 s") as caught:
         run(tmp_path, host)
     assert caught.value.exit_code == EXIT_REFUSED
+    assert " --look " in str(caught.value), "without it the plan is shown as ready"
     assert host.calls == []
     assert host.timeout == 45
 
