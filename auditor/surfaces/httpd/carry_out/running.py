@@ -127,6 +127,9 @@ PROCESSES: Final = r"""
 p=
 read -r p 2>/dev/null <"$1"
 case $p in '' | *[!0-9]*) p=$3 ;; esac
+d=$1
+while [ -z "$p" ] && [ -n "$d" ] && [ ! -e "$d" ]; do d=${d%/*}; done
+[ -n "$p" ] || [ -z "$d" ] || { [ -r "$d" ] && [ "$d" = "$1" ]; } || { [ -x "$d" ] && [ "$d" != "$1" ]; } || echo hidden
 [ -n "$p" ] || exit 0
 w=$(command -v "$2") && readlink -f "$w" || echo
 echo "$p $(stat -L -c '%i %y' -- "$1" 2>/dev/null)"
@@ -136,18 +139,22 @@ echo tcp; cat "/proc/$p/net/tcp" "/proc/$p/net/tcp6" 2>/dev/null
 echo end
 """
 """Tells of the process whose PidFile is ``$1`` and program ``$2``, or of process ``$3`` while the PidFile is empty
-or gone (a reload writes it anew); nothing where there is neither."""
+or gone (a reload writes it anew); nothing where there is neither, ``hidden`` where the account may not look there."""
+_SERVERS: Final = ("httpd", "apache")
+"""How the names of httpd's own processes begin, whatever command starts them."""
 
 
 def process_of(said: bytes) -> Process | None:
     """The server's parent process, or None where the process of that id is none of its program, or none lives.
 
     Errors:
-        ValueError: the answer is not whole.
+        ValueError: the answer is not whole, or does not tell whether the server runs, as a sentence without its end.
     """
     lines = said.decode("latin-1").split("\n")
     if lines == [""]:
         return None
+    if lines == ["hidden", ""]:
+        raise ValueError("whether the server runs cannot be seen: its PidFile may not be looked at by this account")
     if lines[-2:] != ["end", ""]:
         raise ValueError("the machine's answer about its processes is not whole")
     told, _, written = lines[1].partition(" ")
@@ -155,7 +162,14 @@ def process_of(said: bytes) -> Process | None:
     fd, tcp = lines.index("fd"), len(lines) - 1 - lines[::-1].index("tcp")
     known = {one: fields for one, fields in map(_stat, lines[2:fd]) if fields}
     parent = known.get(pid)
-    if parent is None or parent[0] != program or parent[1] in "ZX":
+    if parent is None or parent[1] in "ZX":
+        return None
+    if parent[0] != program and parent[0].startswith(_SERVERS):
+        raise ValueError(
+            f"whether the server runs cannot be told: process {pid} of its PidFile is {parent[0]}, and the inventory's "
+            f"server is {program}; name the program itself there, no script or command around it"
+        )
+    if parent[0] != program:
         return None
     children = frozenset(
         (one, fields[20])
