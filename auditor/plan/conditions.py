@@ -235,11 +235,11 @@ def _attribute(condition: AttributeIs, seen: Seen) -> Held:
         found = value_at(seen.interpretation, address)
     if isinstance(found, Undetermined):
         return Held(text, False, f"{address} was to be {wanted} and cannot be known: {found.cause}")
-    if not alike(found, condition.value):
-        return Held(text, False, f"{address} is {_shown(found)}, not {wanted}")
     hidden = hides(seen.interpretation.gaps, address.kind) if found is None else ()
     if hidden:
         return Held(text, False, f"{address} cannot be seen: {hidden[0].what}: {hidden[0].cause}")
+    if not alike(found, condition.value):
+        return Held(text, False, f"{address} is {_shown(found)}, not {wanted}")
     return Held(text, True)
 
 

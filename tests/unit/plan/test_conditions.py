@@ -6,7 +6,7 @@ import pytest
 
 from auditor.model.plan import AttributeIs, BiosAttributes, DirectiveEdit, DocumentIs, Step
 from auditor.model.resource import Address, Attribute, make_resource
-from auditor.model.snapshot import Collected, Document, Interpretation, Waiting
+from auditor.model.snapshot import Collected, Document, Gap, Interpretation, Waiting
 from auditor.model.value import Many, Text, Undetermined, Value
 from auditor.plan.conditions import Seen, as_found, stale
 from tests.fakes.plans import SEALER
@@ -68,3 +68,15 @@ def test_after_taking_back_only_what_somebody_else_set_may_wait(pending: Value, 
     assert found.holds is holds
     assert not holds or not names or "BootMode is now, and then waits" in found.sentence
     assert bool(stale(steps, seen, SEALER)) is bool(names), "and still refuses an apply"
+
+
+def test_what_a_gap_hides_is_not_told_as_absent() -> None:
+    is_on = AttributeIs(Address("", "ilo.bios", "1", "ProcTurbo"), Text("Enabled"))
+    change = BiosAttributes("/bios", "/settings", (("ProcTurbo", '"Disabled"'),))
+    steps = (Step("1", "why", change, change, "reboot", (is_on,), ()),)
+    for gaps, says in (
+        ((), "is absent, not Enabled"),
+        ((Gap("/redfish/v1/Systems/1", "malformed"),), "cannot be seen: /redfish/v1/Systems/1: malformed"),
+    ):
+        seen = Seen(Collected("web1/ilo", "ilo", ()), Interpretation("web1/ilo", "ilo", (), gaps))
+        assert stale(steps, seen, SEALER) == (f'ilo.bios["1"].ProcTurbo {says}',)
