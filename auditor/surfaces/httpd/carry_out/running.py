@@ -128,7 +128,7 @@ p=
 read -r p 2>/dev/null <"$1"
 case $p in '' | *[!0-9]*) p=$3 ;; esac
 d=$1
-while [ -z "$p" ] && [ -n "$d" ] && [ ! -e "$d" ]; do d=${d%/*}; done
+while [ -z "$p" ] && [ -n "$d" ] && [ ! -e "$d" ]; do case $d in */*) d=${d%/*} ;; *) d= ;; esac; done
 [ -n "$p" ] || [ -z "$d" ] || { [ -r "$d" ] && [ "$d" = "$1" ]; } || { [ -x "$d" ] && [ "$d" != "$1" ]; } || echo hidden
 [ -n "$p" ] || exit 0
 w=$(command -v "$2") && readlink -f "$w" || echo

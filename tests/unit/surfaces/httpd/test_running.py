@@ -61,6 +61,7 @@ def test_the_process_of_something_else_is_none_of_the_server(place: Path) -> Non
     assert found(place / "pid", place / "apache2") is None
     assert found(place / "none", place / "apache2") is None
     assert found(place / "run/not/there/pid", place / "apache2") is None
+    assert found(Path("no-folder-before-it"), place / "apache2") is None
     (place / "empty").touch()
     assert found(place / "empty", place / "apache2") is None
 
