@@ -126,6 +126,8 @@ def _next_command(shown: ShownPlan) -> str:
     became = {what for _, what in shown.outcomes}
     if any(what.startswith("applied, ") for what in became):
         return f"auditor confirm {short}"
+    if became == {"applied"} and shown.irreversible:  # which `rollback` refuses
+        return f"auditor plan --to {short} TARGET"
     if became & {"applied", "incomplete"} or any(what.startswith("under way") for what in became):
         return f"auditor rollback {short}"
     if "rolled back" in became or any("expired" in reason for reason in shown.reasons) or shown.stale:

@@ -88,7 +88,7 @@ def back(
     said = " ".join(f"--secret-before 'TARGET:{one}=env:NAME'" for one in missing)
     return (), (
         f"its {names} {'is a secret that stands' if len(missing) == 1 else 'are secrets that stand'} in no plan, so it "
-        f"could not be {becomes} as it was; with  {said}  it could"
+        f"could not be {becomes} as it was; asked for by --set, with  {said}  it could"
     )
 
 

@@ -221,8 +221,11 @@ def test_what_only_the_way_back_of_a_bios_sets_is_shown_before_anybody_approves(
 def test_the_next_command_follows_from_what_was_done() -> None:
     assert "Next:  auditor approve 7c1e9a00 --key FILE" in changes.show_plan(shown(), Style())
     assert "Next:  auditor apply 7c1e9a00" in changes.show_plan(shown(approved=True), Style())
-    done = changes.show_plan(shown(approved=True, outcome="applied"), Style())
-    assert "Next:  auditor rollback 7c1e9a00" in done
+    done = shown(approved=True, outcome="applied")
+    assert done.irreversible
+    assert "Next:  auditor plan --to 7c1e9a00 TARGET" in changes.show_plan(done, Style())
+    done = msgspec.structs.replace(done, irreversible=())
+    assert "Next:  auditor rollback 7c1e9a00" in changes.show_plan(done, Style())
 
 
 @pytest.mark.parametrize(
