@@ -137,9 +137,10 @@ class Line:
         said = ", ".join(answer.messages[:3])
         return f"the iLO refused it: status {answer.status}{f', {said}' if said else ''}", answer
 
-    async def gone(self) -> None:
+    async def gone(self) -> bool:
         """Waits, for a while, until the iLO is gone or has come back without our session: both show that it was reset.
 
+        Gives whether either was seen.
         The session is asked for, since an iLO may be away for less than a look takes.
         """
         client = await self.client()
@@ -150,8 +151,9 @@ class Line:
             except CollectError:
                 return True
 
-        await self.poll(look, self.settle_s)
+        seen = await self.poll(look, self.settle_s)
         await self.log_out()
+        return seen is not None
 
     async def reached(self) -> None:
         """Returns once the iLO answers to a log-in; its own reset drops every session.

@@ -12,8 +12,10 @@ from auditor.surfaces.ilo.carry_out import members
 from auditor.surfaces.ilo.carry_out.line import Begun, Line
 from auditor.surfaces.ilo.carry_out.patching import PATCH, Patching
 from auditor.surfaces.ilo.carry_out.setting import Reset, Setting
+from auditor.surfaces.interface import Caveat
 
 ILO_RESET: Final = "reset iLO"
+_UNSEEN: Final = "the iLO took the order to reset itself, and that it did was not seen"
 
 
 @dataclass
@@ -67,6 +69,14 @@ class IloReset:
                 await self.patching.until_wanted(setting)
             return "the iLO was reset by its own update"
         said = await self._reset(next(setting.step for setting in settings if setting.resets_ilo))
+
+        async def look() -> bool | None:
+            return None if any([await self.patching.reset_waits(one.uri) for one in settings]) else True
+
+        if (
+            await self.line.poll(look, timing.BACK_WITHIN_S) is None
+        ):  # what is stored shows as wanted without a reset too
+            raise ApplyError("settings wait for a reset of the iLO still.", where=self.line.target.name)
         for setting in settings:
             await self.patching.until_wanted(setting)
         return said
@@ -82,7 +92,7 @@ class IloReset:
         if refusal:
             journal.failed(step, ILO_RESET, why=refusal)
             raise ApplyError(refusal, where=self.line.place(target))
-        await self.line.gone()
+        seen = await self.line.gone()
         await self.line.reached()
         journal.done(step, ILO_RESET, target=target)
-        return "iLO reset; it answers again"
+        return "iLO reset; it answers again" if seen else Caveat(_UNSEEN)
