@@ -23,7 +23,8 @@ _UNKNOWN: Final = "nothing is known of it there any more"
 async def settled(target: str, transaction: Transaction, act: DeadlineAct, until: str) -> OutcomeOf:
     """How the target says that it stands; the transaction is finished.
 
-    ``applied`` while it still waits, or cannot be asked about; ``confirmed``; ``already`` where nothing waits any more;
+    ``applied`` while it still waits, or cannot be asked about; ``confirmed``; ``already`` where nothing waits any more,
+    which counts for one that is to be rolled back and of which the target knows nothing;
     ``taken back`` or ``incomplete`` where it was taken back when the time was over, which nobody has looked at yet.
     """
     try:
@@ -36,6 +37,8 @@ async def settled(target: str, transaction: Transaction, act: DeadlineAct, until
         await transaction.finish()
     if found.state == "confirmed":
         return OutcomeOf(target, "confirmed", "confirmed, so that it stays")
+    if found.state == "none" and act == "disarm":  # else nothing could ever take it back
+        return OutcomeOf(target, "already", f"{_UNKNOWN}, so that nothing takes it back by itself")
     if found.state == "disarmed":
         return OutcomeOf(target, "already", "it is not taken back by itself any more")
     if found.state != "reverted":
