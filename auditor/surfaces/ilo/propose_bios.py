@@ -66,8 +66,14 @@ def propose_bios(
             refusals.append(str(refused))
     dependencies = Dependencies(registry)
     allowed = tuple(Allowed(_at(name, one), allowed_of(registry, dependencies, one, current)) for one in sorted(asked))
-    asked = {one: value for one, value in asked.items() if not alike(current.get(one), value)}
+    standing = {one: value for one, value in asked.items() if alike(current.get(one), value)}
+    asked = {one: value for one, value in asked.items() if one not in standing}
     settled = dependencies.settle(current, asked)
+    refusals += [
+        f"{_at(name, one)}: is {value} now, and becomes {settled.values[one]} by what else is asked for."
+        for one, value in sorted(standing.items())
+        if one in settled.values and not alike(settled.values[one], value)
+    ]
     refusals += [f"{_at(name, one)}: {why}." for one, why in sorted(settled.refused.items())]
     refusals += [
         f"{_at(name, one)}: the iLO does not say what it is now (null), so it could not be taken back."

@@ -189,6 +189,15 @@ def test_what_is_so_already_is_said_beside_what_is_changed() -> None:
     assert [note for note in made.notes if note.startswith("already so: ")] == list(made.notes) != []
 
 
+def test_what_is_so_already_and_would_not_stay_so_is_refused_as_a_contradiction() -> None:
+    """Both were asked for; a plan that brings one and takes the other away is neither."""
+    hyperthreading = 'ilo.bios["1"].ProcHyperthreading'
+    made = proposal((PROFILE, Text("LowLatency")), (hyperthreading, Text("Enabled")))
+    assert made.steps == ()
+    assert made.refusals == (f"{hyperthreading}: is Enabled now, and becomes Disabled by what else is asked for.",)
+    assert proposal((PROFILE, Text("LowLatency")), (hyperthreading, Text("Disabled"))).steps
+
+
 def test_a_value_that_holds_a_secret_is_not_overwritten() -> None:
     tree = bodies("ilo5", (SNMP, "/Location", "https://user:password@inventory.example/rack"))
     assert "secret" in proposal(('ilo.snmp["1"].location', Text("rack 7")), tree=tree).refusals[0]
