@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -43,15 +44,17 @@ class Acts:
         """Writes all bytes at the offset."""
         self.reached("write", str(path))
         view = memoryview(data)
-        while view:
-            written = os.pwrite(descriptor, view, offset)
-            offset += written
-            view = view[written:]
+        with _named(path):
+            while view:
+                written = os.pwrite(descriptor, view, offset)
+                offset += written
+                view = view[written:]
 
     def allocate(self, descriptor: int, size: int, path: Path) -> None:
         """Reserves space up to ``size`` bytes, so that later writes cannot run out of it."""
         self.reached("allocate", str(path))
-        os.posix_fallocate(descriptor, 0, size)
+        with _named(path):
+            os.posix_fallocate(descriptor, 0, size)
 
     def truncate(self, descriptor: int, size: int, path: Path) -> None:
         """Cuts the file to ``size`` bytes."""
@@ -61,7 +64,8 @@ class Acts:
     def sync(self, descriptor: int, path: Path) -> None:
         """Returns once the file's bytes are on disk."""
         self.reached("sync", str(path))
-        os.fsync(descriptor)
+        with _named(path):
+            os.fsync(descriptor)
 
     def sync_directory(self, path: Path) -> None:
         """Returns once the directory's entries are on disk."""
@@ -151,6 +155,15 @@ class Acts:
         finally:
             os.close(descriptor)
         self.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Says which file it was: of a call on a descriptor the system does not."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _sync_directory(path: Path) -> None:
