@@ -15,7 +15,7 @@ from auditor.transport.ssh import failures
 from auditor.transport.ssh.address import Patience, SshAddress
 from auditor.transport.ssh.failures import Stage
 from auditor.transport.ssh.replies import Record, records_of
-from auditor.transport.ssh.script import APART, AS_ROOT, BOOT, INSIDE, RIGHTS, SCRIPT, START, encoded
+from auditor.transport.ssh.script import APART, AS_ROOT, BOOT, INSIDE, RIGHTS, RUN, SCRIPT, START, encoded
 
 CONFIG_VARIABLE: Final = "AUDITOR_SSH_CONFIG"
 """The environment variable that names an ssh_config to use instead of the user's own."""
@@ -47,6 +47,7 @@ class SshConnection:
         self._watch: asyncio.Task[None] | None = None
         self._came = bytearray()
         self._turn = asyncio.Lock()
+        self._script = ""
 
     async def open(self, environment: Mapping[str, str]) -> None:
         """Logs in and starts the script over there.
@@ -106,7 +107,8 @@ class SshConnection:
             self.round_trips += 1
             try:
                 async with asyncio.timeout(max(deadline_s, 0.0)):
-                    sending = asyncio.create_task(self._send([line for one in requests for line in one]))
+                    lines = [line for one in requests for line in self._without_known_script(one)]
+                    sending = asyncio.create_task(self._send(lines))
                     try:
                         replies = [await self._reply(limit) for _ in requests]
                     finally:
@@ -130,7 +132,7 @@ class SshConnection:
         told = len(self._errors)
         seconds = max(1, int(deadline_s))
         words = [encoded(one.encode("utf-8", "surrogateescape")) for one in arguments]
-        head = f"run {limit + 1} {seconds} {len(words)}"
+        head = f"{RUN} {limit + 1} {seconds} {len(words)}"
         request = (head, encoded(script.encode()), encoded(given), *words)
         # The far side ends a script that is late, where it can; the connection is given up only after that.
         (records,) = await self.ask([request], limit + _SLACK, deadline_s + _LATE_S)
@@ -193,6 +195,16 @@ class SshConnection:
         if self._process is None:
             raise self.lost or failures.lost(self.address)
         return self._process
+
+    def _without_known_script(self, request: Sequence[str]) -> Sequence[str]:
+        """The request as it is sent, with an empty line for the script that the far side was sent before.
+
+        What is cut off in between costs the connection, so what it was sent last is what it has.
+        """
+        if not request[0].startswith(f"{RUN} "):
+            return request
+        known, self._script = self._script, request[1]
+        return request if known != self._script else (request[0], "", *request[2:])
 
     async def _send(self, lines: Sequence[str]) -> None:
         stdin = cast(asyncio.StreamWriter, self._running.stdin)

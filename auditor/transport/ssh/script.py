@@ -47,6 +47,8 @@ APART: Final = (
 
 It takes both names, each encoded and in a line.
 """
+RUN: Final = "run"
+"""The verb before a script, which is an empty line where it is the one that was run last."""
 START: Final = 'IFS= read -r a_n; IFS= read -r s; eval "$(printf %b "$s")"'
 """The line that takes the mark and the script."""
 
@@ -197,7 +199,7 @@ while IFS=' ' read -r verb one two three four <&3; do
         data; printf %b "$d" | xargs -0 -n "$three" sh -c "$a_read" sh | head -c "$two"
         ;;
     run)
-        data; script=$(printf %b "$d")
+        data; [ -z "$d" ] || script=$(printf %b "$d")
         data; given=$d
         set --
         while [ "$three" -gt 0 ]; do

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from auditor.errors import CollectError
 from auditor.transport.ssh.address import Patience, SshAddress
 from auditor.transport.ssh.connection import SshConnection
 from auditor.transport.ssh.reader import SshReader
+from tests.far_shells import KINDS, far_shell
 
 READY = 'echo auditor-sh; read -r start; read -r mark; read -r script; printf "\\n$mark ready\\n$mark .\\n"; '
 """Does what a real one does up to the first request."""
@@ -116,3 +118,40 @@ def test_a_far_side_without_sudo(tmp_path: Path, script: str, cause: str, says: 
 def test_what_is_said_is_shown_without_control_characters(tmp_path: Path) -> None:
     error = connect(tmp_path / "far", "printf 'bad \\033[31m\\007 words\\n' >&2; exit 1")
     assert "bad ?[31m? words" in error.what
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_script_that_is_run_again_is_sent_once_and_is_never_taken_for_another(tmp_path: Path, kind: str) -> None:
+    far = far_shell(tmp_path, kind)
+    first, second = 'echo "one $1"; cat; # ' + "long " * 2000, 'echo "two $1"'
+    sent: list[int] = []
+
+    async def run() -> None:
+        connection = SshConnection(SshAddress("web1"))
+        await connection.open(far.environment)
+        original = connection._send
+
+        async def counted(lines: Sequence[str]) -> None:
+            sent.append(sum(map(len, lines)))
+            await original(lines)
+
+        connection._send = counted  # type: ignore[method-assign]
+
+        async def said(script: str, word: str, given: bytes = b"") -> bytes:
+            return await connection.run(script, (word,), given=given, limit=100, deadline_s=30)
+
+        try:
+            assert await said(first, "a", b"x") == b"one a\nx"
+            assert await said(first, "b") == b"one b\n"
+            waiting = asyncio.ensure_future(said(second, "c"))
+            never = asyncio.ensure_future(said(first, "d"))  # queued behind it, and cancelled before it was sent
+            last = asyncio.ensure_future(said(second, "e"))
+            await asyncio.sleep(0)
+            never.cancel()
+            assert [await waiting, await last] == [b"two c\n", b"two e\n"]
+            assert await said(first, "f") == b"one f\n"
+        finally:
+            await connection.close()
+
+    asyncio.run(run())
+    assert [many > 5000 for many in sent] == [True, False, False, False, True]
