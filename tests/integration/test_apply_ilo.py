@@ -443,6 +443,7 @@ def test_a_refused_reset_takes_the_pending_values_back_without_a_boot(
         outcome = await bench.run()
         assert outcome.outcome == "taken back", outcome
         assert len(resets) == awaited
+        assert ("auditor doctor web1/ilo" in outcome.text) == (fault == "refused"), "a right or a licence is missing"
         assert bench.ilo.state.pending() == {}
         assert bench.ilo.state.posts == 0
 

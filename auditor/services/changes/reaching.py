@@ -172,7 +172,7 @@ def unless_confirmed(desk: Desk, plan_id: str, target: str, until: str) -> str:
     by = "itself"
     if held.state == "pending":
         by = "this controller" if holder_lives(held.folder.parent) else "the next command"
-    gone = ", since the process that was to do it has ended" if by == "the next command" else ""
+    gone = ", since the process that was to do it has ended," if by == "the next command" else ""
     return f"taken back by {by} at {until}{gone} unless it is confirmed"
 
 

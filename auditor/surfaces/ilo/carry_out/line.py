@@ -134,8 +134,9 @@ class Line:
             return "it was changed by somebody else meanwhile (the iLO answers 412)", answer
         if answer.ok:
             return "", answer
-        said = ", ".join(answer.messages[:3])
-        return f"the iLO refused it: status {answer.status}{f', {said}' if said else ''}", answer
+        said = "".join(f", {one}" for one in answer.messages[:3])
+        rights = f"; what is missing:  auditor doctor {self.target.name}" if answer.status == 403 else ""
+        return f"the iLO refused it: status {answer.status}{said}{rights}", answer
 
     async def gone(self) -> bool:
         """Waits, for a while, until the iLO is gone or has come back without our session: both show that it was reset.
