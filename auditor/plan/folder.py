@@ -122,7 +122,11 @@ def read_plan(plans: Path, words: str) -> StoredPlan:
     path = folder / "plan.json"
     content = _read(path, LIMIT + 1)
     if content is None:
-        raise InputError("the plan cannot be read", where=str(path))
+        raise InputError(
+            "the plan cannot be read: it is no plain file, or not this user's to read.",
+            where=str(path),
+            next_step=f"Look:  ls -l {path}",
+        )
     if id_of(content) != identity:
         raise InputError(
             "the plan's bytes were changed: they do not have the id of their folder.",

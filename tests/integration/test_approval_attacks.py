@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import subprocess
 from contextlib import suppress
@@ -12,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from auditor.errors import AuditorError, InputError, RefusedError
+from auditor.errors import AuditorError, InputError, RefusedError, StoreError
 from auditor.model.plan import Origin
 from auditor.model.rehearsal import Rehearsal
 from auditor.plan.approvals import Signer
 from auditor.plan.build import PlanRequest, build_plan
 from auditor.plan.folder import read_plan, write_author_signature, write_plan, write_signature
 from auditor.plan.rehearsal import write_rehearsal
-from auditor.services.changes import Desk, apply_plan, approve_plan, show_plan
+from auditor.services.changes import Desk, apply_plan, approve_plan, rehearse_plan, show_plan
 from auditor.services.changes.desk import approval_event
 from auditor.services.emergencies import unreviewed
 from auditor.services.ledger_check import verify_ledger
@@ -324,3 +325,17 @@ def test_an_approval_of_one_fleets_plan_counts_in_no_other(tmp_path: Path, ssh_k
     shutil.copytree(fleet.root / "plans", other.root / "plans", dirs_exist_ok=True)
     with pytest.raises(RefusedError, match="made with the fleet key"):
         asyncio.run(apply_plan(other.desk(), plan))
+
+
+class _FullAtTheRecord(Acts):
+    def reached(self, act: str, path: str) -> None:
+        if act == "create" and "rehearsal.json" in path:
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+
+
+def test_a_rehearsal_that_cannot_be_recorded_is_no_mistake_of_whoever_asked(tmp_path: Path, ssh_keygen: str) -> None:
+    fleet = emergency_fleet(tmp_path)
+    plan = planned(fleet)
+    with pytest.raises(StoreError, match="the record cannot be written: No space left on device") as full:
+        asyncio.run(rehearse_plan(replace(fleet.desk(), acts=_FullAtTheRecord()), plan))
+    assert "Free some space" in str(full.value)

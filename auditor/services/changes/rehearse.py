@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from auditor import __version__
-from auditor.errors import AuditorError, InputError, RefusedError
+from auditor.errors import AuditorError, RefusedError, StoreError
 from auditor.model.rehearsal import Rehearsal, RehearsedTarget
 from auditor.plan.build import check_plan, cohort_of
 from auditor.plan.folder import StoredPlan, read_plan
@@ -36,9 +36,9 @@ async def rehearse_plan(desk: Desk, words: str, *, deadline_s: float = _DEADLINE
     A target that cannot be rehearsed from here, or whose rehearsal fails, is told in the record, never raised.
 
     Errors:
-        InputError: there is no such plan, or the record or the copies cannot be kept.
+        InputError: there is no such plan.
         RefusedError: it was applied already, or is another fleet's; an older record stays.
-        StoreError: the record stands beside the plan, but the ledger could not be written to.
+        StoreError: the record cannot be kept; or it stands beside the plan, but the ledger could not be written to.
     """
     stored = read_plan(desk.fleet.plans_path, words)
     check_plan(stored.plan)
@@ -52,7 +52,12 @@ async def rehearse_plan(desk: Desk, words: str, *, deadline_s: float = _DEADLINE
     try:
         write_rehearsal(stored.folder, rehearsal, desk.acts)
     except OSError as error:
-        raise InputError(f"the record cannot be written: {error.strerror}", where=str(stored.folder)) from error
+        raise StoreError(
+            f"the record cannot be written: {error.strerror or error}.",
+            where=str(stored.folder),
+            untouched="An older record is unchanged.",
+            next_step="Free some space, or run as a user who may write there.",
+        ) from error
     text = ", ".join(f"{one.target} {one.outcome}" for one in found)[:1000]
     desk.append(plan_event("rehearsed", stored.id, stored.plan, rehearsal.time, actor=desk.login, text=text))
     return rehearsal
