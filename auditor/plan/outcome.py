@@ -47,9 +47,10 @@ def failure_of(report: ApplyReport) -> TakenBackError | IncompleteError | Refuse
             next_step=f"Look:  auditor show {short}      then:  auditor drift {unproven[0].target}",
         )
     if taken_back := by_outcome.get("taken back"):
+        unbegun = ", ".join(one.target for one in by_outcome.get("not started", ())[:10])
         return TakenBackError(
-            f"{_listed(taken_back)}.{still}",
-            untouched=_verified(taken_back),
+            f"{_listed(taken_back)}.",
+            untouched=f"{_verified(taken_back)}{still}{f' {unbegun}: not started.' if unbegun else ''}",
             next_step=f"Take the others back too:  auditor rollback {short}" if stand else None,
         )
     refused = by_outcome.get("refused")

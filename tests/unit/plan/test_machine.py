@@ -285,6 +285,17 @@ def test_what_a_run_amounts_to(outcomes: tuple[str, str], code: int | None) -> N
     assert (error.exit_code if error else None) == code
 
 
+def test_of_several_targets_it_is_told_which_was_taken_back_and_which_stands() -> None:
+    listed: tuple[tuple[str, TargetOutcome], ...] = (
+        ("web1/ilo", "applied"), ("web2/ilo", "taken back"), ("web3/ilo", "not started"),
+    )  # fmt: skip
+    error = failure_of(ApplyReport(PLAN, "forward", tuple(OutcomeOf(name, what, "why") for name, what in listed)))
+    assert str(error).splitlines() == [
+        "web2/ilo: why. Taken back and verified: as before. web1/ilo: changed and verified. web3/ilo: not started.",
+        f"  Take the others back too:  auditor rollback {PLAN[:8]}",
+    ]
+
+
 def test_a_way_back_that_is_not_seen_to_be_back_is_no_success() -> None:
     held, missed = ("read back: the bytes are those of the plan", True), ("not reloaded: the check fails", False)
     for checks, code in (((held,), None), ((held, missed), EXIT_PERSON_NEEDED)):
