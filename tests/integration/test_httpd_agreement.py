@@ -211,7 +211,7 @@ def test_a_server_that_does_not_answer_claims_nothing_and_is_ended(
     monkeypatch.setattr(host, "_MAX_READING", 100_000)
     path = tmp_path / "odd-httpd"
     path.write_text(
-        f'#!/bin/sh\ncase "$*" in -[vl]) exec "{httpd}" "$@";; esac\necho $$ > "{tmp_path}/pid"\n{answer}\n'
+        f'#!/bin/sh\ncase "$*" in -[vl] | -V*) exec "{httpd}" "$@";; esac\necho $$ > "{tmp_path}/pid"\n{answer}\n'
     )
     path.chmod(0o755)
     found = collected(tree, str(path))

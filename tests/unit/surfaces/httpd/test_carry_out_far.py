@@ -19,7 +19,7 @@ import pytest
 from auditor.errors import ApplyError, AuditorError, RefusedError
 from auditor.model.plan import Direction
 from auditor.surfaces.httpd.carry_out import timer
-from auditor.surfaces.httpd.carry_out.far import machine
+from auditor.surfaces.httpd.carry_out.far import machine, shell
 from auditor.surfaces.httpd.carry_out.far.answers import MOST_BYTES
 from auditor.transport.ssh.script import COMMAND, SCRIPT, START, encoded
 from tests import servers
@@ -43,6 +43,13 @@ from tests.far_shells import KINDS
 
 FAULTS: Final[tuple[Fault, ...]] = ("ended before", "ended after", "cut", "full", "input/output error")
 NOBODY = 65534
+
+
+@pytest.fixture(autouse=True)
+def quickly_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A far side of this machine needs no time to come up again, and an end of its shell is looked for more often."""
+    monkeypatch.setattr(shell, "_PAUSES_S", (0.02, 1.0, 3.0))
+    monkeypatch.setattr(shell, "_LOOK_S", 0.02)
 
 
 @pytest.mark.parametrize("kind", KINDS)
