@@ -53,6 +53,7 @@ class FakeServer:
     generation: int = 1
     pid: int = 1
     unprobed: str = ""
+    pid_file_name: str = "/run/httpd.pid"
     loaded: Mapping[str, bytes] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     command: Sequence[str] = ("/usr/sbin/httpd",)
@@ -105,7 +106,7 @@ class FakeServer:
         self._load()
 
     async def pid_file(self) -> str:
-        return "/run/httpd.pid"
+        return self.pid_file_name
 
     async def restart(self) -> None:
         self.calls.append("restart")

@@ -311,8 +311,9 @@ class HttpdTransaction:
         if self._running is None and self.options.rehearsal:
             return "not reloaded: a rehearsal does not see the running server"
         if self._running is None:
-            name = await self.server.pid_file()
-            return f"the server does not run (no process by {name or 'its PidFile'}): there is nothing to reload"
+            if name := await self.server.pid_file():
+                return f"the server does not run (no process by {name}): there is nothing to reload"
+            return Caveat("not reloaded: whether the server runs is not known, since it does not tell its PidFile")
         if self._deadly:
             return Caveat("not reloaded, since the server would end: it serves what it read last until that is mended")
         if self.way == "stop and start":

@@ -350,6 +350,13 @@ def test_a_server_that_does_not_run_is_not_reloaded_and_that_is_said(tmp_path: P
     assert {"reload", "start"} & set(world.server.calls) == set()
 
 
+def test_a_server_of_which_nothing_names_a_pid_file_is_not_said_to_be_down(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    world.server.up, world.server.pid_file_name = False, ""
+    told = [one for one in carry_out(world) if "whether the server runs is not known" in one]
+    assert [type(one) for one in told] == [Caveat]
+
+
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
