@@ -76,6 +76,7 @@ class Machine:
     skip: Mapping[str, OutcomeOf] = field(default_factory=dict)
     halt: Halt = field(default_factory=Halt)
     _interrupted: bool = False
+    _begun: bool = False
     _stopped: str = ""
     _failing: int = 0
 
@@ -249,9 +250,16 @@ class Machine:
     async def _one(self, target: str) -> OutcomeOf:
         """One target, from its journal's first line to its outcome."""
         reach, cohort = self.reach[target], cohort_of(self.plan, target)
-        journal = self.journal(target, self.direction).open()
+        journal = self.journal(target, self.direction)
         try:
-            journal.begin()
+            journal.open().begin()
+        except AuditorError as error:
+            journal.close()
+            if not self._begun:
+                raise
+            return OutcomeOf(target, "refused", _refusal(error))  # what became of the others is told all the same
+        self._begun = True
+        try:
             before: Seen | None = None
             try:
                 if self.direction == "forward":

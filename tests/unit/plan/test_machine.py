@@ -193,6 +193,21 @@ def test_a_wave_stops_beyond_its_threshold(tmp_path: Path, allowed: int, last: s
     assert [one.outcome for one in report.outcomes] == ["applied", "taken back", last]
 
 
+def test_a_journal_that_cannot_be_opened_hides_nothing_of_what_was_done_before(tmp_path: Path) -> None:
+    names = ("web1/httpd", "web2/httpd", "web3/httpd")
+    plan = plan_for(*names, waves=(Wave("canary", names[:1]), Wave("rest", names[1:])))
+    told: list[OutcomeOf] = []
+    running = machine(tmp_path, plan, {name: FakeHost() for name in names}, ended=told.append)
+    busy = running.journal("web2/httpd", "forward").open()
+    try:
+        report = asyncio.run(running.run())
+    finally:
+        busy.close()
+    assert [one.outcome for one in report.outcomes] == ["applied", "refused", "not started"]
+    assert "web2/httpd is being changed or taken back at this moment" in report.outcomes[1].text
+    assert told == list(report.outcomes[:2])
+
+
 def test_going_back_goes_on_where_one_target_refuses(tmp_path: Path) -> None:
     names = ("web1/httpd", "web2/httpd", "web3/httpd")
     plan = plan_for(*names, waves=(Wave("canary", names[:1]), Wave("rest", names[1:])))
