@@ -450,6 +450,23 @@ def test_a_refused_reset_takes_the_pending_values_back_without_a_boot(
     on_ilo(tmp_path, act)
 
 
+def test_one_session_is_enough_to_change_to_look_and_to_take_back(tmp_path: Path) -> None:
+    """Others may hold all but one: nobody is rebooted to learn then that the result cannot be looked at."""
+
+    async def act(bench: Bench) -> None:
+        before, wanted = await off_and_on(bench)
+        await bench.wish((ALERTS, wanted))
+        assert (await bench.run()).outcome == "applied"
+        assert (await bench.run("back")).outcome == "rolled back"
+        _, power = await other_value(bench)
+        await bench.wish((ALERTS, wanted), (POWER, power))
+        bench.ilo.faults.add("refused", "computersystem.reset", method="POST")
+        assert (await bench.run()).outcome == "taken back"
+        assert (alerts(bench), bench.ilo.state.pending()) == (before, {})
+
+    on_ilo(tmp_path, act, session_limit=1)
+
+
 def test_pending_settings_that_show_nothing_are_not_taken_for_settings_as_before(tmp_path: Path) -> None:
     """What we set may still wait there, and so may what somebody else did: nobody is told that all is as before."""
 

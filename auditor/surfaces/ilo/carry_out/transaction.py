@@ -85,6 +85,7 @@ class IloTransaction:
             said += await self._firmware.install(one)
         said += await self._firmware.activate(_flashes(last))
         said += [await self._ilo.for_what_waits(one) for one in last if isinstance(one, Reset)]
+        await self._line.log_out()  # looking comes next, and the iLO may have no other session left
         return (*said, "read back: everything is as wanted")
 
     async def take_back(self) -> tuple[str, ...]:
@@ -116,6 +117,7 @@ class IloTransaction:
                 await self._patching.until_wanted(one)
             elif isinstance(one, Membership) and one.wanted:
                 await self._memberships.until_there(one)
+        await self._line.log_out()
         return tuple(said)
 
     async def finish(self) -> None:
