@@ -253,9 +253,9 @@ class Machine:
         journal = self.journal(target, self.direction)
         try:
             journal.open().begin()
-        except AuditorError as error:
+        except BaseException as error:
             journal.close()
-            if not self._begun:
+            if not self._begun or not isinstance(error, AuditorError):
                 raise
             return OutcomeOf(target, "refused", _refusal(error))  # what became of the others is told all the same
         self._begun = True
