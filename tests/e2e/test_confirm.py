@@ -12,7 +12,7 @@ from tests.fakes.far_sites import FarSite
 from tests.fakes.sites import ROUTE
 from tests.ssh_server import SshServer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.integration]
+pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 
 
 def test_apply_show_and_confirm_tell_what_became_of_it(

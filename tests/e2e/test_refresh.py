@@ -15,7 +15,7 @@ from auditor.cli import main
 from auditor.errors import EXIT_OK, EXIT_REFUSED
 from tests.fakes.sites import ROUTE, Site
 
-pytestmark = [pytest.mark.e2e, pytest.mark.integration]
+pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.usefixtures("no_packages")]
 
 Plan = Callable[..., dict[str, Any]]
 
