@@ -23,8 +23,9 @@ from auditor.plan.build import cohort_of
 from auditor.plan.conditions import Held, Seen, as_far_as_seen, as_found, changed, examine, unlisted, values_of
 from auditor.plan.confirming import seen_again, settled
 from auditor.plan.halt import Halt
+from auditor.plan.in_words import in_words, refusal
 from auditor.plan.journal import FileJournal
-from auditor.plan.promises import missed, outdated, unkept
+from auditor.plan.promises import missed, outdated, uncompared, unkept
 from auditor.plan.verification import NothingMore, Verification
 from auditor.plan.whole import awaited, whole
 from auditor.surfaces.interface import Caveat, DeadlineAct, Journal, Observe, Transaction, ignore
@@ -247,6 +248,10 @@ class Machine:
             return OutcomeOf(target, "already", "it is so already; nothing was changed", _checks(after))
         return found
 
+    def _uncompared(self, target: str, before: Seen | None) -> Checks:
+        why = uncompared(cohort_of(self.plan, target), before, self.reach[target].planned) if before else ""
+        return ((why, False),) if why else ()
+
     async def _one(self, target: str) -> OutcomeOf:
         """One target, from its journal's first line to its outcome."""
         reach, cohort = self.reach[target], cohort_of(self.plan, target)
@@ -257,7 +262,7 @@ class Machine:
             journal.close()
             if not self._begun or not isinstance(error, AuditorError):
                 raise
-            return OutcomeOf(target, "refused", _refusal(error))  # what became of the others is told all the same
+            return OutcomeOf(target, "refused", refusal(error))  # what became of the others is told all the same
         self._begun = True
         try:
             before: Seen | None = None
@@ -271,7 +276,7 @@ class Machine:
                 transaction = reach.begin(cohort.steps, self.direction, journal)
             except (Exception, asyncio.CancelledError, KeyboardInterrupt) as error:
                 self._note_interruption(error)
-                return await self._end(journal, OutcomeOf(target, "refused", _refusal(error)))
+                return await self._end(journal, OutcomeOf(target, "refused", refusal(error)))
             try:
                 return await self._carry_out(target, transaction, journal, before)
             finally:
@@ -282,13 +287,14 @@ class Machine:
     async def _carry_out(
         self, target: str, transaction: Transaction, journal: FileJournal, before: Seen | None
     ) -> OutcomeOf:
+        checks = self._uncompared(target, before)
         try:
-            checks = _said(await run_before(self.reach[target].command, journal))
+            checks += _said(await run_before(self.reach[target].command, journal))
             checks += _said(await self.reach[target].verification.begin(before))
             checks += _said(await transaction.prepare())
         except (Exception, asyncio.CancelledError, KeyboardInterrupt) as error:
             self._note_interruption(error)
-            return await self._end(journal, OutcomeOf(target, "refused", _refusal(error)))
+            return await self._end(journal, OutcomeOf(target, "refused", refusal(error)))
         for text, _ in checks:
             self.observe(f"{target}: {text}")
         try:
@@ -298,8 +304,8 @@ class Machine:
         except (Exception, asyncio.CancelledError, KeyboardInterrupt) as error:
             self._note_interruption(error)
             self._failing += 1
-            self.observe(f"{target}: failed, taking back: {_sentence(error)}")
-            return await self._take_back(target, transaction, journal, before, _sentence(error), self.direction)
+            self.observe(f"{target}: failed, taking back: {in_words(error)}")
+            return await self._take_back(target, transaction, journal, before, in_words(error), self.direction)
         outcome: TargetOutcome = "applied" if self.direction == "forward" else "rolled back"
         return await self._end(journal, OutcomeOf(target, outcome, "; ".join(done), checks))
 
@@ -317,7 +323,7 @@ class Machine:
             try:
                 seen = await reach.look()
             except AuditorError as error:
-                return ((f"read back: {_sentence(error)}", False),)
+                return ((f"read back: {in_words(error)}", False),)
             worse = await reach.verification.wrong(seen)
             return _checks(as_found(cohort.steps, seen, self.sealer)) + tuple((one, False) for one in worse)
         after = await reach.look()
@@ -350,13 +356,13 @@ class Machine:
         try:
             done = await whole(transaction.take_back())
         except Exception as error:
-            text = f"{why}; and taking back failed: {_sentence(error)}"
+            text = f"{why}; and taking back failed: {in_words(error)}"
             return await self._end(journal, OutcomeOf(target, "incomplete", text))
         checks = _said(done)
         try:
             seen = await whole(awaited(self.reach[target].look()))
         except Exception as error:
-            text = f"{why}; taken back, but it cannot be read to verify that: {_sentence(error)}"
+            text = f"{why}; taken back, but it cannot be read to verify that: {in_words(error)}"
             return await self._end(journal, OutcomeOf(target, "incomplete", text, checks))
         wrong = self._not_as_before(target, before, seen, direction)
         wrong += await whole(self.reach[target].verification.lost())
@@ -437,20 +443,3 @@ def _said(texts: Sequence[str]) -> Checks:
 
 def _shown(value: Any) -> str:
     return "absent" if value is None else show(value)
-
-
-def _refusal(error: BaseException) -> str:
-    """Why a target refused, and what the person can do about it."""
-    next_step = error.next_step if isinstance(error, AuditorError) else None
-    return f"{_sentence(error)}. {next_step.rstrip('.')}" if next_step else _sentence(error)
-
-
-def _sentence(error: BaseException) -> str:
-    """An error in words: ours speak for themselves, others say what they are."""
-    if isinstance(error, AuditorError):
-        return (f"{error.where}: {error.what}" if error.where else error.what).rstrip(".")
-    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
-        return "interrupted"
-    if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-    return f"an internal fault ({type(error).__name__}: {error})"

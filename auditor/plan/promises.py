@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from auditor.model.plan import DISRUPTIONS, Cohort, Effect
 from auditor.model.resource import Address
@@ -13,6 +14,7 @@ from auditor.model.source import FileSource
 from auditor.model.value import Many, Text, Undetermined, Value, show
 from auditor.plan.conditions import Seen, alike, lines_since, stale, value_at
 
+_NOT_LOADED: Final = Address("", "httpd.server", "main", "changed_not_loaded")
 Traces = frozenset[tuple[str, str, str]]
 """(kind, name, attribute) of what every change leaves by itself; an empty name means every resource of the kind."""
 
@@ -31,19 +33,36 @@ def outdated(
     )
 
 
+def uncompared(cohort: Cohort, seen: Seen, then: Callable[[], Collected | None]) -> str:
+    """Why it is not known whether the plan's reload would load what somebody changed elsewhere; empty: it is known."""
+    waiting = value_at(seen.interpretation, _NOT_LOADED)
+    why = ""
+    if isinstance(waiting, Undetermined):
+        why = waiting.cause
+    elif isinstance(waiting, Many) and waiting.items and then() is None:
+        why = "the store does not hold the state any more that the plan was made on"
+    if not why or all(step.disruption == "none" for step in cohort.steps):
+        return ""
+    return f"what somebody changed in other files since, and a {_way(cohort)} would load, was not compared: {why}"
+
+
+def _way(cohort: Cohort) -> str:
+    return max((step.disruption for step in cohort.steps), key=DISRUPTIONS.index)
+
+
 def _loaded_along(cohort: Cohort, seen: Seen, then: Callable[[], Collected | None]) -> tuple[str, ...]:
     """What somebody changed since in other files of an httpd that runs, and that the plan's reload would load.
 
     What its server has loaded by itself meanwhile is none of that, nor what was changed before the plan was made.
     """
-    waiting = value_at(seen.interpretation, Address("", "httpd.server", "main", "changed_not_loaded"))
+    waiting = value_at(seen.interpretation, _NOT_LOADED)
     names = [one.value for one in waiting.items if isinstance(one, Text)] if isinstance(waiting, Many) else []
     if not names or all(step.disruption == "none" for step in cohort.steps):
         return ()
     was = then()
     if was is None:
         return ()
-    how, found = max((step.disruption for step in cohort.steps), key=DISRUPTIONS.index), list[str]()
+    how, found = _way(cohort), list[str]()
     for name in names:
         if name.endswith("/"):
             inside = (one.name for one in was.documents if f"{posixpath.dirname(one.name) or '.'}/" == name)

@@ -20,7 +20,7 @@ from auditor.model.plan import (
 from auditor.model.resource import Address, Attribute, make_resource
 from auditor.model.secret import Sealer
 from auditor.model.snapshot import Collected, Gap, Interpretation
-from auditor.model.value import Duration, Value
+from auditor.model.value import Duration, Many, Value
 from auditor.plan.conditions import Seen
 
 SEALER = Sealer(b"k" * 32)
@@ -70,7 +70,8 @@ def plan_for(*targets: str, waves: tuple[Wave, ...] = ()) -> Plan:
 class FakeHost:
     """A machine with two settings. ``fail`` names the calls that fail; ``side_effect`` changes what was not asked.
 
-    ``forgets``: it takes nothing back and does not say so. ``gaps`` are what cannot be seen of it.
+    ``forgets``: it takes nothing back and does not say so. ``gaps`` are what cannot be seen of it, ``waiting`` which
+    files its server has not loaded.
     """
 
     timeout: float = 60
@@ -79,6 +80,7 @@ class FakeHost:
     side_effect: bool = False
     forgets: bool = False
     gaps: tuple[Gap, ...] = ()
+    waiting: Value = field(default_factory=lambda: Many(()))
     calls: list[str] = field(default_factory=list)
 
     async def look(self) -> Seen:
@@ -86,6 +88,7 @@ class FakeHost:
         values: list[Attribute] = [
             Attribute("timeout", _seconds(self.timeout)),
             Attribute("keep_alive_timeout", _seconds(self.other)),
+            Attribute("changed_not_loaded", self.waiting),
         ]
         resource = make_resource("httpd.server", "main", values)
         collected = Collected("web1/httpd", "httpd", ())

@@ -11,6 +11,7 @@ import pytest
 from auditor.errors import EXIT_PERSON_NEEDED, EXIT_REFUSED, EXIT_TAKEN_BACK, CollectError, RefusedError
 from auditor.model.plan import ApplyReport, OutcomeOf, Plan, TargetOutcome, Wave
 from auditor.model.snapshot import Gap
+from auditor.model.value import Many, Text, Undetermined, Value
 from auditor.plan.conditions import Seen
 from auditor.plan.journal import FileJournal, journal_path, read_entries, runs_of
 from auditor.plan.machine import Machine, Reach, _said
@@ -191,6 +192,23 @@ def test_a_wave_stops_beyond_its_threshold(tmp_path: Path, allowed: int, last: s
     hosts["web2/httpd"].fail = frozenset({"perform"})
     report = asyncio.run(machine(tmp_path, plan, hosts).run())
     assert [one.outcome for one in report.outcomes] == ["applied", "taken back", last]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "why"),
+    [
+        (Undetermined("the account sees no process"), "the account sees no process"),
+        (Many((Text("conf.d/other.conf"),)), "the store does not hold the state any more that the plan was made on"),
+    ],
+)
+def test_what_a_reload_would_load_along_and_cannot_be_compared_is_said(
+    tmp_path: Path, waiting: Value, why: str
+) -> None:
+    outcome = run(tmp_path, FakeHost(waiting=waiting))
+    assert outcome.outcome == "applied"
+    (told,) = [text for text, held in outcome.checks if not held]
+    assert told.endswith(f"and a reload would load, was not compared: {why}")
+    assert all(held for _, held in run(tmp_path / "known", FakeHost()).checks)
 
 
 def test_a_journal_that_cannot_be_opened_hides_nothing_of_what_was_done_before(tmp_path: Path) -> None:
