@@ -189,6 +189,7 @@ class RpmWorld(World):
         )
         names = "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm"
         defined = [f"_topdir {self.folder}/rpmbuild", f"_rpmdir {self.repository}", f"_build_name_fmt {names}"]
+        defined.append(f"_dbpath {self.folder}/built")  # else it makes a list at the account's home
         run("rpmbuild", "-bb", "--quiet", *(word for one in defined for word in ("--define", one)), str(spec))
         self.offer()
 

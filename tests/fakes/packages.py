@@ -51,6 +51,7 @@ class Rpms:
             f"_topdir {self._folder}/top",
             f"_rpmdir {self._folder}/out",
             "_build_name_fmt %{NAME}-%{VERSION}.rpm",
+            f"_dbpath {self._folder}/built",  # else it makes a list at the account's home
         )
         _run(self._build, "-bb", *(word for one in defines for word in ("--define", one)), str(spec))
         return self._folder / "out" / f"{NAME}-{version}.rpm"
