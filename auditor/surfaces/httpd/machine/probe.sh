@@ -43,6 +43,16 @@ ask() {
     out=$(limited "$seconds" "$@" 2>/dev/null </dev/null)
     say "$name" $?
 }
+# As `ask`, of a program that may talk without end: that is no answer, and ends it.
+ask_bounded() {
+    name=$1 seconds=$2
+    shift 2
+    out=$({ limited "$seconds" "$@" 2>/dev/null </dev/null; printf '\nstatus %s' $?; } | head -c 16384)
+    code=${out##*"${line_end}status "}
+    case $code in *[!0-9]* | '') out= code='too much' ;; *) out=${out%"${line_end}status $code"} ;; esac
+    while [ "$out" != "${out%"$line_end"}" ]; do out=${out%"$line_end"}; done
+    say "$name" "$code"
+}
 inode_of() { stat -L -c %d:%i "$1" 2>/dev/null; }
 paths() { printf '%s\n' "$given" | sed -n "s/^$1 //p"; }
 
@@ -117,9 +127,9 @@ list_processes() {
 ask_programs() {
     usual_programs | while IFS= read -r one; do
         if trusted "$one"; then
-            ask "version $one" 10 "$one" -v
-            ask "builtin $one" 10 "$one" -l
-            ask "settings $one" 10 "$one" -V -f /dev/null
+            ask_bounded "version $one" 10 "$one" -v
+            ask_bounded "builtin $one" 10 "$one" -l
+            ask_bounded "settings $one" 10 "$one" -V -f /dev/null
         else
             out=
             say "version $one" 126

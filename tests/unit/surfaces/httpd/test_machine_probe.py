@@ -27,7 +27,7 @@ TOOLS = {
     "cut": "-d -f -c",
     "date": "-d",
     "dirname": "",
-    "find": "-L -prune -type -user -perm",
+    "find": "-L -prune -type -user -o -perm",
     "getconf": "",
     "grep": "-E -v -e -(devel|dev|doc|manual|debuginfo|debugsource)$",
     "head": "-n -c",
@@ -89,10 +89,10 @@ class Machine:
         path.write_text(text)
         path.chmod(0o755)
 
-    def ask(self, *parts: Part, paths: Paths | None = None) -> Answer:
+    def ask(self, *parts: Part, paths: Paths | None = None, tree: Tree = TREE) -> Answer:
         """Asks with these tools alone: the script's own additions to the path are taken out."""
         shell = LocalShell(self._program, {"PATH": str(self.folder), "LC_ALL": "C"})
-        return asyncio.run(ask(shell, parts, TREE, paths))
+        return asyncio.run(ask(shell, parts, tree, paths))
 
 
 @pytest.fixture
@@ -111,6 +111,17 @@ def test_every_shell_gives_a_whole_answer(machine: Machine) -> None:
     assert answer.part("sudo").status == "absent"
     assert f" {os.geteuid()}" in answer.part("processes").text
     assert all(part.status in ("ok", "refused") for part in answer.about("version").values())
+
+
+def test_a_program_that_talks_without_end_is_ended_and_told_nothing_of(machine: Machine, tmp_path: Path) -> None:
+    talks, says = tmp_path / "talks", tmp_path / "says"
+    talks.write_text("#!/bin/sh\nwhile :; do echo 'Server version: Apache/2.4.6'; done\n")
+    says.write_text("#!/bin/sh\nprintf 'Server version: Apache/2.4.6\\n\\n'; exit 3\n")
+    for program, expected in ((talks, ("too much", "")), (says, ("3", "Server version: Apache/2.4.6"))):
+        program.chmod(0o755)
+        tree = Tree(TREE.root, TREE.main_file, str(program))
+        part = machine.ask("server", tree=tree).part(f"version {program}")
+        assert (part.status, part.text) == expected
 
 
 def test_times_of_odd_names_are_told_and_missing_files_are_left_out(machine: Machine, tmp_path: Path) -> None:
