@@ -193,6 +193,11 @@ def test_children_that_came_by_themselves_are_no_reload(site: Site, monkeypatch:
 def test_children_that_died_before_too_hinder_nothing_and_are_said(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "SETTLE_S", 0.3)
     monkeypatch.setattr(server, "_APPEAR_S", 1.0)
+
+    async def nobody(*_: object) -> tuple[frozenset[tuple[str, int]], None]:
+        return frozenset(), None  # one that is asked in the moment of its life could answer
+
+    monkeypatch.setattr(server, "answers_of", nobody)
     inventory = site.fleet.root / "auditor.yaml"
     inventory.write_text("".join(one for one in inventory.read_text().splitlines(True) if "probe:" not in one))
     anew, kept = planned_line(site, "# one", "stop and start"), planned_line(site, "# two", file="conf.d/api.conf")

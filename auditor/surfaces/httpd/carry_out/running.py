@@ -36,6 +36,11 @@ class Running:
     restless: bool = False
     """Whether all its children were replaced by others between two looks, without anybody's reload."""
 
+    @property
+    def lifeless(self) -> bool:
+        """Whether no child of it lived on, and nobody answered either: one that only changes its children answers."""
+        return self.restless and not self.answering
+
     def serves_the_same_as(self, other: Running) -> bool:
         """Whether it cannot have read its files between the two looks: nobody started or reloaded it."""
         if (self.pid, self.started) != (other.pid, other.started):

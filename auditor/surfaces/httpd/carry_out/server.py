@@ -304,21 +304,23 @@ class HttpdServer:
 
     async def prove(self, before: Running | None, *, anew: bool = False) -> str:
         """Waits until the server shows a new generation, then at least three seconds more, and asks it again."""
-        sick = before is not None and before.restless
-        now = await self._renewed(None if anew else before, childless=sick)
+        restless = before is not None and before.restless
+        now = await self._renewed(None if anew else before, childless=before is not None and before.lifeless)
         await asyncio.sleep(self.settle_s)
         later = await self.running()
         if later is None or (later.pid, later.started) != (now.pid, now.started):
             raise ApplyError(f"the server ended within {self.settle_s:g} s after the {'start' if anew else 'reload'}.")
         born = now.children - before.children if before else now.children
         amiss = "" if born & later.children else f"every new child of the server ended within {self.settle_s:g} s"
-        if (why := amiss or silent(before, later)) and not sick:
+        if amiss and not restless:
+            raise ApplyError(f"{amiss}.")
+        if why := silent(before, later):
             raise ApplyError(f"{why}.")
         answer, unprobed = await aside(self._probe)
         if unprobed and not (before and before.unprobed):
             raise ApplyError(f"{unprobed}.")
         said = proof(None if anew else before, later, self.settle_s) + answer
-        still = "".join(f"; {one}, as before" for one in (why, unprobed) if one)
+        still = "".join(f"; {one}, as before" for one in (amiss, unprobed) if one)
         return Caveat(said + still) if still else said
 
     async def probe(self) -> str:
@@ -328,7 +330,7 @@ class HttpdServer:
     async def _renewed(self, before: Running | None, *, childless: bool) -> Running:
         """The server once children that were not there before serve, under the same parent.
 
-        One whose children all died before need not have any at the moment of a look.
+        One whose children all died before, and of which nobody answered, need not have any at the moment of a look.
         """
         deadline = time.monotonic() + _APPEAR_S
         while True:

@@ -73,9 +73,8 @@ class IloReset:
         async def look() -> bool | None:
             return None if any([await self.patching.reset_waits(one.uri) for one in settings]) else True
 
-        if (
-            await self.line.poll(look, timing.BACK_WITHIN_S) is None
-        ):  # what is stored shows as wanted without a reset too
+        # What is stored shows as wanted without a reset too.
+        if await self.line.poll(look, timing.BACK_WITHIN_S) is None:
             raise ApplyError("settings wait for a reset of the iLO still.", where=self.line.target.name)
         for setting in settings:
             await self.patching.until_wanted(setting)
